@@ -1,0 +1,149 @@
+# dqds: the PostgreSQL extension (src/, sql/) and its HTTP bridge (bridge/).
+#
+#   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
+#   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make           builds; WERROR=1 turns on all warnings and makes them errors
+#   make install   installs the extension into the server of PG_CONFIG and the bridge into bridgedir
+#
+# run and test work before PostgreSQL's build files are there; everything else is PGXS and needs them.
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+bridgedir ?= /usr/local/bin
+
+# The version stands in one place.
+DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.control)
+
+# Every file is named: a stray one must not slip into the module or the tests.
+EXTENSION_SOURCES = \
+	src/background.c \
+	src/connection_argument.c \
+	src/diagnosis.c \
+	src/dialect.c \
+	src/dqds.c \
+	src/engine.c \
+	src/failure.c \
+	src/json_out.c \
+	src/limits.c \
+	src/list_functions.c \
+	src/listing.c \
+	src/model.c \
+	src/name_set.c \
+	src/policy.c \
+	src/reactor.c \
+	src/registry.c \
+	src/registry_write.c \
+	src/resolver.c \
+	src/rows.c \
+	src/secret.c \
+	src/session.c \
+	src/session_cache.c \
+	src/test_functions.c
+
+BRIDGE_SOURCES = \
+	bridge/access.c \
+	bridge/answer.c \
+	bridge/control.c \
+	bridge/descriptor.c \
+	bridge/error.c \
+	bridge/health.c \
+	bridge/http.c \
+	bridge/log.c \
+	bridge/main.c \
+	bridge/options.c \
+	bridge/parameters.c \
+	bridge/pool.c \
+	bridge/router.c \
+	bridge/routes.c \
+	bridge/serve.c \
+	bridge/text.c \
+	bridge/watchdog.c
+
+REGRESS =
+
+BRIDGE = bridge/dqds-bridge
+BRIDGE_OBJS = $(BRIDGE_SOURCES:.c=.o)
+
+ifneq ($(wildcard $(PGXS)),)
+
+# --- The extension, by PGXS ---------------------------------------------------------------------
+
+EXTENSION = dqds
+MODULE_big = dqds
+OBJS = $(EXTENSION_SOURCES:.c=.o)
+DATA = sql/dqds--$(DQDS_VERSION).sql
+EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS)
+
+# System headers (-isystem) are not ours to mend: they raise no warning.
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wduplicated-cond -Wlogical-op \
+	-Wno-unused-parameter -Wno-missing-field-initializers -Werror
+LIBPQ_INCLUDE := $(shell $(PG_CONFIG) --includedir)
+SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server)
+
+PG_CPPFLAGS = -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
+	$(if $(WERROR),-isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE))
+# PostgreSQL compares int with lengthof(), a size_t, everywhere.
+PG_CFLAGS = $(if $(WERROR),$(WARNINGS) -Wno-sign-compare)
+SHLIB_LINK = $(libpq) -lpthread
+
+# Bitcode for the JIT would double the build: these functions wait for networks and are never inlined.
+override with_llvm := no
+
+include $(PGXS)
+
+# --- The bridge: a program of its own, without the server's flags and headers -------------------
+
+BRIDGE_CFLAGS = -std=gnu11 -O2 -g -Wall -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
+	$(if $(WERROR),-isystem $(LIBPQ_INCLUDE) $(WARNINGS)) \
+	-I$(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"'
+
+all: $(BRIDGE)
+
+$(BRIDGE): $(BRIDGE_OBJS)
+	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lpq
+
+$(BRIDGE_OBJS): bridge/%.o: bridge/%.c
+	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
+
+# Coarse and never wrong: a changed header, or a changed flag, compiles everything anew.
+$(OBJS): $(wildcard src/*.h) Makefile dqds.control
+$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/error_codes.h Makefile dqds.control
+
+install: install-bridge
+uninstall: uninstall-bridge
+
+.PHONY: install-bridge uninstall-bridge
+install-bridge: $(BRIDGE)
+	$(MKDIR_P) '$(DESTDIR)$(bridgedir)'
+	$(INSTALL_PROGRAM) $(BRIDGE) '$(DESTDIR)$(bridgedir)/'
+
+uninstall-bridge:
+	rm -f '$(DESTDIR)$(bridgedir)/$(notdir $(BRIDGE))'
+
+else # no PGXS
+
+.PHONY: all install uninstall installcheck clean
+all install uninstall installcheck:
+	@echo "dqds: the files to build with are missing; install them by: packaging/install-packages run" >&2
+	@exit 1
+
+clean:
+
+endif
+
+# --- What needs nothing but make ------------------------------------------------------------------
+
+.PHONY: run test format clean-run
+run:
+	@packaging/run
+
+test:
+	@packaging/test
+
+clean: clean-run
+clean-run:
+	@packaging/run --clean
+
+format:
+	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch])

@@ -1,0 +1,208 @@
+/*
+ * background.c
+ *		Running a library call that can block, in a thread.
+ *
+ * Two calls have no asynchronous form in the libraries we build on:
+ * getaddrinfo() and libpq's PQcancel().  Each is run in a thread that touches
+ * nothing of PostgreSQL, and that tells the event loop through an eventfd.  A
+ * job whose result nobody wants any more is abandoned: the thread finishes when
+ * it finishes and frees what it used.
+ *
+ * Owns: the threads and the eventfd.  Its threads must not call PostgreSQL
+ * (palloc, ereport, latches), and they run with all signals blocked, because a
+ * signal of the backend has to be taken by the backend's own thread.
+ */
+#include "postgres.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "dqds.h"
+#include "storage/fd.h"
+
+/* getaddrinfo with a deep stack of NSS modules needs room; the default of 8 MB does not pay. */
+#define THREAD_STACK_SIZE (256 * 1024)
+
+struct BackgroundJob
+{
+	pthread_mutex_t mutex;		/* guards done and abandoned */
+	pthread_cond_t finished;
+	bool done;					/* run() has returned */
+	bool abandoned;				/* the backend let go: the thread frees the job */
+	void (*run) (void *);
+	void (*dispose) (void *);
+	void *argument;				/* malloc'd by the caller, freed by dispose */
+};
+
+static int wakeup_descriptor = -1;
+
+/* Make the eventfd and watch it: its events carry a NULL owner. */
+void
+background_start_module(void)
+{
+	if (wakeup_descriptor >= 0)
+		return;
+	wakeup_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (wakeup_descriptor < 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create an eventfd: %m")));
+	ReserveExternalFD();
+	reactor_watch(wakeup_descriptor, EPOLLIN, NULL);
+}
+
+static void
+free_job(BackgroundJob *job)
+{
+	job->dispose(job->argument);
+	pthread_cond_destroy(&job->finished);
+	pthread_mutex_destroy(&job->mutex);
+	free(job);
+}
+
+static void *
+thread_main(void *arg)
+{
+	BackgroundJob *job = arg;
+	uint64 one = 1;
+	bool abandoned;
+
+	job->run(job->argument);
+
+	pthread_mutex_lock(&job->mutex);
+	job->done = true;
+	abandoned = job->abandoned;
+	pthread_cond_signal(&job->finished);
+	/* Within the lock: once it is released, the backend may free the job. */
+	if (write(wakeup_descriptor, &one, sizeof(one)) < 0)
+	{
+		/* The counter is full, which is as good as having been written. */
+	}
+	pthread_mutex_unlock(&job->mutex);
+
+	if (abandoned)
+		free_job(job);
+	return NULL;
+}
+
+static bool
+start_thread(BackgroundJob *job)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t before;
+	int rc;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, &attributes, thread_main, job);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+	pthread_attr_destroy(&attributes);
+	return rc == 0;
+}
+
+/*
+ * Start run(argument) in a thread.  argument must be malloc'd, not palloc'd; it
+ * belongs to the job from now on and is freed by dispose.  Returns NULL, with
+ * the argument disposed of, when no thread or memory could be had.
+ */
+BackgroundJob *
+background_run(void (*run) (void *), void (*dispose) (void *), void *argument)
+{
+	BackgroundJob *job = calloc(1, sizeof(BackgroundJob));
+	pthread_condattr_t clock;
+
+	if (job == NULL)
+	{
+		dispose(argument);
+		return NULL;
+	}
+	pthread_mutex_init(&job->mutex, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&job->finished, &clock);
+	pthread_condattr_destroy(&clock);
+	job->run = run;
+	job->dispose = dispose;
+	job->argument = argument;
+
+	if (!start_thread(job))
+	{
+		free_job(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* Has run() returned?  From then on the argument may be read. */
+bool
+background_done(BackgroundJob *job)
+{
+	bool done;
+
+	pthread_mutex_lock(&job->mutex);
+	done = job->done;
+	pthread_mutex_unlock(&job->mutex);
+	return done;
+}
+
+/*
+ * Wait for the end of a job without serving interrupts: for clean-up only, and
+ * with a deadline that is near.  Returns whether it ended.
+ */
+bool
+background_wait(BackgroundJob *job, int64 deadline_us)
+{
+	struct timespec until = {.tv_sec = deadline_us / 1000000,
+							 .tv_nsec = (deadline_us % 1000000) * 1000};
+	int rc = 0;
+	bool done;
+
+	pthread_mutex_lock(&job->mutex);
+	while (!job->done && rc == 0)
+		rc = pthread_cond_timedwait(&job->finished, &job->mutex, &until);
+	done = job->done;
+	pthread_mutex_unlock(&job->mutex);
+	return done;
+}
+
+void *
+background_argument(BackgroundJob *job)
+{
+	return job->argument;
+}
+
+/* Let go of a job, ended or not.  The pointer is dead afterwards. */
+void
+background_release(BackgroundJob *job)
+{
+	bool done;
+
+	pthread_mutex_lock(&job->mutex);
+	done = job->done;
+	job->abandoned = true;
+	pthread_mutex_unlock(&job->mutex);
+	if (done)
+		free_job(job);
+}
+
+/* Swallow the wake-up, so that the eventfd is quiet until the next job ends. */
+void
+background_acknowledge(void)
+{
+	uint64 count;
+
+	if (read(wakeup_descriptor, &count, sizeof(count)) < 0)
+	{
+		/* Nothing was pending: a wake-up that had been served already. */
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * compat.h
+ *		Every test of a server or library version stands here.
+ *
+ * It hides the differences between PostgreSQL 13 and 18 behind one spelling.
+ * It must not hold logic of its own.
+ */
+#ifndef DQDS_COMPAT_H
+#define DQDS_COMPAT_H
+
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 130000
+#error "dqds needs PostgreSQL 13 or later"
+#endif
+
+/* Wait events moved out of pgstat.h in 14, WaitEventSet into a header of its own in 18. */
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "storage/waiteventset.h"
+#endif
+
+/* A WaitEventSet that lives as long as the backend. */
+static inline WaitEventSet *
+dqds_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
+
+/* EXECUTE privilege on a function. */
+static inline bool
+dqds_may_execute(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/* From now on an unknown setting of ours is an error rather than a placeholder. */
+static inline void
+dqds_reserve_setting_prefix(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved(prefix);
+#else
+	EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+/* Module magic with name and version, where the server keeps them. */
+#if PG_VERSION_NUM >= 180000
+#define DQDS_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "dqds")
+#else
+#define DQDS_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* DQDS_COMPAT_H */

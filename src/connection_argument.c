@@ -1,0 +1,164 @@
+/*
+ * connection_argument.c
+ *		A function's connection argument: the name of a registered connection, or a model.
+ *
+ * Owns: the rules that tell the two apart, and what an ad-hoc model may not do
+ * that a registered one may.  A stored secret is put into a model here and goes
+ * from here to the engine only: no SQL ever sees it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "dqds.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+static void
+init_result(ConnectionArgument *result)
+{
+	memset(result, 0, sizeof(*result));
+	result->failure.code = DQDS_OK;
+}
+
+/* Is this text a model?  Its first character other than white space tells. */
+static bool
+text_is_model(const text *argument)
+{
+	const char *data = VARDATA_ANY(argument);
+	int length = VARSIZE_ANY_EXHDR(argument);
+	int at = 0;
+
+	while (at < length && isspace((unsigned char) data[at]))
+		at++;
+	return at < length && data[at] == '{';
+}
+
+static bool
+argument_is_model(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		return false;
+	return caller->argument_types[0] != TEXTOID || text_is_model(PG_GETARG_TEXT_PP(0));
+}
+
+/* A registered connection that the caller may use has become a target. */
+void
+connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result)
+{
+	init_result(result);
+	result->name = entry->name;
+	result->registry_id = entry->id;
+	if (!model_to_target(entry->model, entry->secrets, &result->target, &result->failure))
+		return;
+	result->target.connection_id = entry->id;
+	result->target.connection_name = entry->name;
+}
+
+/* Look a connection up by name only, braces or not; unknown: the error 42704. */
+void
+connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result)
+{
+	RegistryEntry entry;
+
+	registry_get(caller, name, &entry);
+	connection_of_entry(&entry, result);
+}
+
+/*
+ * Use a model as it is.  A mask in it stands for the secret that is stored under
+ * the model's connection_name, for those who may use that connection.
+ */
+void
+connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result)
+{
+	RegistryEntry entry;
+	NormalModel normal;
+	bool registered;
+
+	init_result(result);
+	result->ad_hoc = true;
+	result->name = model_connection_name(model);
+	registered = result->name != NULL && registry_find(caller, result->name, &entry) &&
+		registry_may_use(caller, &entry);
+	result->registry_id = registered ? entry.id : 0;
+
+	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
+						 &normal, &result->failure) ||
+		!model_to_target(normal.model, normal.secrets, &result->target, &result->failure))
+		return;
+	result->target.connection_name = result->name;
+	if (!result->target.password_required)
+		failure_set(&result->failure, DQDS_INVALID_CONNECTION,
+					"Only a registered connection may go without a password, when a superuser "
+					"registers it.",
+					"\"password_required\" cannot be false in a connection model that is not registered");
+}
+
+/*
+ * Read the first argument of a function that takes a connection.  Errors: 22004
+ * for NULL, 42704 for a name that is unknown or not for this caller, 22P02 for
+ * text that is no JSON, 42804 for JSON of a wrong type; everything else is left
+ * in result->failure.
+ */
+void
+connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("connection must not be null"),
+						errhint("Give the name of a connection, or a connection model.")));
+	if (argument_is_model(caller, fcinfo))
+		connection_by_model(caller, model_argument(caller, fcinfo, 0), result);
+	else
+		connection_by_name(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), result);
+}
+
+/* A model in argument number n, of the type text, json or jsonb; NULL is the error 22004. */
+Jsonb *
+model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Oid type = caller->argument_types[n];
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the connection model must not be null")));
+	if (type == JSONBOID)
+		return PG_GETARG_JSONB_P(n);
+	/* The type json keeps its text. */
+	return model_parse(PG_GETARG_TEXT_PP(n));
+}
+
+/* ---- statements that hold a password ---------------------------------------------- */
+
+static void
+hide_from_log(void *arg)
+{
+	if (*(bool *) arg)
+		errhidestmt(true);
+}
+
+/* Keep the statement out of the log of any error that is raised before statement_show. */
+void
+statement_hide(StatementScope *scope)
+{
+	scope->hidden = true;
+	scope->callback.callback = hide_from_log;
+	scope->callback.arg = &scope->hidden;
+	scope->callback.previous = error_context_stack;
+	error_context_stack = &scope->callback;
+}
+
+/* The same, but only if the function's first argument is a model. */
+void
+statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallInfo fcinfo)
+{
+	statement_hide(scope);
+	scope->hidden = argument_is_model(caller, fcinfo);
+}
+
+/* Before a regular return; an error takes care of itself. */
+void
+statement_show(StatementScope *scope)
+{
+	error_context_stack = scope->callback.previous;
+}

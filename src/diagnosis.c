@@ -1,0 +1,410 @@
+/*
+ * diagnosis.c
+ *		From what libpq and the remote server say to an error code, a message and a hint.
+ *
+ * Everything is in the tables below.  Their texts are templates: %h host, %p
+ * port, %d database, %u user, %m what the remote said.  What a remote says is
+ * foreign input: it is shown only where nothing better is known, on one line,
+ * shortened, and without the password.
+ *
+ * libpq is called with its messages in English (session.c), so matching a piece
+ * of a message does not depend on anybody's locale; a SQLSTATE is used wherever
+ * there is one.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+
+#define MAX_REMOTE_MESSAGE 400
+
+typedef struct Explanation
+{
+	DqdsErrorCode code;
+	const char *message;
+	const char *hint;
+} Explanation;
+
+/* What a SQLSTATE means when it ends a login. */
+static const struct
+{
+	const char *sqlstate;
+	Explanation explanation;
+} login_states[] = {
+	{"28P01",
+	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
+	  "Check the user and the password of the connection."}},
+	{"28000",
+	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p does not let user \"%u\" log in to database \"%d\"",
+	  "Check the server's pg_hba.conf for this client, user, database and TLS, and that the role "
+	  "has LOGIN."}},
+	{"3D000",
+	 {DQDS_DATABASE_NOT_FOUND, "database \"%d\" does not exist at %h:%p",
+	  "Check the name of the database; names are case-sensitive."}},
+	{"42501",
+	 {DQDS_PERMISSION_DENIED, "user \"%u\" has no CONNECT privilege on database \"%d\" at %h:%p",
+	  "On the remote server run: GRANT CONNECT ON DATABASE %D TO %U;"}},
+	{"53300",
+	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
+	  "Try again later, or raise max_connections or the limit of the role or database there."}},
+	{"57P03",
+	 {DQDS_SERVER_STARTING, "the server at %h:%p is starting up, shutting down or in recovery",
+	  "Try again in a moment."}},
+	{"55000",
+	 {DQDS_LOGIN_NOT_ALLOWED, "database \"%d\" at %h:%p does not accept connections",
+	  "Check ALLOW_CONNECTIONS of that database."}},
+	{"57P01",
+	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection during login",
+	  "Try again; the server may be restarting."}},
+	{"57P02",
+	 {DQDS_CONNECTION_LOST, "the server at %h:%p crashed during login",
+	  "Try again; the server is restarting after a crash."}},
+};
+
+/* What a piece of libpq's own message means, by the stage at which it appears. */
+static const struct
+{
+	ConnectStage stage;
+	const char *piece;
+	Explanation explanation;
+} libpq_messages[] = {
+	{STAGE_TLS, "certificate verify failed",
+	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p was not issued by a trusted authority",
+	  "Add the issuing authority to the file of dqds.ssl_root_certs, or use sslmode require to go "
+	  "without this check."}},
+	{STAGE_TLS, "does not match host name",
+	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is for another host name",
+	  "Connect by a name that the certificate holds, or use sslmode verify-ca."}},
+	{STAGE_TLS, "could not get server's host name from server certificate",
+	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p holds no host name",
+	  "Use a certificate with the host's name, or sslmode verify-ca."}},
+	{STAGE_TLS, "root certificate file",
+	 {DQDS_TLS_CERTIFICATE, "there are no trusted root certificates to check %h:%p against",
+	  "Point dqds.ssl_root_certs at a file of root certificates (Debian: package ca-certificates)."}},
+	{STAGE_TLS, "server does not support SSL",
+	 {DQDS_TLS_FAILED, "the server at %h:%p does not offer TLS, but sslmode demands it",
+	  "Turn on ssl at the server, or use sslmode prefer."}},
+	{STAGE_TLS, "received invalid response to SSL negotiation",
+	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
+	  "Check host and port."}},
+	{STAGE_TLS, "received unencrypted data after SSL response",
+	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
+	  "Check host and port."}},
+	{STAGE_TLS, "SSL error",
+	 {DQDS_TLS_FAILED, "the TLS handshake with %h:%p failed",
+	  "Check the TLS versions and ciphers that both sides allow."}},
+	{STAGE_STARTUP, "expected authentication request",
+	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
+	  "Check host and port."}},
+	{STAGE_STARTUP, "channel binding",
+	 {DQDS_AUTHENTICATION_FAILED, "the server at %h:%p does not offer the channel binding that is required",
+	  "Use TLS and SCRAM at the server, or drop the property channel_binding."}},
+	{STAGE_STARTUP, "session is",
+	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p is not of the kind that target_session_attrs asks for",
+	  "Change or drop the property target_session_attrs."}},
+	{STAGE_STARTUP, "server is",
+	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p is not of the kind that target_session_attrs asks for",
+	  "Change or drop the property target_session_attrs."}},
+	{STAGE_STARTUP, "no such database",
+	 {DQDS_DATABASE_NOT_FOUND, "the connection pooler at %h:%p knows no database \"%d\"",
+	  "Check the name of the database in the pooler's configuration."}},
+	{STAGE_STARTUP, "unsupported startup parameter",
+	 {DQDS_INVALID_CONNECTION, "the connection pooler at %h:%p refuses the option that was sent",
+	  "Drop options from the connection, or add it to the pooler's ignore_startup_parameters."}},
+};
+
+/* Errors of the network, as the C library words them in English, the language libpq is called in. */
+static const struct
+{
+	int error_number;
+	Explanation explanation;
+} network_errors[] = {
+	{ECONNREFUSED,
+	 {DQDS_CONNECTION_REFUSED, "nothing listens at %h:%p",
+	  "Check host and port, that the server runs, and its listen_addresses."}},
+	{ETIMEDOUT,
+	 {DQDS_UNREACHABLE, "no answer from %h:%p", "Check host, port and the firewalls on the way."}},
+	{EHOSTUNREACH,
+	 {DQDS_UNREACHABLE, "no route to %h:%p", "Check host and network of this server."}},
+	{ENETUNREACH,
+	 {DQDS_UNREACHABLE, "no route to %h:%p", "Check host and network of this server."}},
+	{EACCES,
+	 {DQDS_UNREACHABLE, "this machine does not permit connections to %h:%p",
+	  "Check the firewall of this server."}},
+	{EPERM,
+	 {DQDS_UNREACHABLE, "this machine does not permit connections to %h:%p",
+	  "Check the firewall of this server."}},
+	{EADDRNOTAVAIL,
+	 {DQDS_UNREACHABLE, "this machine has no address to reach %h:%p from",
+	  "Check the network of this server, and that it is not out of local ports."}},
+	{EINVAL,
+	 {DQDS_UNREACHABLE, "%h:%p cannot be connected to", "Check host and port."}},
+};
+
+/* Failures that are known by what we see ourselves, not by what is said. */
+static const Explanation known_failures[] = {
+	{DQDS_PASSWORD_REQUIRED, "the connection to %h:%p needs a password",
+	 "Give the password of user \"%u\" in the connection."},
+	{DQDS_BUSY, "no capacity is left to connect to %h:%p", "Try again in a moment."},
+	{DQDS_CONNECTION_LOST, "the connection to %h:%p was lost",
+	 "Try again; look at the log of the remote server if it happens repeatedly."},
+	{DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
+	 "Check host and port."},
+};
+
+/* What a SQLSTATE means when it ends a query. */
+static const struct
+{
+	const char *sqlstate;		/* whole, or the two characters of a class */
+	Explanation explanation;
+} query_states[] = {
+	{"42501",
+	 {DQDS_PERMISSION_DENIED, "user \"%u\" may not read the catalog of \"%d\" at %h:%p: %m",
+	  "Grant the privilege that the message names to user \"%u\"."}},
+	{"57014",
+	 {DQDS_CANCELLED, "the remote server at %h:%p cancelled the query",
+	  "Check statement_timeout of user \"%u\" there, or whether somebody cancelled it."}},
+	{"57P01",
+	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection",
+	  "Try again; somebody may have ended it, or the server is restarting."}},
+	{"57P02", {DQDS_CONNECTION_LOST, "the server at %h:%p crashed", "Try again in a moment."}},
+	{"57P03", {DQDS_SERVER_STARTING, "the server at %h:%p is starting up or shutting down",
+	  "Try again in a moment."}},
+	{"57P05", {DQDS_CONNECTION_LOST, "the server at %h:%p ended the idle connection",
+	  "Try again."}},
+	{"53300",
+	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
+	  "Try again later, or raise the limit there."}},
+	{"08", {DQDS_CONNECTION_LOST, "the connection to %h:%p was lost: %m",
+	  "Check the server, and the pooler if there is one between."}},
+};
+
+/* Show a foreign text on one line, short, and without the password. */
+static void
+append_foreign(StringInfo out, const char *foreign, const Target *target)
+{
+	char *text = pstrdup(remote_text(foreign));
+	size_t length = strcspn(text, "\r\n");
+	const char *password = target->password;
+	char *hit;
+
+	text[length] = '\0';
+	for (char *c = text; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+	if (length > MAX_REMOTE_MESSAGE)
+		text[pg_mbcliplen(text, length, MAX_REMOTE_MESSAGE)] = '\0';
+
+	while (password != NULL && *password != '\0' && (hit = strstr(text, password)) != NULL)
+	{
+		appendBinaryStringInfo(out, text, hit - text);
+		appendStringInfoString(out, DQDS_MASK);
+		text = hit + strlen(password);
+	}
+	appendStringInfoString(out, text);
+}
+
+/* An identifier as it stands in SQL, always quoted, so that it can be pasted anywhere. */
+static void
+append_identifier(StringInfo out, const char *name)
+{
+	appendStringInfoChar(out, '"');
+	for (; *name != '\0'; name++)
+	{
+		if (*name == '"')
+			appendStringInfoChar(out, '"');
+		appendStringInfoChar(out, *name);
+	}
+	appendStringInfoChar(out, '"');
+}
+
+static char *
+fill_template(const char *template, const Target *target, const char *foreign)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (const char *c = template; *c != '\0'; c++)
+	{
+		if (*c != '%')
+		{
+			appendStringInfoChar(&out, *c);
+			continue;
+		}
+		switch (*++c)
+		{
+			case 'h':
+				appendStringInfoString(&out, target->host);
+				break;
+			case 'p':
+				appendStringInfo(&out, "%d", target->port);
+				break;
+			case 'd':
+				appendStringInfoString(&out, target->database);
+				break;
+			case 'u':
+				appendStringInfoString(&out, target->user);
+				break;
+			case 'D':
+				append_identifier(&out, target->database);
+				break;
+			case 'U':
+				append_identifier(&out, target->user);
+				break;
+			case 'm':
+				append_foreign(&out, foreign, target);
+				break;
+		}
+	}
+	return out.data;
+}
+
+static void
+explain(const Explanation *explanation, const Target *target, const char *foreign, Failure *failure)
+{
+	failure->code = explanation->code;
+	failure->message = fill_template(explanation->message, target, foreign);
+	failure->hint = fill_template(explanation->hint, target, foreign);
+	failure->sqlstate[0] = '\0';
+}
+
+/*
+ * Find the SQLSTATE in a message of libpq with verbosity VERBOSE, in which the
+ * server's part reads "SEVERITY:  SQLSTATE: text".  The severity may be
+ * translated by the server; what surrounds the state is not.  With sslmode
+ * prefer there can be two attempts in it: a wrong password says more than what
+ * the second attempt without TLS came to, else the last one counts.
+ */
+static const char *
+find_sqlstate(const char *message)
+{
+	const char *found = NULL;
+
+	for (const char *c = strstr(message, ":  "); c != NULL; c = strstr(c + 3, ":  "))
+	{
+		if (strspn(c + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 || strncmp(c + 8, ": ", 2) != 0)
+			continue;
+		if (found == NULL || strncmp(found, "28P01", 5) != 0)
+			found = c + 3;
+	}
+	return found;
+}
+
+static bool
+explain_login_state(const Target *target, const char *sqlstate, Failure *failure)
+{
+	for (int i = 0; i < lengthof(login_states); i++)
+	{
+		if (strncmp(login_states[i].sqlstate, sqlstate, 5) != 0)
+			continue;
+		explain(&login_states[i].explanation, target, NULL, failure);
+		strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+		return true;
+	}
+	return false;
+}
+
+static bool
+explain_libpq_message(const Target *target, ConnectStage stage, const char *message,
+					  Failure *failure)
+{
+	for (int i = 0; i < lengthof(libpq_messages); i++)
+	{
+		if (libpq_messages[i].stage != stage || strstr(message, libpq_messages[i].piece) == NULL)
+			continue;
+		explain(&libpq_messages[i].explanation, target, NULL, failure);
+		return true;
+	}
+	return false;
+}
+
+static bool
+explain_network_error(const Target *target, const char *message, Failure *failure)
+{
+	for (int i = 0; i < lengthof(network_errors); i++)
+	{
+		if (strstr(message, strerrordesc_np(network_errors[i].error_number)) == NULL)
+			continue;
+		explain(&network_errors[i].explanation, target, NULL, failure);
+		return true;
+	}
+	return false;
+}
+
+/* Why did a login fail?  message is PQerrorMessage, in English, with verbosity VERBOSE. */
+void
+diagnose_connect(const Target *target, ConnectStage stage, const char *message, Failure *failure)
+{
+	const char *sqlstate = find_sqlstate(message);
+	static const Explanation unknown = {DQDS_REMOTE_ERROR, "the server at %h:%p refused the login: %m",
+										"Look at the log of the remote server."};
+
+	if (sqlstate != NULL && explain_login_state(target, sqlstate, failure))
+		return;
+	if (explain_libpq_message(target, stage, message, failure))
+		return;
+	if (sqlstate != NULL)
+	{
+		explain(&unknown, target, sqlstate + 7, failure);
+		strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+		return;
+	}
+	if (stage == STAGE_TCP && explain_network_error(target, message, failure))
+		return;
+	diagnose_known(target, stage == STAGE_TCP ? DQDS_UNREACHABLE : DQDS_CONNECTION_LOST, failure);
+}
+
+/* A login that reached its deadline: what was the other side doing? */
+void
+diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms, Failure *failure)
+{
+	double seconds = elapsed_ms / 1000.0;
+
+	if (stage == STAGE_TCP)
+		failure_set(failure, DQDS_UNREACHABLE, "Check host, port and the firewalls on the way.",
+					"no answer from %s:%d within %.1f s", target->host, target->port, seconds);
+	else
+		failure_set(failure, DQDS_SERVER_SILENT,
+					"Check that this is the port of the database, and that the server is not overloaded.",
+					"the server at %s:%d accepted the connection but did not complete the login within "
+					"%.1f s",
+					target->host, target->port, seconds);
+}
+
+/* Why did a query fail?  sqlstate may be NULL: then the connection broke. */
+void
+diagnose_query(const Target *target, const char *sqlstate, const char *message, Failure *failure)
+{
+	static const Explanation unknown = {DQDS_REMOTE_ERROR, "the server at %h:%p reported an error: %m",
+										"Look at the log of the remote server."};
+	const Explanation *explanation = &unknown;
+
+	if (sqlstate == NULL || sqlstate[0] == '\0')
+	{
+		diagnose_known(target, DQDS_CONNECTION_LOST, failure);
+		return;
+	}
+	for (int i = 0; i < lengthof(query_states); i++)
+		if (strncmp(query_states[i].sqlstate, sqlstate, strlen(query_states[i].sqlstate)) == 0)
+		{
+			explanation = &query_states[i].explanation;
+			break;
+		}
+	explain(explanation, target, message != NULL ? message : "", failure);
+	strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+}
+
+/* A failure that needs nobody's words. */
+void
+diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure)
+{
+	for (int i = 0; i < lengthof(known_failures); i++)
+		if (known_failures[i].code == code)
+		{
+			explain(&known_failures[i], target, NULL, failure);
+			return;
+		}
+	failure_set(failure, code, "Check host, port and the firewalls on the way.",
+				"could not connect to %s:%d", target->host, target->port);
+}

@@ -1,0 +1,279 @@
+/*
+ * dialect.c
+ *		Which catalog query answers which question at which kind of server.
+ *
+ * Owns: the texts of all remote queries.  It must not know who asks or how.
+ *
+ * The queries for PostgreSQL qualify every function, type and operator with
+ * pg_catalog, because the remote search_path is somebody else's.  Names are
+ * compared and sorted by their bytes, which in UTF-8 is by code point.
+ *
+ * The answer's columns are the same in every family:
+ *	PROBE		backend pid
+ *	SCHEMAS		schema
+ *	TABLE_NAMES	table
+ *	TABLES		table, kind, estimated rows, comment
+ *	COLUMNS		table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
+ * A family may leave a filter out ($2 substring or table names, $3 limit): what
+ * arrives is filtered again where it is received.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+
+#define EQ " OPERATOR(pg_catalog.=) "
+#define NE " OPERATOR(pg_catalog.<>) "
+#define GT " OPERATOR(pg_catalog.>) "
+#define GE " OPERATOR(pg_catalog.>=) "
+#define MINUS " OPERATOR(pg_catalog.-) "
+#define BITAND " OPERATOR(pg_catalog.&) "
+#define TEXT "::pg_catalog.text"
+#define CHAR "::pg_catalog.\"char\""
+#define REGCLASS "::pg_catalog.regclass"
+
+/* Ways to sort by the bytes of a name in UTF-8. */
+#define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""
+#define BY_UTF8(name) "pg_catalog.convert_to(" name TEXT ", 'UTF8')"
+
+/* ---- PostgreSQL ---------------------------------------------------------------- */
+
+#define STARTS(name, prefix, length) "pg_catalog.left(" name TEXT ", " length ")" EQ "'" prefix "'"
+
+#define NOT_TEMPORARY \
+	"NOT (" STARTS("n.nspname", "pg_temp_", "8") " OR " STARTS("n.nspname", "pg_toast_temp_", "14") ")"
+
+#define PG_SCHEMAS(sort) \
+	"SELECT n.nspname FROM pg_catalog.pg_namespace n" \
+	" WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND " NOT_TEMPORARY \
+	" AND ($1::pg_catalog.bool OR NOT (" STARTS("n.nspname", "pg_", "3") \
+	" OR n.nspname" EQ "'information_schema'" TEXT "))" \
+	" ORDER BY " sort("n.nspname")
+
+/* The rule of information_schema.tables. */
+#define HAS_SOME_PRIVILEGE \
+	"(pg_catalog.pg_has_role(c.relowner, 'USAGE')" \
+	" OR pg_catalog.has_table_privilege(c.oid," \
+	" 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')" \
+	" OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))"
+
+#define IS_LISTED_KIND "c.relkind" EQ "ANY ('{r,p,v,m,f}'::pg_catalog.\"char\"[])"
+
+/*
+ * Every relation of a schema depends on it, and pg_depend is indexed by what is
+ * depended on: so the cost follows the schema, not the database.  Schemas that
+ * initdb pinned (pg_catalog, pg_toast) have no such rows.
+ */
+#define BY_DEPENDENCY \
+	" AND c.oid" EQ "ANY (SELECT d.objid FROM pg_catalog.pg_depend d" \
+	" WHERE d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS " AND d.refobjid" EQ "n.oid" \
+	" AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS ")"
+#define BY_SCAN ""
+
+#define IN_SCHEMA(narrow) \
+	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND c.relnamespace" EQ "n.oid" narrow \
+	" AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
+
+#define NAME_CONTAINS \
+	" AND ($2" TEXT EQ "'' OR pg_catalog.strpos(" BY_BYTES("c.relname") ", $2" TEXT ")" GT "0)"
+
+#define PG_TABLE_NAMES(sort, narrow) \
+	"SELECT c.relname FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c" \
+	IN_SCHEMA(narrow) NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
+
+#define KIND \
+	"CASE WHEN c.relkind" EQ "'p'" CHAR " THEN 'partitioned_table'" \
+	" WHEN c.relkind" EQ "'v'" CHAR " THEN 'view'" \
+	" WHEN c.relkind" EQ "'m'" CHAR " THEN 'materialized_view'" \
+	" WHEN c.relkind" EQ "'f'" CHAR " THEN 'foreign_table'" \
+	" WHEN c.relispartition THEN 'partition' ELSE 'table' END"
+
+/* reltuples: -1 before the first ANALYZE; up to version 13 that was 0 with relpages 0. */
+#define ESTIMATE \
+	"CASE WHEN c.relkind" EQ "'v'" CHAR " OR c.reltuples OPERATOR(pg_catalog.<) 0::pg_catalog.float4" \
+	" OR (c.reltuples" EQ "0::pg_catalog.float4 AND c.relpages" EQ "0" \
+	" AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4" \
+	" OPERATOR(pg_catalog.<) 140000) THEN NULL ELSE c.reltuples::pg_catalog.int8 END"
+
+#define PG_TABLES(sort, narrow) \
+	"SELECT c.relname, " KIND ", " ESTIMATE ", ds.description" \
+	" FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c" \
+	" LEFT JOIN pg_catalog.pg_description ds ON ds.objoid" EQ "c.oid" \
+	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ "0" \
+	IN_SCHEMA(narrow) NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
+
+/*
+ * The type without its modifiers, and independent of the remote search_path:
+ * types outside pg_catalog always carry their schema.
+ */
+#define TYPE_NAME \
+	"CASE WHEN tn.nspname" EQ "'pg_catalog'" TEXT " THEN pg_catalog.format_type(a.atttypid, NULL)" \
+	" ELSE pg_catalog.concat(pg_catalog.quote_ident(tn.nspname" TEXT "), '.'," \
+	" CASE WHEN t.typcategory" EQ "'A'" CHAR " AND te.oid IS NOT NULL" \
+	" THEN pg_catalog.concat(pg_catalog.quote_ident(te.typname" TEXT "), '[]')" \
+	" ELSE pg_catalog.quote_ident(t.typname" TEXT ") END) END"
+
+/*
+ * m.typid and m.typmod: of the element for an array, of the base type for a
+ * domain.  The numbers are the fixed OIDs of bpchar, varchar, bit, varbit,
+ * numeric, and of the types with fractional seconds; the arithmetic is that of
+ * information_schema's functions, and of numeric's eleven-bit signed scale.
+ */
+#define TYPE_LENGTH \
+	"CASE WHEN m.typmod" GE "4 AND m.typid" EQ "ANY ('{1042,1043}'::pg_catalog.oid[])" \
+	" THEN m.typmod" MINUS "4" \
+	" WHEN m.typmod" GT "0 AND m.typid" EQ "ANY ('{1560,1562}'::pg_catalog.oid[])" \
+	" THEN m.typmod END"
+#define TYPE_PRECISION \
+	"CASE WHEN m.typmod" GE "4 AND m.typid" EQ "1700::pg_catalog.oid" \
+	" THEN ((m.typmod" MINUS "4) OPERATOR(pg_catalog.>>) 16)" BITAND "65535" \
+	" WHEN m.typmod" GE "0 AND m.typid" EQ "ANY ('{1083,1114,1184,1266}'::pg_catalog.oid[])" \
+	" THEN m.typmod" \
+	" WHEN m.typmod" GE "0 AND m.typid" EQ "1186::pg_catalog.oid" \
+	" AND (m.typmod" BITAND "65535)" NE "65535 THEN m.typmod" BITAND "65535 END"
+#define TYPE_SCALE \
+	"CASE WHEN m.typmod" GE "4 AND m.typid" EQ "1700::pg_catalog.oid" \
+	" THEN (((m.typmod" MINUS "4)" BITAND "2047) OPERATOR(pg_catalog.#) 1024)" MINUS "1024 END"
+
+#define MAY_SEE_COLUMN \
+	"(pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.has_column_privilege(c.oid," \
+	" a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES'))"
+
+#define PG_COLUMNS(sort, narrow) \
+	"SELECT c.relname, a.attnum, a.attname, " TYPE_NAME ", " TYPE_LENGTH ", " TYPE_PRECISION \
+	", " TYPE_SCALE ", NOT (a.attnotnull OR (t.typtype" EQ "'d'" CHAR " AND t.typnotnull))," \
+	" EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid" EQ "c.oid AND i.indisprimary" \
+	" AND a.attnum" EQ "ANY (i.indkey)), ds.description" \
+	" FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c, pg_catalog.pg_attribute a" \
+	" JOIN pg_catalog.pg_type t ON t.oid" EQ "a.atttypid" \
+	" JOIN pg_catalog.pg_namespace tn ON tn.oid" EQ "t.typnamespace" \
+	" LEFT JOIN pg_catalog.pg_type te ON te.oid" EQ "t.typelem" \
+	" LEFT JOIN pg_catalog.pg_description ds ON ds.objoid" EQ "a.attrelid" \
+	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ "a.attnum," \
+	" LATERAL (SELECT CASE WHEN t.typtype" EQ "'d'" CHAR " THEN t.typbasetype" \
+	" WHEN t.typcategory" EQ "'A'" CHAR " AND t.typelem" NE "0::pg_catalog.oid THEN t.typelem" \
+	" ELSE t.oid END AS typid," \
+	" CASE WHEN t.typtype" EQ "'d'" CHAR " THEN t.typtypmod ELSE a.atttypmod END AS typmod) m" \
+	IN_SCHEMA(narrow) \
+	" AND ($2" TEXT " IS NULL OR c.relname" TEXT EQ "ANY ($2::pg_catalog.text[]))" \
+	" AND a.attrelid" EQ "c.oid AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
+	" ORDER BY " sort("c.relname") ", a.attnum"
+
+#define PG_PROBE "SELECT pg_catalog.pg_backend_pid()"
+
+#define PG_FAMILY(sort, narrow) \
+	{ \
+		{PG_PROBE, 0}, {PG_SCHEMAS(sort), 1}, {PG_TABLE_NAMES(sort, narrow), 3}, \
+			{PG_TABLES(sort, narrow), 3}, {PG_COLUMNS(sort, narrow), 2} \
+	}
+
+/* ---- Redshift -------------------------------------------------------------------- */
+
+/*
+ * From its documentation: a descendant of PostgreSQL 8.0 with views of its own,
+ * which show only what the user may access, external tables included.
+ */
+#define REDSHIFT_KIND \
+	"CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'MATERIALIZED VIEW' THEN 'materialized_view'" \
+	" WHEN 'EXTERNAL TABLE' THEN 'foreign_table' ELSE 'table' END"
+
+#define REDSHIFT_FAMILY \
+	{ \
+		{"SELECT pg_backend_pid()", 0}, \
+			{"SELECT nspname FROM pg_namespace WHERE has_schema_privilege(nspname, 'USAGE')" \
+			 " AND nspname NOT LIKE 'pg!_temp!_%' ESCAPE '!'" \
+			 " AND ($1::boolean OR (nspname NOT LIKE 'pg!_%' ESCAPE '!'" \
+			 " AND nspname <> 'information_schema')) ORDER BY nspname", \
+			 1}, \
+			{"SELECT table_name FROM svv_tables WHERE table_schema = $1::varchar" \
+			 " ORDER BY table_name", \
+			 1}, \
+			{"SELECT table_name, " REDSHIFT_KIND ", NULL::bigint, remarks FROM svv_tables" \
+			 " WHERE table_schema = $1::varchar ORDER BY table_name", \
+			 1}, \
+		{ \
+			"SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length," \
+			" CASE WHEN data_type = 'numeric' THEN numeric_precision END," \
+			" CASE WHEN data_type = 'numeric' THEN numeric_scale END," \
+			" is_nullable <> 'NO', false, remarks FROM svv_columns" \
+			" WHERE table_schema = $1::varchar ORDER BY table_name, ordinal_position", \
+				1 \
+		} \
+	}
+
+/* ---- QuestDB ----------------------------------------------------------------------- */
+
+/*
+ * One schema, no privileges, and little of PostgreSQL's SQL: no COLLATE, no
+ * OPERATOR(), no pg_backend_pid().  Its ordinal positions start at 0.
+ */
+#define QUESTDB_FAMILY \
+	{ \
+		{"SELECT 1", 0}, \
+			{"SELECT nspname FROM pg_catalog.pg_namespace" \
+			 " WHERE ($1 = 'true' OR nspname <> 'pg_catalog') ORDER BY nspname", \
+			 1}, \
+			{"SELECT table_name FROM information_schema.tables WHERE table_schema = $1" \
+			 " ORDER BY table_name", \
+			 1}, \
+			{"SELECT table_name, 'table', NULL, NULL FROM information_schema.tables" \
+			 " WHERE table_schema = $1 ORDER BY table_name", \
+			 1}, \
+		{ \
+			"SELECT table_name, ordinal_position + 1, column_name, data_type, NULL, NULL, NULL," \
+			" 'true', 'false', NULL FROM information_schema.columns WHERE table_schema = $1" \
+			" ORDER BY table_name, ordinal_position", \
+				1 \
+		} \
+	}
+
+/* ---- the table ------------------------------------------------------------------------ */
+
+static const struct
+{
+	const char *sql;
+	int nvalues;				/* how many of the question's values it takes */
+} queries[NUM_FAMILIES][NUM_QUESTIONS] = {
+	[FAMILY_POSTGRES] = PG_FAMILY(BY_BYTES, BY_DEPENDENCY),
+	[FAMILY_POSTGRES_REENCODED] = PG_FAMILY(BY_UTF8, BY_DEPENDENCY),
+	[FAMILY_SCAN] = PG_FAMILY(BY_BYTES, BY_SCAN),
+	[FAMILY_REDSHIFT] = REDSHIFT_FAMILY,
+	[FAMILY_QUESTDB] = QUESTDB_FAMILY,
+};
+
+/*
+ * Which family a server belongs to, from what it said while logging in.
+ * lookalike: it named itself as something else that speaks PostgreSQL.
+ */
+Family
+dialect_family(Provider provider, const char *server_encoding, bool lookalike)
+{
+	if (provider == PROVIDER_REDSHIFT)
+		return FAMILY_REDSHIFT;
+	if (provider == PROVIDER_QUESTDB)
+		return FAMILY_QUESTDB;
+	if (lookalike)
+		return FAMILY_SCAN;
+	/* In these encodings the order of bytes is the order of code points already. */
+	if (server_encoding == NULL || strcmp(server_encoding, "UTF8") == 0 ||
+		strcmp(server_encoding, "LATIN1") == 0 || strcmp(server_encoding, "SQL_ASCII") == 0)
+		return FAMILY_POSTGRES;
+	return FAMILY_POSTGRES_REENCODED;
+}
+
+/*
+ * The query for a question: static memory.  *used is the family whose query it
+ * is, *nvalues how many of the question's values it takes.
+ */
+const char *
+dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues)
+{
+	bool about_tables = query->question >= QUESTION_TABLE_NAMES;
+
+	/* Schemas that initdb pinned have no dependencies to go by. */
+	if ((family == FAMILY_POSTGRES || family == FAMILY_POSTGRES_REENCODED) && about_tables &&
+		(strcmp(query->values[0], "pg_catalog") == 0 || strcmp(query->values[0], "pg_toast") == 0))
+		family = FAMILY_SCAN;
+	*used = family;
+	*nvalues = queries[family][query->question].nvalues;
+	return queries[family][query->question].sql;
+}

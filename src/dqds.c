@@ -1,0 +1,96 @@
+/*
+ * dqds.c
+ *		Module magic, the settings, and the clock.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "compat.h"
+#include "dqds.h"
+#include "portability/instr_time.h"
+#include "utils/guc.h"
+
+DQDS_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+int dqds_connect_timeout_ms;
+int dqds_query_timeout_ms;
+int dqds_session_idle_timeout_ms;
+int dqds_max_parallel;
+int dqds_max_cached_sessions;
+char *dqds_allowed_hosts;
+char *dqds_denied_hosts;
+char *dqds_secret_env_prefix;
+char *dqds_ssl_root_certs;
+
+static const struct
+{
+	const char *name;
+	const char *description;
+	int *variable;
+	int initial;
+	int min;
+	int max;
+	GucContext context;
+	int flags;
+} integer_settings[] = {
+	{"dqds.connect_timeout", "Time that resolving, connecting and logging in may take together.",
+	 &dqds_connect_timeout_ms, 10000, 1, 3600000, PGC_USERSET, GUC_UNIT_MS},
+	{"dqds.query_timeout", "Time that a catalog query may take at the remote server.",
+	 &dqds_query_timeout_ms, 30000, 1, 3600000, PGC_USERSET, GUC_UNIT_MS},
+	{"dqds.session_idle_timeout", "Time after which an idle remote session is closed; 0 keeps none.",
+	 &dqds_session_idle_timeout_ms, 60000, 0, 86400000, PGC_USERSET, GUC_UNIT_MS},
+	{"dqds.max_parallel", "Number of remote operations that one call runs at once.",
+	 &dqds_max_parallel, 200, 1, 10000, PGC_SUSET, 0},
+	{"dqds.max_cached_sessions", "Number of idle remote sessions that a backend keeps.",
+	 &dqds_max_cached_sessions, 16, 0, 1000, PGC_SUSET, 0},
+};
+
+static const struct
+{
+	const char *name;
+	const char *description;
+	char **variable;
+	const char *initial;
+	GucStringCheckHook check;
+} string_settings[] = {
+	{"dqds.allowed_hosts", "Hosts that may be connected to: name patterns, addresses, networks.",
+	 &dqds_allowed_hosts, "*", policy_check_hosts},
+	{"dqds.denied_hosts", "Hosts that may not be connected to, even if they are allowed.",
+	 &dqds_denied_hosts,
+	 "169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, 100.100.100.200, fd00:ec2::254",
+	 policy_check_hosts},
+	{"dqds.secret_env_prefix", "Prefix of the environment variables that connection models may name.",
+	 &dqds_secret_env_prefix, "DQDS_SECRET_", NULL},
+	{"dqds.ssl_root_certs", "File of the certificates that sslmode verify-ca and verify-full trust.",
+	 &dqds_ssl_root_certs, "/etc/ssl/certs/ca-certificates.crt", NULL},
+};
+
+void
+_PG_init(void)
+{
+	for (int i = 0; i < lengthof(integer_settings); i++)
+		DefineCustomIntVariable(
+			integer_settings[i].name, integer_settings[i].description, NULL,
+			integer_settings[i].variable, integer_settings[i].initial, integer_settings[i].min,
+			integer_settings[i].max, integer_settings[i].context, integer_settings[i].flags, NULL,
+			NULL, NULL);
+	for (int i = 0; i < lengthof(string_settings); i++)
+		DefineCustomStringVariable(string_settings[i].name, string_settings[i].description, NULL,
+								   string_settings[i].variable, string_settings[i].initial,
+								   PGC_SUSET, GUC_SUPERUSER_ONLY, string_settings[i].check, NULL,
+								   NULL);
+	dqds_reserve_setting_prefix("dqds");
+}
+
+/* Microseconds on a clock that never goes back. */
+int64
+dqds_now_us(void)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MICROSEC(now);
+}

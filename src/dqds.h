@@ -1,0 +1,449 @@
+/*
+ * dqds.h
+ *		Types that more than one module uses, and the contract of each module.
+ *
+ * The way of a call, which is also the list of the files:
+ *
+ *	functions -> registry -> model -> policy -> engine -> session -> libpq
+ *	                                     (limits, session_cache, resolver)
+ *
+ * Anything that can fail at the remote is told by a Failure, not by ereport, so
+ * that testing 200 connections is the same code as testing one; functions.c
+ * alone decides whether a Failure becomes a row or an error.  Errors of the
+ * local server (cancel, out of memory, bad arguments) are ereported as usual.
+ */
+#ifndef DQDS_H
+#define DQDS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/tuplestore.h"
+
+#include "error_codes.h"
+
+#define DQDS_MASK "********"
+
+/* ---- settings (dqds.c) ------------------------------------------------ */
+
+extern int dqds_connect_timeout_ms;
+extern int dqds_query_timeout_ms;
+extern int dqds_session_idle_timeout_ms;
+extern int dqds_max_parallel;
+extern int dqds_max_cached_sessions;
+extern char *dqds_allowed_hosts;
+extern char *dqds_denied_hosts;
+extern char *dqds_secret_env_prefix;
+extern char *dqds_ssl_root_certs;
+
+/* Microseconds on a clock that never goes back. */
+extern int64 dqds_now_us(void);
+
+/* ---- failures (failure.c, diagnosis.c) -------------------------------- */
+
+/*
+ * Why a remote operation failed.  code is DQDS_OK when it did not; the other
+ * members then mean nothing.  The strings are palloc'd in the context that was
+ * current when the failure was noted.
+ */
+typedef struct Failure
+{
+	DqdsErrorCode code;
+	char *message;				/* which thing, what is wrong */
+	char *hint;					/* what to do next, or NULL */
+	char sqlstate[6];			/* the remote's own, or "" */
+} Failure;
+
+extern const char *error_code_name(DqdsErrorCode code);
+extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt, ...)
+	pg_attribute_printf(4, 5);
+extern void failure_raise(const Failure *failure) pg_attribute_noreturn();
+
+typedef struct Target Target;
+
+/* How far a login had come when it failed. */
+typedef enum ConnectStage
+{
+	STAGE_TCP,
+	STAGE_TLS,
+	STAGE_STARTUP				/* from the startup packet to the first ReadyForQuery */
+} ConnectStage;
+
+extern void diagnose_connect(const Target *target, ConnectStage stage, const char *message,
+							 Failure *failure);
+extern void diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms,
+							   Failure *failure);
+extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
+						   Failure *failure);
+extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
+
+/* ---- targets (model.c) ------------------------------------------------ */
+
+typedef enum Provider
+{
+	PROVIDER_POSTGRESQL,
+	PROVIDER_REDSHIFT,
+	PROVIDER_QUESTDB
+} Provider;
+
+/* One libpq keyword with its value, taken from the model's properties. */
+typedef struct TargetParameter
+{
+	const char *keyword;		/* static */
+	char *value;
+} TargetParameter;
+
+#define MAX_TARGET_PARAMETERS 16
+
+/* A validated place to connect to.  Everything is in one memory context, the caller's. */
+struct Target
+{
+	int64 connection_id;		/* of the registry; 0 for an ad-hoc model */
+	char *connection_name;		/* NULL for an ad-hoc model without one */
+	Provider provider;
+	char *host;
+	int port;
+	char *database;
+	char *user;
+	char *password;				/* NULL when none is stored */
+	char *sslmode;
+	char *options;				/* NULL when not given */
+	TargetParameter parameters[MAX_TARGET_PARAMETERS];
+	int nparameters;
+	bool password_required;
+	bool allow_cleartext;
+	int connect_timeout_ms;
+	int parallel_limit;			/* 0: none */
+};
+
+/* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
+typedef struct NormalModel
+{
+	Jsonb *model;
+	Jsonb *secrets;				/* NULL when there are none */
+	bool kept_secret;			/* a mask was sent, and a stored secret put in its place */
+} NormalModel;
+
+extern bool model_to_target(Jsonb *model, Jsonb *secrets, Target *target, Failure *failure);
+extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets,
+							NormalModel *result, Failure *failure);
+extern bool model_validate(const NormalModel *normal, Failure *failure);
+extern char *model_connection_name(Jsonb *model);
+extern bool model_password_required(Jsonb *model);
+extern Jsonb *model_parse(text *input);
+
+/* ---- secrets (secret.c) ------------------------------------------------ */
+
+extern bool secret_resolve(const char *key, char **value, Failure *failure);
+
+/* ---- policy (policy.c) ------------------------------------------------- */
+
+struct sockaddr;
+
+/* How a property of a model reaches libpq. */
+typedef enum ParameterUse
+{
+	PARAMETER_LIBPQ,			/* handed on under its libpq name */
+	PARAMETER_BOOLEAN,			/* true/false (JDBC) handed on as 1/0 */
+	PARAMETER_CONNECT_TIMEOUT,	/* our own deadline, in seconds */
+	PARAMETER_CLEARTEXT,		/* allow_cleartext_password */
+	PARAMETER_SSL				/* JDBC's ssl=true */
+} ParameterUse;
+
+typedef struct AllowedParameter
+{
+	const char *name;			/* as users write it */
+	const char *keyword;		/* libpq's */
+	ParameterUse use;
+} AllowedParameter;
+
+extern const AllowedParameter *policy_parameter(const char *name);
+extern bool policy_allows_name(const Target *target, Failure *failure);
+extern bool policy_allows_address(const Target *target, const struct sockaddr *address,
+								  Failure *failure);
+extern bool policy_check_hosts(char **newval, void **extra, GucSource source);
+
+/* ---- questions (dialect.c) --------------------------------------------- */
+
+typedef enum Question
+{
+	QUESTION_PROBE,				/* server version and backend pid */
+	QUESTION_SCHEMAS,			/* $1 include system schemas */
+	QUESTION_TABLE_NAMES,		/* $1 schema, $2 substring, $3 limit */
+	QUESTION_TABLES,			/* the same, with kind, estimate and comment */
+	QUESTION_COLUMNS,			/* $1 schema, $2 text[] of table names or NULL */
+	NUM_QUESTIONS
+} Question;
+
+typedef enum Family
+{
+	FAMILY_POSTGRES,			/* real PostgreSQL: pg_depend finds the tables of a schema */
+	FAMILY_POSTGRES_REENCODED,	/* the same, where names must be sorted as UTF-8 */
+	FAMILY_SCAN,				/* anything with a usable pg_class */
+	FAMILY_REDSHIFT,
+	FAMILY_QUESTDB,
+	NUM_FAMILIES
+} Family;
+
+#define MAX_QUERY_PARAMETERS 3
+#define MAX_ANSWER_COLUMNS 10
+
+typedef struct RemoteQuery
+{
+	Question question;
+	const char *values[MAX_QUERY_PARAMETERS];	/* text; NULL is SQL's NULL */
+} RemoteQuery;
+
+extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
+extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues);
+
+/* ---- the event loop's floor (reactor.c) --------------------------------- */
+
+typedef struct ReactorEvent
+{
+	void *owner;				/* as given to reactor_watch */
+	uint32 events;				/* EPOLLIN, EPOLLOUT, ... */
+} ReactorEvent;
+
+extern void reactor_start(void);
+extern void reactor_watch(int fd, uint32 events, void *owner);
+extern void reactor_forget(int fd);
+extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events);
+
+/* ---- blocking calls in a thread (background.c) --------------------------- */
+
+typedef struct BackgroundJob BackgroundJob;
+
+extern void background_start_module(void);
+extern BackgroundJob *background_run(void (*run) (void *), void (*dispose) (void *), void *argument);
+extern bool background_done(BackgroundJob *job);
+extern bool background_wait(BackgroundJob *job, int64 deadline_us);
+extern void *background_argument(BackgroundJob *job);
+extern void background_release(BackgroundJob *job);
+extern void background_acknowledge(void);
+
+/* ---- names to addresses (resolver.c) -------------------------------------- */
+
+typedef struct Resolution Resolution;
+
+extern Resolution *resolver_start(const char *host, int port);
+extern bool resolver_done(Resolution *resolution);
+extern int resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, int max);
+extern const char *resolver_error(Resolution *resolution);
+extern void resolver_release(Resolution *resolution);
+
+/* ---- one remote session (session.c) ---------------------------------------- */
+
+typedef struct Session Session;
+
+typedef enum SessionState
+{
+	SESSION_RESOLVING,			/* a thread asks for the addresses of the host */
+	SESSION_CONNECTING,			/* libpq is on its way: TCP, TLS, authentication */
+	SESSION_IDLE,				/* logged in, nothing asked */
+	SESSION_BUSY,				/* a query was sent, its answer is not complete */
+	SESSION_CANCELLING,			/* a cancel request is on its way */
+	SESSION_FAILED				/* no use any more; only session_close is left */
+} SessionState;
+
+/* What a caller does with one row.  May ereport. */
+typedef void (*RowSink) (void *sink, const char **values, int nvalues);
+
+extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
+extern void session_attach(Session *session, const Target *target, void *owner);
+extern void session_advance(Session *session, uint32 events, Failure *failure);
+extern bool session_ask(Session *session, const RemoteQuery *query, Failure *failure);
+extern void session_collect(Session *session, RowSink on_row, void *sink, Failure *failure);
+extern void session_timed_out(Session *session, Failure *failure);
+extern void session_close(Session *session);
+extern void session_close_all_busy(void);
+extern SessionState session_state(const Session *session);
+extern int64 session_deadline(const Session *session);
+extern void *session_owner(const Session *session);
+extern bool session_is_live(const Session *session);
+extern bool session_answered(const Session *session);
+extern const char *session_tls(const Session *session);
+extern const char *session_server_version(const Session *session);
+extern bool session_matches(const Session *session, Oid role, const char *key);
+extern bool session_same_key(const Session *a, const Session *b);
+extern bool session_same_connection(const Session *session, Oid role, int64 connection_id);
+extern bool session_still_allowed(const Session *session, const Target *target, Failure *failure);
+extern bool session_reusable(const Session *session);
+extern int64 session_idle_since(const Session *session);
+extern void session_set_idle(Session *session, bool idle);
+extern void session_shutdown_socket(Session *session);
+
+/* ---- idle sessions (session_cache.c) ----------------------------------------- */
+
+extern char *session_cache_key(const Target *target);
+extern Session *session_cache_take(const Target *target, Oid role, const char *key);
+extern void session_cache_put(Session *session);
+extern void session_cache_drop(Session *session);
+extern int session_cache_close_all(void);
+extern void session_cache_start_module(void);
+
+/* ---- limits over all callers (limits.c) ----------------------------------------- */
+
+typedef struct LimitSlot
+{
+	bool held;
+	uint32 target_hash;
+	uint32 slot;
+} LimitSlot;
+
+extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
+extern void limits_leave(LimitSlot *slot);
+
+/* ---- many sessions at once (engine.c) ----------------------------------------------- */
+
+/* One thing to do at one remote.  The caller fills the first part, engine_run the second. */
+typedef struct Operation
+{
+	const Target *target;
+	RemoteQuery query;
+	bool fresh;					/* prove the login: never reuse a session */
+	RowSink on_row;				/* may be NULL */
+	void *sink;
+
+	Failure failure;			/* code DQDS_OK: it worked */
+	char *server_version;		/* palloc'd, NULL when not known */
+	char *tls;					/* protocol version, NULL without TLS */
+	double elapsed_ms;
+} Operation;
+
+extern void engine_run(Operation *operations, int count, Oid role);
+
+/* ---- sets of names (name_set.c) ------------------------------------------------------------ */
+
+typedef struct NameSet NameSet;
+
+extern NameSet *name_set_make(void);
+extern void name_set_add(NameSet *set, char *name);
+extern bool name_set_has(NameSet *set, const char *name);
+
+/* ---- the registry (registry.c, registry_write.c) ---------------------------------------- */
+
+/* Who calls what: looked up once at the entry of each SQL function. */
+typedef struct Caller
+{
+	Oid role;					/* GetUserId() at entry: decides everything */
+	Oid function;				/* the SQL function */
+	Oid schema;					/* the extension's schema */
+	Oid owner;					/* owner of the function: owns the registry's tables too */
+	Oid argument_types[2];		/* of the first two arguments, InvalidOid without */
+} Caller;
+
+typedef struct RegistryEntry
+{
+	int64 id;
+	char *name;
+	Oid owner;
+	Jsonb *model;				/* masked */
+	Jsonb *secrets;				/* NULL when none */
+} RegistryEntry;
+
+extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
+extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);
+extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
+extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
+extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
+extern List *registry_usable(const Caller *caller);
+extern void registry_unknown(const char *name) pg_attribute_noreturn();
+
+extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);
+extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
+
+/* ---- a function's first argument (connection_argument.c) ----------------------------------- */
+
+/* What a connection argument, a name or a model, came to. */
+typedef struct ConnectionArgument
+{
+	Target target;				/* valid when failure.code is DQDS_OK */
+	Failure failure;
+	bool ad_hoc;				/* it was a model */
+	char *name;					/* of the connection, or the model's own; may be NULL */
+	int64 registry_id;			/* whose imports concern it; 0 for none */
+} ConnectionArgument;
+
+extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
+								ConnectionArgument *result);
+extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);
+extern void connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result);
+extern void connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result);
+extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
+
+/* While it lasts, errors are logged without their statement, which holds a password. */
+typedef struct StatementScope
+{
+	ErrorContextCallback callback;
+	bool hidden;
+} StatementScope;
+
+extern void statement_hide(StatementScope *scope);
+extern void statement_hide_model(StatementScope *scope, const Caller *caller,
+								 FunctionCallInfo fcinfo);
+extern void statement_show(StatementScope *scope);
+
+/* ---- rows (rows.c) ------------------------------------------------------------------------------ */
+
+typedef struct RowsOut
+{
+	Tuplestorestate *store;
+	TupleDesc desc;
+} RowsOut;
+
+extern void rows_open(FunctionCallInfo fcinfo, RowsOut *rows);
+extern void rows_put(RowsOut *rows, Datum *values, bool *nulls);
+extern void row_text(Datum *value, bool *isnull, const char *text);
+extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
+extern void row_boolean(Datum *value, bool *isnull, const char *text);
+extern const char *remote_text(const char *value);
+
+/* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
+
+typedef struct Listing Listing;
+
+struct Listing
+{
+	/* What is asked, set before listing_run. */
+	ConnectionArgument connection;
+	char *schema_name;			/* NULL when schemas are listed */
+	bool include_system;
+	char *contains;				/* NULL or empty: no filter */
+	NameSet *names;				/* NULL: all tables */
+	char *names_literal;		/* the same as a text[] literal */
+	int64 max_rows;				/* negative: no limit */
+
+	/* What becomes of a row: valid text, as many as the question has columns. */
+	void (*emit) (Listing *listing, const char **values);
+	void *output;				/* emit's own */
+
+	/* Private to listing.c. */
+	Question question;
+	int64 count;
+	MemoryContext row_context;	/* current while emit runs, emptied afterwards */
+};
+
+extern void listing_init(Listing *listing);
+extern void listing_restrict(Listing *listing, Datum names);
+extern void listing_run(Listing *listing, Question question, const Caller *caller);
+
+/* ---- JSON text (json_out.c) ------------------------------------------------------------------ */
+
+typedef struct JsonOut
+{
+	RowsOut rows;
+	StringInfoData text;		/* the piece that is being written */
+} JsonOut;
+
+extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
+extern void json_out_flush(JsonOut *out);
+extern void json_out_close(JsonOut *out);
+extern void json_out_name(StringInfo text, const char *name);
+extern void json_out_string(StringInfo text, const char *name, const char *value);
+
+#endif							/* DQDS_H */

@@ -1,0 +1,301 @@
+/*
+ * engine.c
+ *		Runs one or many operations at remote servers in one event loop.
+ *
+ * A single call is a fan-out of one.  The steps of an operation:
+ *
+ *	1. the policy looks at the name, and a slot of the target is taken
+ *	2. an idle session is taken from the cache, or one is opened
+ *	3. the session is asked, and each row is handed to the operation's sink
+ *	4. the session goes back to the cache if it is clean, else it is closed
+ *
+ * Owns: the order of these steps and the deadlines.  It must not know libpq or
+ * SQL.  An error raised in between (a cancel, a sink out of memory) cancels what
+ * runs at the remotes before it goes on.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+#include "miscadmin.h"
+
+#define MAX_EVENTS 64
+
+typedef struct Run
+{
+	Operation *operation;
+	Session *session;			/* NULL before the start and after the end */
+	char *key;
+	LimitSlot slot;
+	bool asked;
+	bool reused;				/* the session came from the cache */
+	bool finished;
+	int64 started_us;
+} Run;
+
+static void
+note_session(Run *run)
+{
+	Operation *operation = run->operation;
+	const char *version = session_server_version(run->session);
+	const char *tls = session_tls(run->session);
+
+	if (version != NULL)
+		operation->server_version = pstrdup(remote_text(version));
+	if (tls != NULL)
+		operation->tls = pstrdup(tls);
+}
+
+static void
+finish(Run *run)
+{
+	Session *session = run->session;
+
+	run->session = NULL;
+	run->finished = true;
+	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
+	limits_leave(&run->slot);
+	if (session == NULL)
+		return;
+	if (session_reusable(session))
+		session_cache_put(session);
+	else
+		session_close(session);
+}
+
+static void
+open_session(Run *run, Oid role)
+{
+	const Target *target = run->operation->target;
+
+	run->asked = false;
+	run->reused = false;
+	run->session = session_open(target, role, run->key, &run->operation->failure);
+	if (run->session == NULL)
+	{
+		finish(run);
+		return;
+	}
+	session_attach(run->session, target, run);
+	session_advance(run->session, 0, &run->operation->failure);
+	if (session_state(run->session) == SESSION_FAILED)
+		finish(run);
+}
+
+/* Take an idle session if there is one that the policy of this moment still allows. */
+static bool
+reuse_session(Run *run, Oid role)
+{
+	const Target *target = run->operation->target;
+
+	run->session = session_cache_take(target, role, run->key);
+	if (run->session == NULL)
+		return false;
+	session_attach(run->session, target, run);
+	if (!session_still_allowed(run->session, target, &run->operation->failure))
+	{
+		session_close(run->session);
+		run->session = NULL;
+		run->operation->failure.code = DQDS_OK;
+		return false;
+	}
+	run->reused = true;
+	return true;
+}
+
+static void
+ask(Run *run)
+{
+	run->asked = true;
+	session_ask(run->session, &run->operation->query, &run->operation->failure);
+}
+
+/* A cached session can turn out to be dead; that is nobody's failure, so begin anew, once. */
+static bool
+replace_dead_session(Run *run, Oid role)
+{
+	Operation *operation = run->operation;
+
+	if (!run->reused || operation->failure.code != DQDS_CONNECTION_LOST ||
+		session_answered(run->session))
+		return false;
+	session_close(run->session);
+	run->session = NULL;
+	operation->failure.code = DQDS_OK;
+	open_session(run, role);
+	return true;
+}
+
+/* Bring a run on as far as its session's state allows without waiting. */
+static void
+proceed(Run *run, Oid role)
+{
+	if (session_state(run->session) == SESSION_IDLE && !run->asked)
+		ask(run);
+	if (session_state(run->session) == SESSION_FAILED)
+	{
+		if (!replace_dead_session(run, role))
+			finish(run);
+	}
+	else if (session_state(run->session) == SESSION_IDLE)
+	{
+		note_session(run);
+		finish(run);
+	}
+}
+
+static void
+start(Run *run, Oid role)
+{
+	Operation *operation = run->operation;
+	const Target *target = operation->target;
+
+	run->started_us = dqds_now_us();
+	if (!policy_allows_name(target, &operation->failure) ||
+		!limits_enter(target, &run->slot, &operation->failure))
+	{
+		finish(run);
+		return;
+	}
+	run->key = session_cache_key(target);
+	if (!operation->fresh && reuse_session(run, role))
+		proceed(run, role);
+	else
+		open_session(run, role);
+}
+
+static void
+serve(Run *run, uint32 events, Oid role)
+{
+	Operation *operation = run->operation;
+
+	if (session_state(run->session) == SESSION_BUSY)
+		session_collect(run->session, operation->on_row, operation->sink, &operation->failure);
+	else
+		session_advance(run->session, events, &operation->failure);
+	proceed(run, role);
+}
+
+/* A thread has ended; which one is for the sessions to find out. */
+static void
+serve_threads(Run *runs, int count, Oid role)
+{
+	background_acknowledge();
+	for (int i = 0; i < count; i++)
+	{
+		SessionState state;
+
+		if (runs[i].session == NULL)
+			continue;
+		state = session_state(runs[i].session);
+		if (state == SESSION_RESOLVING || state == SESSION_CANCELLING)
+			serve(&runs[i], 0, role);
+	}
+}
+
+static void
+serve_event(const ReactorEvent *event, Run *runs, int count, Oid role)
+{
+	Session *session = event->owner;
+	Run *run;
+
+	if (session == NULL)
+		serve_threads(runs, count, role);
+	else if (!session_is_live(session))
+		return;
+	else if ((run = session_owner(session)) != NULL)
+		serve(run, event->events, role);
+	else
+		session_cache_drop(session);
+}
+
+static void
+serve_deadlines(Run *runs, int count, Oid role)
+{
+	int64 now = dqds_now_us();
+
+	for (int i = 0; i < count; i++)
+	{
+		if (runs[i].session == NULL || session_deadline(runs[i].session) > now)
+			continue;
+		session_timed_out(runs[i].session, &runs[i].operation->failure);
+		proceed(&runs[i], role);
+	}
+}
+
+/* Start what there is capacity for; returns how many are under way. */
+static int
+start_pending(Run *runs, int count, Oid role)
+{
+	int active = 0;
+
+	for (int i = 0; i < count; i++)
+		if (runs[i].session != NULL)
+			active++;
+	for (int i = 0; i < count && active < dqds_max_parallel; i++)
+	{
+		if (runs[i].session != NULL || runs[i].finished)
+			continue;
+		start(&runs[i], role);
+		if (runs[i].session != NULL)
+			active++;
+	}
+	return active;
+}
+
+static int64
+nearest_deadline(const Run *runs, int count)
+{
+	int64 nearest = PG_INT64_MAX;
+
+	for (int i = 0; i < count; i++)
+		if (runs[i].session != NULL)
+			nearest = Min(nearest, session_deadline(runs[i].session));
+	return nearest;
+}
+
+static void
+run_all(Run *runs, int count, Oid role)
+{
+	ReactorEvent events[MAX_EVENTS];
+
+	while (start_pending(runs, count, role) > 0)
+	{
+		int nevents = reactor_wait(nearest_deadline(runs, count), events, MAX_EVENTS);
+
+		for (int i = 0; i < nevents; i++)
+			serve_event(&events[i], runs, count, role);
+		serve_deadlines(runs, count, role);
+	}
+}
+
+/*
+ * Run the operations for role, all at once as far as dqds.max_parallel goes, and
+ * return when each has its outcome.  Rows go to the sinks as they arrive.
+ * Raises only what is local: a cancel, a sink's error, descriptors running out.
+ */
+void
+engine_run(Operation *operations, int count, Oid role)
+{
+	Run *runs = palloc0(sizeof(Run) * Max(count, 1));
+
+	session_cache_start_module();
+	reactor_start();
+	background_start_module();
+	for (int i = 0; i < count; i++)
+	{
+		runs[i].operation = &operations[i];
+		operations[i].failure.code = DQDS_OK;
+	}
+
+	PG_TRY();
+	{
+		run_all(runs, count, role);
+	}
+	PG_CATCH();
+	{
+		session_close_all_busy();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pfree(runs);
+}

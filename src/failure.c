@@ -1,0 +1,63 @@
+/*
+ * failure.c
+ *		The value that tells why a remote operation failed, and its way into ereport.
+ *
+ * It must not decide what a failure is: diagnosis.c does.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+
+static const struct
+{
+	const char *sqlstate;
+	const char *name;
+} error_codes[] = {
+	{"00000", "ok"},
+#define DQDS_TABLE_ROW(symbol, sqlstate, name) {sqlstate, name},
+	DQDS_ERROR_CODES(DQDS_TABLE_ROW)
+#undef DQDS_TABLE_ROW
+};
+
+/* The name that users see: static memory. */
+const char *
+error_code_name(DqdsErrorCode code)
+{
+	return error_codes[code].name;
+}
+
+/*
+ * Note a failure.  The message is formatted into the current memory context;
+ * hint may be NULL and is kept, not copied.
+ */
+void
+failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt, ...)
+{
+	va_list args;
+	char buffer[2048];
+
+	va_start(args, fmt);
+	vsnprintf(buffer, sizeof(buffer), fmt, args);
+	va_end(args);
+
+	failure->code = code;
+	failure->message = pstrdup(buffer);
+	failure->hint = (char *) hint;
+	failure->sqlstate[0] = '\0';
+}
+
+/* Raise it as an error of class QD.  The remote's own SQLSTATE goes to DETAIL. */
+void
+failure_raise(const Failure *failure)
+{
+	const char *state = error_codes[failure->code].sqlstate;
+
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
+			 errmsg_internal("%s", failure->message),
+			 failure->sqlstate[0] != '\0'
+				 ? errdetail("The remote server reported SQLSTATE %s.", failure->sqlstate)
+				 : 0,
+			 failure->hint != NULL ? errhint("%s", failure->hint) : 0));
+	pg_unreachable();
+}

@@ -1,0 +1,93 @@
+/*
+ * limits.c
+ *		How many remote operations may run at once on one target, over all backends.
+ *
+ * Each target has numbered slots, and a slot is a heavyweight lock of a class
+ * that no SQL function can take.  So nothing has to be preloaded, and a slot
+ * ends with its transaction whatever becomes of the backend.
+ *
+ * Owns: the meaning of the lock tags.  It never waits: no free slot is the
+ * failure DQDS_BUSY.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "dqds.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+/* Advisory locks of SQL have 1 or 2 in this field of the tag. */
+#define DQDS_LOCK_CLASS 0xD9D5
+
+/* Ad-hoc models carry no limit of their own that could be trusted. */
+#define ADHOC_LIMIT 8
+
+static void
+make_tag(LOCKTAG *tag, uint32 target_hash, uint32 slot)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, target_hash, slot, DQDS_LOCK_CLASS);
+}
+
+static uint32
+hash_target(const Target *target)
+{
+	uint32 hash;
+
+	if (target->connection_id != 0)
+		return hash_bytes((const unsigned char *) &target->connection_id,
+						  sizeof(target->connection_id));
+	hash = hash_bytes((const unsigned char *) target->host, strlen(target->host));
+	return hash_combine(hash, (uint32) target->port);
+}
+
+/*
+ * Take a slot for one operation; give it back with limits_leave.  False with
+ * DQDS_BUSY when all are taken.
+ */
+bool
+limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
+{
+	int limit = target->connection_id == 0 ? ADHOC_LIMIT : target->parallel_limit;
+
+	slot->held = false;
+	if (limit <= 0)
+		return true;
+	slot->target_hash = hash_target(target);
+	for (int i = 0; i < limit; i++)
+	{
+		LOCKTAG tag;
+
+		/* Backends start their search in different places, so the first try mostly succeeds. */
+		slot->slot = (uint32) (MyProcPid + i) % limit;
+		make_tag(&tag, slot->target_hash, slot->slot);
+		switch (LockAcquire(&tag, ExclusiveLock, false, true))
+		{
+			case LOCKACQUIRE_OK:
+				slot->held = true;
+				return true;
+			case LOCKACQUIRE_ALREADY_HELD:
+				/* By another operation of this backend: does not count as a slot of its own. */
+				LockRelease(&tag, ExclusiveLock, false);
+				break;
+			default:
+				break;
+		}
+	}
+	failure_set(failure, DQDS_BUSY, "Try again in a moment, or raise parallel_jobs_limit.",
+				"%d operations are already running at %s:%d, which is the limit", limit,
+				target->host, target->port);
+	return false;
+}
+
+/* Give the slot back; without one held, nothing happens. */
+void
+limits_leave(LimitSlot *slot)
+{
+	LOCKTAG tag;
+
+	if (!slot->held)
+		return;
+	make_tag(&tag, slot->target_hash, slot->slot);
+	LockRelease(&tag, ExclusiveLock, false);
+	slot->held = false;
+}

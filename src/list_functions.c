@@ -1,0 +1,315 @@
+/*
+ * list_functions.c
+ *		SQL functions that list schemas, tables and columns, as rows and as JSON.
+ *
+ * Thin entry points: arguments in, a listing run, each row emitted.  The
+ * functions ending in _json are for the bridge; they take names only, because a
+ * path segment is a name whatever it looks like.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+PG_FUNCTION_INFO_V1(dqds_list_schemas);
+PG_FUNCTION_INFO_V1(dqds_list_tables);
+PG_FUNCTION_INFO_V1(dqds_list_columns);
+PG_FUNCTION_INFO_V1(dqds_list_schemas_json);
+PG_FUNCTION_INFO_V1(dqds_list_tables_json);
+
+/* Where the rows go: one of the two is open. */
+typedef struct Output
+{
+	RowsOut rows;
+	JsonOut json;
+	NameSet *imported;
+	bool details;				/* JSON: kind, estimate and comment as well */
+} Output;
+
+/* ---- arguments --------------------------------------------------------------------- */
+
+static char *
+optional_text(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static char *
+required_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* A number of rows; -1 for NULL, which is no limit. */
+static int64
+row_limit(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return -1;
+	if (PG_GETARG_INT32(n) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the number of rows must not be negative")));
+	return PG_GETARG_INT32(n);
+}
+
+/* ---- rows ------------------------------------------------------------------------------ */
+
+static Datum
+import_parameters(const char *connection_name, const char *schema_name)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	json_out_string(&text, "connectionName", connection_name);
+	json_out_string(&text, "schemaName", schema_name);
+	appendStringInfoChar(&text, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+}
+
+static void
+emit_schema_row(Listing *listing, const char **remote)
+{
+	Output *output = listing->output;
+	Datum values[4];
+	bool nulls[4] = {false};
+
+	row_text(&values[0], &nulls[0], listing->connection.name);
+	row_text(&values[1], &nulls[1], remote[0]);
+	values[2] = BoolGetDatum(name_set_has(output->imported, remote[0]));
+	values[3] = import_parameters(listing->connection.name, remote[0]);
+	rows_put(&output->rows, values, nulls);
+}
+
+static void
+emit_table_row(Listing *listing, const char **remote)
+{
+	Output *output = listing->output;
+	Datum values[7];
+	bool nulls[7] = {false};
+
+	row_text(&values[0], &nulls[0], listing->connection.name);
+	row_text(&values[1], &nulls[1], listing->schema_name);
+	row_text(&values[2], &nulls[2], remote[0]);
+	values[3] = BoolGetDatum(name_set_has(output->imported, remote[0]));
+	row_text(&values[4], &nulls[4], remote[1]);
+	row_integer(&values[5], &nulls[5], remote[2], true);
+	row_text(&values[6], &nulls[6], remote[3]);
+	rows_put(&output->rows, values, nulls);
+}
+
+static void
+emit_column_row(Listing *listing, const char **remote)
+{
+	Output *output = listing->output;
+	Datum values[12];
+	bool nulls[12] = {false};
+
+	row_text(&values[0], &nulls[0], listing->connection.name);
+	row_text(&values[1], &nulls[1], listing->schema_name);
+	row_text(&values[2], &nulls[2], remote[0]);
+	row_integer(&values[3], &nulls[3], remote[1], false);
+	row_text(&values[4], &nulls[4], remote[2]);
+	row_text(&values[5], &nulls[5], remote[3]);
+	row_integer(&values[6], &nulls[6], remote[4], false);
+	row_integer(&values[7], &nulls[7], remote[5], false);
+	row_integer(&values[8], &nulls[8], remote[6], false);
+	row_boolean(&values[9], &nulls[9], remote[7]);
+	row_boolean(&values[10], &nulls[10], remote[8]);
+	row_text(&values[11], &nulls[11], remote[9]);
+	rows_put(&output->rows, values, nulls);
+}
+
+/* dqds_list_schemas(connection, include_system) */
+Datum
+dqds_list_schemas(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	Listing listing;
+	Output output;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	listing_init(&listing);
+	connection_argument(&caller, fcinfo, &listing.connection);
+	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	listing.emit = emit_schema_row;
+	listing.output = &output;
+	output.imported = imported_schemas(&caller, listing.connection.registry_id);
+	rows_open(fcinfo, &output.rows);
+	listing_run(&listing, QUESTION_SCHEMAS, &caller);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* dqds_list_tables(connection, schema_name, table_name_contains, max_rows) */
+Datum
+dqds_list_tables(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	Listing listing;
+	Output output;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	listing_init(&listing);
+	connection_argument(&caller, fcinfo, &listing.connection);
+	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	listing.contains = optional_text(fcinfo, 2);
+	listing.max_rows = row_limit(fcinfo, 3);
+	listing.emit = emit_table_row;
+	listing.output = &output;
+	output.imported =
+		imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
+	rows_open(fcinfo, &output.rows);
+	listing_run(&listing, QUESTION_TABLES, &caller);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* dqds_list_columns(connection, schema_name, table_names) */
+Datum
+dqds_list_columns(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	Listing listing;
+	Output output;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	listing_init(&listing);
+	connection_argument(&caller, fcinfo, &listing.connection);
+	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	if (!PG_ARGISNULL(2))
+		listing_restrict(&listing, PG_GETARG_DATUM(2));
+	listing.emit = emit_column_row;
+	listing.output = &output;
+	rows_open(fcinfo, &output.rows);
+	listing_run(&listing, QUESTION_COLUMNS, &caller);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+/* Start an element of the array. */
+static StringInfo
+begin_element(Output *output)
+{
+	StringInfo text = &output->json.text;
+
+	json_out_flush(&output->json);
+	/* After the first element the text is empty, or ends with the one before. */
+	if (text->len == 0 || text->data[text->len - 1] != '[')
+		appendStringInfoChar(text, ',');
+	appendStringInfoChar(text, '{');
+	return text;
+}
+
+static void
+append_imported(StringInfo text, Output *output, const char *name)
+{
+	json_out_name(text, "alreadyImported");
+	appendStringInfoString(text, name_set_has(output->imported, name) ? "true" : "false");
+}
+
+static void
+emit_schema_json(Listing *listing, const char **remote)
+{
+	Output *output = listing->output;
+	StringInfo text = begin_element(output);
+
+	json_out_string(text, "connectionName", listing->connection.name);
+	json_out_string(text, "schemaName", remote[0]);
+	append_imported(text, output, remote[0]);
+	json_out_name(text, "importTableJobParameters");
+	appendStringInfoChar(text, '{');
+	json_out_string(text, "connectionName", listing->connection.name);
+	json_out_string(text, "schemaName", remote[0]);
+	appendStringInfoString(text, "}}");
+}
+
+static void
+emit_table_json(Listing *listing, const char **remote)
+{
+	Output *output = listing->output;
+	StringInfo text = begin_element(output);
+
+	json_out_string(text, "connectionName", listing->connection.name);
+	json_out_string(text, "schemaName", listing->schema_name);
+	json_out_string(text, "tableName", remote[0]);
+	append_imported(text, output, remote[0]);
+	if (output->details)
+	{
+		json_out_string(text, "tableKind", remote[1]);
+		/* A remote's word is not trusted to be a number. */
+		if (remote[2] != NULL && strspn(remote[2], "0123456789") == strlen(remote[2]) &&
+			remote[2][0] != '\0')
+		{
+			json_out_name(text, "estimatedRows");
+			appendStringInfoString(text, remote[2]);
+		}
+		json_out_string(text, "comment", remote[3]);
+	}
+	appendStringInfoChar(text, '}');
+}
+
+static void
+run_json(Listing *listing, Question question, const Caller *caller, FunctionCallInfo fcinfo,
+		 Output *output)
+{
+	listing->output = output;
+	json_out_open(fcinfo, &output->json);
+	appendStringInfoChar(&output->json.text, '[');
+	listing_run(listing, question, caller);
+	appendStringInfoChar(&output->json.text, ']');
+	json_out_close(&output->json);
+}
+
+/* dqds_list_schemas_json(connection_name, include_system) */
+Datum
+dqds_list_schemas_json(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	Listing listing;
+	Output output;
+
+	caller_init(&caller, fcinfo);
+	listing_init(&listing);
+	connection_by_name(&caller, required_text(fcinfo, 0, "connection_name"), &listing.connection);
+	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	listing.emit = emit_schema_json;
+	output.imported = imported_schemas(&caller, listing.connection.registry_id);
+	run_json(&listing, QUESTION_SCHEMAS, &caller, fcinfo, &output);
+	return (Datum) 0;
+}
+
+/* dqds_list_tables_json(connection_name, schema_name, table_name_contains, max_rows, details) */
+Datum
+dqds_list_tables_json(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	Listing listing;
+	Output output;
+
+	caller_init(&caller, fcinfo);
+	listing_init(&listing);
+	connection_by_name(&caller, required_text(fcinfo, 0, "connection_name"), &listing.connection);
+	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	listing.contains = optional_text(fcinfo, 2);
+	listing.max_rows = row_limit(fcinfo, 3);
+	listing.emit = emit_table_json;
+	output.details = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	output.imported =
+		imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
+	run_json(&listing, output.details ? QUESTION_TABLES : QUESTION_TABLE_NAMES, &caller, fcinfo,
+			 &output);
+	return (Datum) 0;
+}

@@ -1,0 +1,129 @@
+/*
+ * listing.c
+ *		A listing: asks one remote one question and passes on what belongs to the answer.
+ *
+ * The remote filters where it can; the filters are applied again here, so that
+ * the answer is right whatever the remote does.  It must not know what becomes
+ * of the rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "dqds.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+
+static const int answer_columns[NUM_QUESTIONS] = {
+	[QUESTION_PROBE] = 1,  [QUESTION_SCHEMAS] = 1,	[QUESTION_TABLE_NAMES] = 1,
+	[QUESTION_TABLES] = 4, [QUESTION_COLUMNS] = 10,
+};
+
+/* An unfiltered listing; the caller sets what is asked. */
+void
+listing_init(Listing *listing)
+{
+	memset(listing, 0, sizeof(*listing));
+	listing->max_rows = -1;
+}
+
+/* Restrict a listing to the names of a text[]. */
+void
+listing_restrict(Listing *listing, Datum names)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	listing->names = name_set_make();
+	listing->names_literal = OidOutputFunctionCall(F_ARRAY_OUT, names);
+	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			name_set_add(listing->names, TextDatumGetCString(elements[i]));
+}
+
+static bool
+passes(Listing *listing, const char *name)
+{
+	if (name == NULL || (listing->max_rows >= 0 && listing->count >= listing->max_rows))
+		return false;
+	if (listing->contains != NULL && strstr(name, listing->contains) == NULL)
+		return false;
+	if (listing->names != NULL && !name_set_has(listing->names, name))
+		return false;
+	listing->count++;
+	return true;
+}
+
+/* The engine's sink: the first value is the name of what is listed, or of its table. */
+static void
+take_row(void *sink, const char **values, int nvalues)
+{
+	Listing *listing = sink;
+	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
+
+	for (int i = 0; i < nvalues; i++)
+		if (values[i] != NULL)
+			values[i] = remote_text(values[i]);
+	if (nvalues >= answer_columns[listing->question] && passes(listing, values[0]))
+		listing->emit(listing, values);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(listing->row_context);
+}
+
+static void
+fill_query(const Listing *listing, RemoteQuery *query)
+{
+	memset(query, 0, sizeof(*query));
+	query->question = listing->question;
+	switch (listing->question)
+	{
+		case QUESTION_SCHEMAS:
+			query->values[0] = listing->include_system ? "true" : "false";
+			break;
+		case QUESTION_TABLE_NAMES:
+		case QUESTION_TABLES:
+			query->values[0] = listing->schema_name;
+			query->values[1] = listing->contains == NULL ? "" : listing->contains;
+			/* The remote does not know the names, so it must not count for us. */
+			query->values[2] = listing->max_rows < 0 || listing->names != NULL
+				? NULL
+				: psprintf("%lld", (long long) listing->max_rows);
+			break;
+		case QUESTION_COLUMNS:
+			query->values[0] = listing->schema_name;
+			query->values[1] = listing->names_literal;
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * Ask, and call emit for each row.  A failure, of the remote or of the model, is
+ * raised as an error of class QD.  Not a row has been emitted by then that a
+ * caller's transaction would keep.
+ */
+void
+listing_run(Listing *listing, Question question, const Caller *caller)
+{
+	Operation operation = {0};
+
+	if (listing->connection.failure.code != DQDS_OK)
+		failure_raise(&listing->connection.failure);
+	listing->question = question;
+	listing->count = 0;
+	listing->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
+	operation.target = &listing->connection.target;
+	fill_query(listing, &operation.query);
+	operation.on_row = take_row;
+	operation.sink = listing;
+	engine_run(&operation, 1, caller->role);
+	MemoryContextDelete(listing->row_context);
+	if (operation.failure.code != DQDS_OK)
+		failure_raise(&operation.failure);
+}

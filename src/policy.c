@@ -1,0 +1,377 @@
+/*
+ * policy.c
+ *		What may be connected to, and with which parameters.
+ *
+ * Owns: the allow-list of connection parameters and the meaning of
+ * dqds.allowed_hosts and dqds.denied_hosts.  It decides; it never connects.
+ *
+ * An entry of the host lists is a name pattern (with * for any characters), an
+ * address, or a network in CIDR notation, each with an optional :port; an IPv6
+ * address with a port stands in brackets.  Deny wins.  Names are matched against
+ * the host as written, addresses against what it resolved to, after unwrapping
+ * IPv4 inside IPv6, because ::ffff:127.0.0.1 is 127.0.0.1 to the kernel.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "dqds.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+/*
+ * The parameters that a model's properties may set.  libpq has more; those that
+ * read files, change the target, or start another protocol stay out.  The lower
+ * part are names that people bring from JDBC.
+ */
+static const AllowedParameter allowed_parameters[] = {
+	{"application_name", "application_name", PARAMETER_LIBPQ},
+	{"connect_timeout", NULL, PARAMETER_CONNECT_TIMEOUT},
+	{"channel_binding", "channel_binding", PARAMETER_LIBPQ},
+	{"gssencmode", "gssencmode", PARAMETER_LIBPQ},
+	{"keepalives", "keepalives", PARAMETER_LIBPQ},
+	{"keepalives_idle", "keepalives_idle", PARAMETER_LIBPQ},
+	{"keepalives_interval", "keepalives_interval", PARAMETER_LIBPQ},
+	{"keepalives_count", "keepalives_count", PARAMETER_LIBPQ},
+	{"tcp_user_timeout", "tcp_user_timeout", PARAMETER_LIBPQ},
+	{"ssl_min_protocol_version", "ssl_min_protocol_version", PARAMETER_LIBPQ},
+	{"ssl_max_protocol_version", "ssl_max_protocol_version", PARAMETER_LIBPQ},
+	{"sslsni", "sslsni", PARAMETER_LIBPQ},
+	{"target_session_attrs", "target_session_attrs", PARAMETER_LIBPQ},
+	{"allow_cleartext_password", NULL, PARAMETER_CLEARTEXT},
+	{"ApplicationName", "application_name", PARAMETER_LIBPQ},
+	{"connectTimeout", NULL, PARAMETER_CONNECT_TIMEOUT},
+	{"loginTimeout", NULL, PARAMETER_CONNECT_TIMEOUT},
+	{"tcpKeepAlive", "keepalives", PARAMETER_BOOLEAN},
+	{"ssl", NULL, PARAMETER_SSL},
+};
+
+/* Look a property up by its exact name; NULL when it is not allowed. */
+const AllowedParameter *
+policy_parameter(const char *name)
+{
+	for (int i = 0; i < lengthof(allowed_parameters); i++)
+		if (strcmp(allowed_parameters[i].name, name) == 0)
+			return &allowed_parameters[i];
+	return NULL;
+}
+
+/* ---- host lists ---------------------------------------------------------- */
+
+/* An address of either family; IPv4 in the first four bytes. */
+typedef struct Address
+{
+	int family;					/* AF_INET or AF_INET6 */
+	unsigned char bytes[16];
+} Address;
+
+typedef struct HostRule
+{
+	bool is_network;
+	char pattern[256];			/* of a name; lower case */
+	Address network;
+	int prefix_bits;
+	int port;					/* 0: any */
+} HostRule;
+
+/* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address. */
+static void
+unwrap_ipv4(Address *address)
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const unsigned char compatible[12] = {0};
+	bool is_compatible;
+
+	if (address->family != AF_INET6)
+		return;
+	/* ::/128 and ::1 look like compatible addresses, but are not. */
+	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
+		(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
+	if (is_compatible || memcmp(address->bytes, mapped, 12) == 0 ||
+		memcmp(address->bytes, nat64, 12) == 0)
+	{
+		address->family = AF_INET;
+		memmove(address->bytes, address->bytes + 12, 4);
+	}
+}
+
+static bool
+address_from_text(const char *text, Address *address)
+{
+	if (inet_pton(AF_INET, text, address->bytes) == 1)
+		address->family = AF_INET;
+	else if (inet_pton(AF_INET6, text, address->bytes) == 1)
+		address->family = AF_INET6;
+	else
+		return false;
+	return true;
+}
+
+static bool
+address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
+{
+	address->family = sockaddr->sa_family;
+	if (sockaddr->sa_family == AF_INET)
+		memcpy(address->bytes, &((const struct sockaddr_in *) sockaddr)->sin_addr, 4);
+	else if (sockaddr->sa_family == AF_INET6)
+		memcpy(address->bytes, &((const struct sockaddr_in6 *) sockaddr)->sin6_addr, 16);
+	else
+		return false;
+	unwrap_ipv4(address);
+	return true;
+}
+
+static bool
+in_network(const Address *address, const HostRule *rule)
+{
+	int whole = rule->prefix_bits / 8;
+	int rest = rule->prefix_bits % 8;
+
+	if (address->family != rule->network.family ||
+		memcmp(address->bytes, rule->network.bytes, whole) != 0)
+		return false;
+	return rest == 0 ||
+		(address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
+}
+
+/* Does the name match the pattern, in which * stands for any characters?  Both are lower case. */
+static bool
+name_matches(const char *pattern, const char *name)
+{
+	const char *star = NULL;
+	const char *resume = NULL;
+
+	while (*name != '\0')
+	{
+		if (*pattern == '*')
+		{
+			star = pattern++;
+			resume = name;
+		}
+		else if (*pattern == *name)
+		{
+			pattern++;
+			name++;
+		}
+		else if (star != NULL)
+		{
+			pattern = star + 1;
+			name = ++resume;
+		}
+		else
+			return false;
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+/* A number from 0 to max with nothing behind it. */
+static bool
+small_number(const char *text, int max, int *number)
+{
+	char *end;
+	long value;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	value = strtol(text, &end, 10);
+	if (*end != '\0' || value > max)
+		return false;
+	*number = (int) value;
+	return true;
+}
+
+/* Cut ":port" off an entry, if it has one; false when the port is no port. */
+static bool
+split_port(char *entry, int *port)
+{
+	char *colon = strrchr(entry, ':');
+	char *bracket = strrchr(entry, ']');
+
+	*port = 0;
+	if (entry[0] == '[' && bracket != NULL)
+	{
+		colon = bracket[1] == ':' ? bracket + 1 : NULL;
+		if (bracket[1] != '\0' && colon == NULL)
+			return false;
+		*bracket = '\0';
+		memmove(entry, entry + 1, strlen(entry));
+	}
+	else if (colon == NULL || strchr(entry, ':') != colon)
+		return true;			/* no port, or a bare IPv6 address */
+	if (colon == NULL)
+		return true;
+	if (!small_number(colon + 1, 65535, port) || *port == 0)
+		return false;
+	if (entry[0] != '\0' && *colon == ':')
+		*colon = '\0';
+	return true;
+}
+
+/* Read one entry; entry is scribbled on. */
+static bool
+parse_rule(char *entry, HostRule *rule)
+{
+	char *slash;
+	int bits;
+
+	memset(rule, 0, sizeof(*rule));
+	if (!split_port(entry, &rule->port) || entry[0] == '\0' ||
+		strlen(entry) >= sizeof(rule->pattern))
+		return false;
+
+	slash = strchr(entry, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (address_from_text(entry, &rule->network))
+	{
+		bits = rule->network.family == AF_INET ? 32 : 128;
+		rule->is_network = true;
+		rule->prefix_bits = bits;
+		return slash == NULL || small_number(slash + 1, bits, &rule->prefix_bits);
+	}
+	if (slash != NULL)
+		return false;
+	for (int i = 0; entry[i] != '\0'; i++)
+	{
+		if (strchr(" []:@", entry[i]) != NULL)
+			return false;
+		rule->pattern[i] = pg_tolower((unsigned char) entry[i]);
+	}
+	return true;
+}
+
+/* Take the next entry of a comma-separated list; NULL at its end.  The list is scribbled on. */
+static char *
+next_entry(char **list)
+{
+	char *entry = *list;
+	char *comma;
+	char *end;
+
+	if (entry == NULL)
+		return NULL;
+	comma = strchr(entry, ',');
+	if (comma != NULL)
+		*comma = '\0';
+	*list = comma == NULL ? NULL : comma + 1;
+
+	while (isspace((unsigned char) *entry))
+		entry++;
+	end = entry + strlen(entry);
+	while (end > entry && isspace((unsigned char) end[-1]))
+		*--end = '\0';
+	return entry;
+}
+
+/* GUC check hook of both host lists. */
+bool
+policy_check_hosts(char **newval, void **extra, GucSource source)
+{
+	char *copy = pstrdup(*newval);
+	char *rest = copy;
+	char *entry;
+	HostRule rule;
+
+	(void) extra;
+	(void) source;
+	while ((entry = next_entry(&rest)) != NULL)
+	{
+		char *shown = pstrdup(entry);
+
+		if (*entry != '\0' && !parse_rule(entry, &rule))
+		{
+			GUC_check_errdetail("\"%s\" is not a name pattern, an address or a network with an "
+								"optional port.",
+								shown);
+			return false;
+		}
+		pfree(shown);
+	}
+	pfree(copy);
+	return true;
+}
+
+/*
+ * Is the target in the list?  With an address, networks count; without one, name
+ * patterns do.  *has_networks tells whether the list could still match once the
+ * address is known.
+ */
+static bool
+list_matches(const char *list, const Target *target, const Address *address, bool *has_networks)
+{
+	char *copy = pstrdup(list);
+	char *rest = copy;
+	char *name = pstrdup(target->host);
+	size_t length;
+	bool found = false;
+	char *entry;
+	HostRule rule;
+
+	for (char *c = name; *c != '\0'; c++)
+		*c = pg_tolower((unsigned char) *c);
+	/* A trailing dot makes a name absolute, not different. */
+	length = strlen(name);
+	if (length > 1 && name[length - 1] == '.')
+		name[length - 1] = '\0';
+
+	while (!found && (entry = next_entry(&rest)) != NULL)
+	{
+		if (*entry == '\0' || !parse_rule(entry, &rule))
+			continue;
+		if (rule.port != 0 && rule.port != target->port)
+			continue;
+		if (!rule.is_network)
+			found = name_matches(rule.pattern, name);
+		else if (address != NULL)
+			found = in_network(address, &rule);
+		else
+			*has_networks = true;
+	}
+	pfree(name);
+	pfree(copy);
+	return found;
+}
+
+static bool
+refuse(const Target *target, const char *list, Failure *failure)
+{
+	failure_set(failure, DQDS_TARGET_NOT_ALLOWED,
+				psprintf("Ask a superuser to review the setting \"%s\" of this server.", list),
+				"connections to \"%s\" port %d are not allowed", target->host, target->port);
+	return false;
+}
+
+/* Decide on the name as written, before it is resolved. */
+bool
+policy_allows_name(const Target *target, Failure *failure)
+{
+	bool networks = false;
+
+	if (list_matches(dqds_denied_hosts, target, NULL, &networks))
+		return refuse(target, "dqds.denied_hosts", failure);
+	networks = false;
+	if (!list_matches(dqds_allowed_hosts, target, NULL, &networks) && !networks)
+		return refuse(target, "dqds.allowed_hosts", failure);
+	return true;
+}
+
+/* Decide on an address that is about to be connected to, or that a session is connected to. */
+bool
+policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Failure *failure)
+{
+	Address address;
+	bool networks = false;
+
+	if (!address_from_sockaddr(sockaddr, &address) ||
+		list_matches(dqds_denied_hosts, target, &address, &networks))
+		return refuse(target, "dqds.denied_hosts", failure);
+	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))
+		return refuse(target, "dqds.allowed_hosts", failure);
+	return true;
+}

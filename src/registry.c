@@ -1,0 +1,327 @@
+/*
+ * registry.c
+ *		Reading the registry: connections, their secrets, and what was imported.
+ *
+ * The tables belong to the extension's owner and nobody else may read them.
+ * These scans go below SQL, so no privilege is checked on the way; registry_get
+ * and registry_usable check the caller's right on each connection instead, and
+ * whoever uses registry_find must do that himself.
+ *
+ * Owns: the column numbers of the registry's tables.  It must not write.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "dqds.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* Columns, in the order of the install script. */
+#define CONNECTION_ID 1
+#define CONNECTION_NAME 2
+#define CONNECTION_NAME_HASH 3
+#define CONNECTION_OWNER 4
+#define CONNECTION_MODEL 5
+
+#define SECRET_CONNECTION_ID 1
+#define SECRET_SECRETS 2
+
+#define GRANT_CONNECTION_ID 1
+#define GRANT_GRANTEE 2
+
+#define IMPORTED_CONNECTION_ID 2
+#define IMPORTED_SCHEMA_NAME 3
+#define IMPORTED_TABLE_NAME 4
+
+/* ---- the caller --------------------------------------------------------------------- */
+
+/* Fill in who calls which SQL function; to be done first in each of them. */
+void
+caller_init(Caller *caller, FunctionCallInfo fcinfo)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Form_pg_proc proc;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	caller->role = GetUserId();
+	caller->function = fcinfo->flinfo->fn_oid;
+	caller->schema = proc->pronamespace;
+	caller->owner = proc->proowner;
+	for (int i = 0; i < lengthof(caller->argument_types); i++)
+		caller->argument_types[i] = i < proc->pronargs ? proc->proargtypes.values[i] : InvalidOid;
+	ReleaseSysCache(tuple);
+}
+
+/* Whoever may grant levels is an admin: the privilege itself is the level. */
+static bool
+is_admin(const Caller *caller)
+{
+	static const Oid argument_types[] = {TEXTOID, REGROLEOID};
+	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("dqds_grant"),
+								   PointerGetDatum(buildoidvector(argument_types, 2)),
+								   ObjectIdGetDatum(caller->schema));
+
+	return OidIsValid(function) && dqds_may_execute(function, caller->role);
+}
+
+/* ---- scans ---------------------------------------------------------------------------- */
+
+typedef struct Scan
+{
+	Relation table;
+	SysScanDesc desc;
+} Scan;
+
+/* Scan a table of the registry by one of its indexes, or whole with index NULL. */
+static void
+scan_begin(Scan *scan, Oid schema, const char *table, const char *index, int nkeys, ScanKey keys)
+{
+	Oid table_oid = get_relname_relid(table, schema);
+	Oid index_oid = index == NULL ? InvalidOid : get_relname_relid(index, schema);
+
+	if (!OidIsValid(table_oid) || (index != NULL && !OidIsValid(index_oid)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("table \"%s\" of extension dqds is missing", table),
+						errhint("Create the extension dqds anew.")));
+	scan->table = table_open(table_oid, AccessShareLock);
+	/* A snapshot must be named: without one, the catalog snapshot would be taken. */
+	scan->desc = systable_beginscan(scan->table, index_oid, index != NULL, GetActiveSnapshot(),
+									nkeys, keys);
+}
+
+static void
+scan_end(Scan *scan)
+{
+	systable_endscan(scan->desc);
+	table_close(scan->table, AccessShareLock);
+}
+
+static Datum
+column(Scan *scan, HeapTuple tuple, int number)
+{
+	bool isnull;
+
+	return heap_getattr(tuple, number, RelationGetDescr(scan->table), &isnull);
+}
+
+static char *
+text_column(Scan *scan, HeapTuple tuple, int number)
+{
+	return TextDatumGetCString(column(scan, tuple, number));
+}
+
+static void
+bigint_key(ScanKey key, int number, int64 value)
+{
+	ScanKeyInit(key, number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+}
+
+/* ---- connections ------------------------------------------------------------------------ */
+
+static Jsonb *
+read_secrets(const Caller *caller, int64 connection_id)
+{
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	Jsonb *secrets = NULL;
+
+	bigint_key(&key, SECRET_CONNECTION_ID, connection_id);
+	scan_begin(&scan, caller->schema, "dqds_connection_secret", "dqds_connection_secret_pkey", 1,
+			   &key);
+	tuple = systable_getnext(scan.desc);
+	if (HeapTupleIsValid(tuple))
+		secrets = DatumGetJsonbPCopy(column(&scan, tuple, SECRET_SECRETS));
+	scan_end(&scan);
+	return secrets;
+}
+
+/* Everything but the secrets. */
+static void
+read_entry(Scan *scan, HeapTuple tuple, RegistryEntry *entry)
+{
+	entry->id = DatumGetInt64(column(scan, tuple, CONNECTION_ID));
+	entry->name = text_column(scan, tuple, CONNECTION_NAME);
+	entry->owner = DatumGetObjectId(column(scan, tuple, CONNECTION_OWNER));
+	entry->model = DatumGetJsonbPCopy(column(scan, tuple, CONNECTION_MODEL));
+	entry->secrets = NULL;
+}
+
+/*
+ * Find a connection by name, whoever may use it; false when there is none.  A
+ * name has any length, which a btree does not take: so the index holds a hash,
+ * and the name itself is compared.  All palloc'd.
+ */
+bool
+registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
+{
+	Datum hash = DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
+										 CStringGetTextDatum(name), Int64GetDatum(0));
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool found = false;
+
+	bigint_key(&key, CONNECTION_NAME_HASH, DatumGetInt64(hash));
+	scan_begin(&scan, caller->schema, "dqds_connection", "dqds_connection_name_hash_key", 1, &key);
+	tuple = systable_getnext(scan.desc);
+	if (HeapTupleIsValid(tuple))
+	{
+		read_entry(&scan, tuple, entry);
+		found = strcmp(entry->name, name) == 0;
+	}
+	scan_end(&scan);
+	if (found)
+		entry->secrets = read_secrets(caller, entry->id);
+	return found;
+}
+
+static bool
+was_granted(const Caller *caller, int64 connection_id)
+{
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool granted = false;
+
+	bigint_key(&key, GRANT_CONNECTION_ID, connection_id);
+	scan_begin(&scan, caller->schema, "dqds_connection_grant", "dqds_connection_grant_pkey", 1,
+			   &key);
+	while (!granted && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+		granted = has_privs_of_role(caller->role,
+									DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
+	scan_end(&scan);
+	return granted;
+}
+
+/* Owners and admins may edit. */
+bool
+registry_may_edit(const Caller *caller, const RegistryEntry *entry)
+{
+	return has_privs_of_role(caller->role, entry->owner) || is_admin(caller);
+}
+
+/* Owners, roles that were granted the connection, and admins may use it. */
+bool
+registry_may_use(const Caller *caller, const RegistryEntry *entry)
+{
+	return has_privs_of_role(caller->role, entry->owner) || was_granted(caller, entry->id) ||
+		is_admin(caller);
+}
+
+/* The one wording for a connection that is not there and one that the caller may not use. */
+void
+registry_unknown(const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("connection \"%s\" does not exist", name)));
+	pg_unreachable();
+}
+
+/* Find a connection that the caller may use; any other name is the error 42704. */
+void
+registry_get(const Caller *caller, const char *name, RegistryEntry *entry)
+{
+	if (!registry_find(caller, name, entry) || !registry_may_use(caller, entry))
+		registry_unknown(name);
+}
+
+static int
+compare_entries(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((RegistryEntry *) lfirst(a))->name, ((RegistryEntry *) lfirst(b))->name);
+}
+
+/* All connections that the caller may use, sorted by name: a list of RegistryEntry. */
+List *
+registry_usable(const Caller *caller)
+{
+	Scan scan;
+	HeapTuple tuple;
+	List *entries = NIL;
+
+	scan_begin(&scan, caller->schema, "dqds_connection", NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+	{
+		RegistryEntry *entry = palloc(sizeof(RegistryEntry));
+
+		read_entry(&scan, tuple, entry);
+		if (!registry_may_use(caller, entry))
+			continue;
+		entry->secrets = read_secrets(caller, entry->id);
+		entries = lappend(entries, entry);
+	}
+	scan_end(&scan);
+	list_sort(entries, compare_entries);
+	return entries;
+}
+
+/* ---- what was imported --------------------------------------------------------------------- */
+
+/* The tables of one schema that were imported; palloc'd.  connection_id 0: none. */
+NameSet *
+imported_tables(const Caller *caller, int64 connection_id, const char *schema_name)
+{
+	NameSet *imported = name_set_make();
+	Scan scan;
+	ScanKeyData keys[2];
+	HeapTuple tuple;
+
+	if (connection_id == 0)
+		return imported;
+	bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
+	ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(schema_name));
+	scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", 2,
+			   keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+		name_set_add(imported, text_column(&scan, tuple, IMPORTED_TABLE_NAME));
+	scan_end(&scan);
+	return imported;
+}
+
+/*
+ * The schemas of which something was imported; palloc'd.  The index is read by
+ * leaps: one descent for each schema, however many tables it has.
+ */
+NameSet *
+imported_schemas(const Caller *caller, int64 connection_id)
+{
+	NameSet *imported = name_set_make();
+	char *last = NULL;
+
+	while (connection_id != 0)
+	{
+		Scan scan;
+		ScanKeyData keys[2];
+		HeapTuple tuple;
+
+		bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
+		if (last != NULL)
+			ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTGreaterStrategyNumber, F_TEXT_GT,
+						CStringGetTextDatum(last));
+		scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key",
+				   last == NULL ? 1 : 2, keys);
+		tuple = systable_getnext(scan.desc);
+		last = HeapTupleIsValid(tuple) ? text_column(&scan, tuple, IMPORTED_SCHEMA_NAME) : NULL;
+		scan_end(&scan);
+		if (last == NULL)
+			break;
+		name_set_add(imported, last);
+	}
+	return imported;
+}

@@ -1,0 +1,113 @@
+/*
+ * rows.c
+ *		Rows of a set-returning function, and text that came from a remote server.
+ *
+ * The result is always materialized: a stream would keep the remote session
+ * busy after a LIMIT, and two streams in one query would collide.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+/* Make an empty result for the set-returning function that is being called. */
+void
+rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0 || result->expectedDesc == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	rows->desc = CreateTupleDescCopy(result->expectedDesc);
+	rows->store = tuplestore_begin_heap(
+		(result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	result->returnMode = SFRM_Materialize;
+	result->setResult = rows->store;
+	result->setDesc = rows->desc;
+	MemoryContextSwitchTo(old);
+}
+
+/* Add a row. */
+void
+rows_put(RowsOut *rows, Datum *values, bool *nulls)
+{
+	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
+}
+
+/* A text column from a C string; NULL becomes NULL. */
+void
+row_text(Datum *value, bool *isnull, const char *text)
+{
+	*isnull = text == NULL;
+	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+/* A column of an integer type from what a remote sent; NULL and what is no number become NULL. */
+void
+row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint)
+{
+	char *end;
+	long long number;
+
+	*isnull = true;
+	*value = (Datum) 0;
+	if (text == NULL || *text == '\0')
+		return;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (*end != '\0' || errno != 0 ||
+		(!is_bigint && (number < PG_INT32_MIN || number > PG_INT32_MAX)))
+		return;
+	*isnull = false;
+	*value = is_bigint ? Int64GetDatum(number) : Int32GetDatum((int32) number);
+}
+
+/* A boolean column, in PostgreSQL's or anybody else's spelling. */
+void
+row_boolean(Datum *value, bool *isnull, const char *text)
+{
+	*isnull = text == NULL;
+	*value = BoolGetDatum(text != NULL && (*text == 't' || *text == 'T' || *text == '1'));
+}
+
+/*
+ * Text from a remote server, valid in this database's encoding: bytes that are
+ * not (a SQL_ASCII server sends what it has) become U+FFFD, or ? where that
+ * cannot be written.  Returns its argument, or palloc'd memory.
+ */
+const char *
+remote_text(const char *value)
+{
+	int encoding = GetDatabaseEncoding();
+	const char *replacement = encoding == PG_UTF8 ? "\xEF\xBF\xBD" : "?";
+	int length = strlen(value);
+	StringInfoData out;
+
+	if (pg_verifymbstr(value, length, true))
+		return value;
+	initStringInfo(&out);
+	while (length > 0)
+	{
+		int step = pg_encoding_mblen(encoding, value);
+
+		if (step <= length && pg_verifymbstr(value, step, true))
+			appendBinaryStringInfo(&out, value, step);
+		else
+		{
+			appendStringInfoString(&out, replacement);
+			step = 1;
+		}
+		value += step;
+		length -= step;
+	}
+	return out.data;
+}

@@ -1,0 +1,241 @@
+/*
+ * test_functions.c
+ *		SQL functions that test connections: one, many, and one for the bridge.
+ *
+ * A test always logs in anew: that a session of a minute ago still works would
+ * prove nothing about the password.  What the remote answers becomes a row;
+ * only what is wrong with the call itself is an error.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "dqds.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(dqds_test_connection);
+PG_FUNCTION_INFO_V1(dqds_test_connections);
+PG_FUNCTION_INFO_V1(dqds_test_connection_json);
+PG_FUNCTION_INFO_V1(dqds_close_idle);
+
+typedef struct TestResult
+{
+	const char *name;			/* of the connection, or NULL */
+	const char *result;			/* of the published enum */
+	Failure failure;
+	char *server_version;
+	char *tls;
+	double elapsed_ms;
+} TestResult;
+
+static void
+prepare_test(Operation *operation, const Target *target)
+{
+	memset(operation, 0, sizeof(*operation));
+	operation->target = target;
+	operation->query.question = QUESTION_PROBE;
+	operation->fresh = true;
+}
+
+static void
+take_outcome(const Operation *operation, TestResult *result)
+{
+	result->failure = operation->failure;
+	result->result = operation->failure.code == DQDS_OK ? "SUCCESS" : "FAILURE";
+	result->server_version = operation->server_version;
+	result->tls = operation->tls;
+	result->elapsed_ms = operation->elapsed_ms;
+}
+
+static void
+refuse_existing_name(TestResult *result)
+{
+	result->result = "CONNECTION_ALREADY_EXISTS";
+	failure_set(&result->failure, DQDS_OK, NULL, "connection \"%s\" already exists", result->name);
+}
+
+/*
+ * Test one connection.  A model whose name is taken is not tested when the
+ * caller wants to know about names: he is about to create it.
+ */
+static void
+test_one(const Caller *caller, const ConnectionArgument *connection, bool verify_name,
+		 TestResult *result)
+{
+	RegistryEntry entry;
+	Operation operation;
+
+	memset(result, 0, sizeof(*result));
+	result->name = connection->name;
+	if (connection->ad_hoc && verify_name && connection->name != NULL &&
+		registry_find(caller, connection->name, &entry))
+	{
+		refuse_existing_name(result);
+		return;
+	}
+	if (connection->failure.code != DQDS_OK)
+	{
+		result->result = "FAILURE";
+		result->failure = connection->failure;
+		return;
+	}
+	prepare_test(&operation, &connection->target);
+	engine_run(&operation, 1, caller->role);
+	take_outcome(&operation, result);
+}
+
+/* The columns from connection_test_result on. */
+static void
+put_result(const TestResult *result, Datum *values, bool *nulls)
+{
+	const Failure *failure = &result->failure;
+	bool failed = failure->code != DQDS_OK;
+
+	row_text(&values[0], &nulls[0], result->result);
+	row_text(&values[1], &nulls[1], failure->message);
+	row_text(&values[2], &nulls[2], failed ? error_code_name(failure->code) : NULL);
+	row_text(&values[3], &nulls[3], failure->sqlstate[0] != '\0' ? failure->sqlstate : NULL);
+	row_text(&values[4], &nulls[4], failed ? failure->hint : NULL);
+	row_text(&values[5], &nulls[5], result->server_version);
+	row_text(&values[6], &nulls[6], result->tls);
+	values[7] = Float8GetDatum(result->elapsed_ms);
+	nulls[7] = false;
+}
+
+/* dqds_test_connection(connection, verify_name_uniqueness) */
+Datum
+dqds_test_connection(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	ConnectionArgument connection;
+	TestResult result;
+	RowsOut rows;
+	Datum values[8];
+	bool nulls[8];
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	rows_open(fcinfo, &rows);
+	connection_argument(&caller, fcinfo, &connection);
+	test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1), &result);
+	put_result(&result, values, nulls);
+	rows_put(&rows, values, nulls);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* dqds_test_connection_json(model text, verify_name_uniqueness): for the bridge, one document */
+Datum
+dqds_test_connection_json(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	ConnectionArgument connection;
+	TestResult result;
+	JsonOut out;
+	const Failure *failure = &result.failure;
+
+	caller_init(&caller, fcinfo);
+	statement_hide(&scope);
+	json_out_open(fcinfo, &out);
+	connection_by_model(&caller, model_argument(&caller, fcinfo, 0), &connection);
+	test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1), &result);
+
+	appendStringInfoChar(&out.text, '{');
+	json_out_string(&out.text, "connectionTestResult", result.result);
+	json_out_string(&out.text, "errorMessage", failure->message);
+	if (failure->code != DQDS_OK)
+	{
+		json_out_string(&out.text, "errorCode", error_code_name(failure->code));
+		json_out_string(&out.text, "hint", failure->hint);
+	}
+	if (failure->sqlstate[0] != '\0')
+		json_out_string(&out.text, "sqlstate", failure->sqlstate);
+	json_out_string(&out.text, "serverVersion", result.server_version);
+	json_out_string(&out.text, "tls", result.tls);
+	json_out_name(&out.text, "elapsedMs");
+	appendStringInfo(&out.text, "%.3f}", result.elapsed_ms);
+	json_out_close(&out);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* The connections to test: those named, or all that the caller may use. */
+static List *
+connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	List *entries = NIL;
+	Datum *names;
+	bool *nulls;
+	int count;
+
+	if (PG_ARGISNULL(0))
+		return registry_usable(caller);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
+					  &count);
+	for (int i = 0; i < count; i++)
+	{
+		RegistryEntry *entry = palloc(sizeof(RegistryEntry));
+
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("the name of a connection must not be null")));
+		registry_get(caller, TextDatumGetCString(names[i]), entry);
+		entries = lappend(entries, entry);
+	}
+	return entries;
+}
+
+/* dqds_test_connections(connections): all at once, a row each */
+Datum
+dqds_test_connections(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	RowsOut rows;
+	List *entries;
+	int count;
+	int noperations = 0;
+	ConnectionArgument *connections;
+	Operation *operations;
+
+	caller_init(&caller, fcinfo);
+	rows_open(fcinfo, &rows);
+	entries = connections_to_test(&caller, fcinfo);
+	count = list_length(entries);
+	connections = palloc0(sizeof(ConnectionArgument) * Max(count, 1));
+	operations = palloc0(sizeof(Operation) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+	{
+		connection_of_entry(list_nth(entries, i), &connections[i]);
+		if (connections[i].failure.code == DQDS_OK)
+			prepare_test(&operations[noperations++], &connections[i].target);
+	}
+	engine_run(operations, noperations, caller.role);
+
+	noperations = 0;
+	for (int i = 0; i < count; i++)
+	{
+		TestResult result = {.name = connections[i].name,
+							 .result = "FAILURE",
+							 .failure = connections[i].failure};
+		Datum values[9];
+		bool nulls[9];
+
+		if (connections[i].failure.code == DQDS_OK)
+			take_outcome(&operations[noperations++], &result);
+		row_text(&values[0], &nulls[0], result.name);
+		put_result(&result, values + 1, nulls + 1);
+		rows_put(&rows, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* dqds_close_idle(): how many idle sessions of this backend were closed */
+Datum
+dqds_close_idle(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_INT32(session_cache_close_all());
+}
