@@ -106,6 +106,13 @@ static const struct
 	{STAGE_STARTUP, "server is",
 	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p is not of the kind that target_session_attrs asks for",
 	  "Change or drop the property target_session_attrs."}},
+	/* QuestDB, whose errors all carry SQLSTATE 00000 */
+	{STAGE_STARTUP, "invalid username/password",
+	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
+	  "Check the user and the password of the connection."}},
+	{STAGE_TCP, "invalid ",
+	 {DQDS_INVALID_CONNECTION, "a property of the connection to %h:%p is not valid: %m",
+	  "Check the values of the connection's properties."}},
 	{STAGE_STARTUP, "no such database",
 	 {DQDS_DATABASE_NOT_FOUND, "the connection pooler at %h:%p knows no database \"%d\"",
 	  "Check the name of the database in the pooler's configuration."}},
@@ -313,7 +320,7 @@ explain_libpq_message(const Target *target, ConnectStage stage, const char *mess
 	{
 		if (libpq_messages[i].stage != stage || strstr(message, libpq_messages[i].piece) == NULL)
 			continue;
-		explain(&libpq_messages[i].explanation, target, NULL, failure);
+		explain(&libpq_messages[i].explanation, target, message, failure);
 		return true;
 	}
 	return false;

@@ -210,17 +210,17 @@
 	{ \
 		{"SELECT 1", 0}, \
 			{"SELECT nspname FROM pg_catalog.pg_namespace" \
-			 " WHERE ($1 = 'true' OR nspname <> 'pg_catalog') ORDER BY nspname", \
+			 " WHERE ($1::text = 'true' OR nspname <> 'pg_catalog') ORDER BY nspname", \
 			 1}, \
-			{"SELECT table_name FROM information_schema.tables WHERE table_schema = $1" \
+			{"SELECT table_name FROM information_schema.tables WHERE table_schema = $1::text" \
 			 " ORDER BY table_name", \
 			 1}, \
 			{"SELECT table_name, 'table', NULL, NULL FROM information_schema.tables" \
-			 " WHERE table_schema = $1 ORDER BY table_name", \
+			 " WHERE table_schema = $1::text ORDER BY table_name", \
 			 1}, \
 		{ \
 			"SELECT table_name, ordinal_position + 1, column_name, data_type, NULL, NULL, NULL," \
-			" 'true', 'false', NULL FROM information_schema.columns WHERE table_schema = $1" \
+			" 'true', 'false', NULL FROM information_schema.columns WHERE table_schema = $1::text" \
 			" ORDER BY table_name, ordinal_position", \
 				1 \
 		} \
