@@ -30,13 +30,13 @@
 
 struct BackgroundJob
 {
-	pthread_mutex_t mutex;		/* guards done and abandoned */
+	pthread_mutex_t mutex; /* guards done and abandoned */
 	pthread_cond_t finished;
-	bool done;					/* run() has returned */
-	bool abandoned;				/* the backend let go: the thread frees the job */
-	void (*run) (void *);
-	void (*dispose) (void *);
-	void *argument;				/* malloc'd by the caller, freed by dispose */
+	bool done;      /* run() has returned */
+	bool abandoned; /* the backend let go: the thread frees the job */
+	void (*run)(void *);
+	void (*dispose)(void *);
+	void *argument; /* malloc'd by the caller, freed by dispose */
 };
 
 static int wakeup_descriptor = -1;
@@ -116,7 +116,7 @@ start_thread(BackgroundJob *job)
  * the argument disposed of, when no thread or memory could be had.
  */
 BackgroundJob *
-background_run(void (*run) (void *), void (*dispose) (void *), void *argument)
+background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
 {
 	BackgroundJob *job = calloc(1, sizeof(BackgroundJob));
 	pthread_condattr_t clock;

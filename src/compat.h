@@ -70,4 +70,4 @@ dqds_reserve_setting_prefix(const char *prefix)
 #define DQDS_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-#endif							/* DQDS_COMPAT_H */
+#endif /* DQDS_COMPAT_H */

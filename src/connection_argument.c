@@ -79,7 +79,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	result->ad_hoc = true;
 	result->name = model_connection_name(model);
 	registered = result->name != NULL && registry_find(caller, result->name, &entry) &&
-		registry_may_use(caller, &entry);
+				 registry_may_use(caller, &entry);
 	result->registry_id = registered ? entry.id : 0;
 
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
@@ -88,10 +88,11 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 		return;
 	result->target.connection_name = result->name;
 	if (!result->target.password_required)
-		failure_set(&result->failure, DQDS_INVALID_CONNECTION,
-					"Only a registered connection may go without a password, when a superuser "
-					"registers it.",
-					"\"password_required\" cannot be false in a connection model that is not registered");
+		failure_set(
+			&result->failure, DQDS_INVALID_CONNECTION,
+			"Only a registered connection may go without a password, when a superuser "
+			"registers it.",
+			"\"password_required\" cannot be false in a connection model that is not registered");
 }
 
 /*
@@ -104,9 +105,9 @@ void
 connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
 {
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("connection must not be null"),
-						errhint("Give the name of a connection, or a connection model.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("connection must not be null"),
+				 errhint("Give the name of a connection, or a connection model.")));
 	if (argument_is_model(caller, fcinfo))
 		connection_by_model(caller, model_argument(caller, fcinfo, 0), result);
 	else

@@ -36,7 +36,8 @@ static const struct
 	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
 	  "Check the user and the password of the connection."}},
 	{"28000",
-	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p does not let user \"%u\" log in to database \"%d\"",
+	 {DQDS_LOGIN_NOT_ALLOWED,
+	  "the server at %h:%p does not let user \"%u\" log in to database \"%d\"",
 	  "Check the server's pg_hba.conf for this client, user, database and TLS, and that the role "
 	  "has LOGIN."}},
 	{"3D000",
@@ -69,54 +70,74 @@ static const struct
 	const char *piece;
 	Explanation explanation;
 } libpq_messages[] = {
-	{STAGE_TLS, "certificate verify failed",
+	{STAGE_TLS,
+	 "certificate verify failed",
 	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p was not issued by a trusted authority",
 	  "Add the issuing authority to the file of dqds.ssl_root_certs, or use sslmode require to go "
 	  "without this check."}},
-	{STAGE_TLS, "does not match host name",
+	{STAGE_TLS,
+	 "does not match host name",
 	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is for another host name",
 	  "Connect by a name that the certificate holds, or use sslmode verify-ca."}},
-	{STAGE_TLS, "could not get server's host name from server certificate",
+	{STAGE_TLS,
+	 "could not get server's host name from server certificate",
 	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p holds no host name",
 	  "Use a certificate with the host's name, or sslmode verify-ca."}},
-	{STAGE_TLS, "root certificate file",
+	{STAGE_TLS,
+	 "root certificate file",
 	 {DQDS_TLS_CERTIFICATE, "there are no trusted root certificates to check %h:%p against",
-	  "Point dqds.ssl_root_certs at a file of root certificates (Debian: package ca-certificates)."}},
-	{STAGE_TLS, "server does not support SSL",
+	  "Point dqds.ssl_root_certs at a file of root certificates (Debian: package "
+	  "ca-certificates)."}},
+	{STAGE_TLS,
+	 "server does not support SSL",
 	 {DQDS_TLS_FAILED, "the server at %h:%p does not offer TLS, but sslmode demands it",
 	  "Turn on ssl at the server, or use sslmode prefer."}},
-	{STAGE_TLS, "received invalid response to SSL negotiation",
+	{STAGE_TLS,
+	 "received invalid response to SSL negotiation",
 	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
 	  "Check host and port."}},
-	{STAGE_TLS, "received unencrypted data after SSL response",
+	{STAGE_TLS,
+	 "received unencrypted data after SSL response",
 	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
 	  "Check host and port."}},
-	{STAGE_TLS, "SSL error",
+	{STAGE_TLS,
+	 "SSL error",
 	 {DQDS_TLS_FAILED, "the TLS handshake with %h:%p failed",
 	  "Check the TLS versions and ciphers that both sides allow."}},
-	{STAGE_STARTUP, "expected authentication request",
+	{STAGE_STARTUP,
+	 "expected authentication request",
 	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
 	  "Check host and port."}},
-	{STAGE_STARTUP, "channel binding",
-	 {DQDS_AUTHENTICATION_FAILED, "the server at %h:%p does not offer the channel binding that is required",
+	{STAGE_STARTUP,
+	 "channel binding",
+	 {DQDS_AUTHENTICATION_FAILED,
+	  "the server at %h:%p does not offer the channel binding that is required",
 	  "Use TLS and SCRAM at the server, or drop the property channel_binding."}},
-	{STAGE_STARTUP, "session is",
-	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p is not of the kind that target_session_attrs asks for",
+	{STAGE_STARTUP,
+	 "session is",
+	 {DQDS_LOGIN_NOT_ALLOWED,
+	  "the server at %h:%p is not of the kind that target_session_attrs asks for",
 	  "Change or drop the property target_session_attrs."}},
-	{STAGE_STARTUP, "server is",
-	 {DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p is not of the kind that target_session_attrs asks for",
+	{STAGE_STARTUP,
+	 "server is",
+	 {DQDS_LOGIN_NOT_ALLOWED,
+	  "the server at %h:%p is not of the kind that target_session_attrs asks for",
 	  "Change or drop the property target_session_attrs."}},
 	/* QuestDB, whose errors all carry SQLSTATE 00000 */
-	{STAGE_STARTUP, "invalid username/password",
+	{STAGE_STARTUP,
+	 "invalid username/password",
 	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
 	  "Check the user and the password of the connection."}},
-	{STAGE_TCP, "invalid ",
+	{STAGE_TCP,
+	 "invalid ",
 	 {DQDS_INVALID_CONNECTION, "a property of the connection to %h:%p is not valid: %m",
 	  "Check the values of the connection's properties."}},
-	{STAGE_STARTUP, "no such database",
+	{STAGE_STARTUP,
+	 "no such database",
 	 {DQDS_DATABASE_NOT_FOUND, "the connection pooler at %h:%p knows no database \"%d\"",
 	  "Check the name of the database in the pooler's configuration."}},
-	{STAGE_STARTUP, "unsupported startup parameter",
+	{STAGE_STARTUP,
+	 "unsupported startup parameter",
 	 {DQDS_INVALID_CONNECTION, "the connection pooler at %h:%p refuses the option that was sent",
 	  "Drop options from the connection, or add it to the pooler's ignore_startup_parameters."}},
 };
@@ -145,8 +166,7 @@ static const struct
 	{EADDRNOTAVAIL,
 	 {DQDS_UNREACHABLE, "this machine has no address to reach %h:%p from",
 	  "Check the network of this server, and that it is not out of local ports."}},
-	{EINVAL,
-	 {DQDS_UNREACHABLE, "%h:%p cannot be connected to", "Check host and port."}},
+	{EINVAL, {DQDS_UNREACHABLE, "%h:%p cannot be connected to", "Check host and port."}},
 };
 
 /* Failures that are known by what we see ourselves, not by what is said. */
@@ -163,7 +183,7 @@ static const Explanation known_failures[] = {
 /* What a SQLSTATE means when it ends a query. */
 static const struct
 {
-	const char *sqlstate;		/* whole, or the two characters of a class */
+	const char *sqlstate; /* whole, or the two characters of a class */
 	Explanation explanation;
 } query_states[] = {
 	{"42501",
@@ -176,14 +196,16 @@ static const struct
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection",
 	  "Try again; somebody may have ended it, or the server is restarting."}},
 	{"57P02", {DQDS_CONNECTION_LOST, "the server at %h:%p crashed", "Try again in a moment."}},
-	{"57P03", {DQDS_SERVER_STARTING, "the server at %h:%p is starting up or shutting down",
+	{"57P03",
+	 {DQDS_SERVER_STARTING, "the server at %h:%p is starting up or shutting down",
 	  "Try again in a moment."}},
-	{"57P05", {DQDS_CONNECTION_LOST, "the server at %h:%p ended the idle connection",
-	  "Try again."}},
+	{"57P05",
+	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the idle connection", "Try again."}},
 	{"53300",
 	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
 	  "Try again later, or raise the limit there."}},
-	{"08", {DQDS_CONNECTION_LOST, "the connection to %h:%p was lost: %m",
+	{"08",
+	 {DQDS_CONNECTION_LOST, "the connection to %h:%p was lost: %m",
 	  "Check the server, and the pooler if there is one between."}},
 };
 
@@ -290,7 +312,8 @@ find_sqlstate(const char *message)
 
 	for (const char *c = strstr(message, ":  "); c != NULL; c = strstr(c + 3, ":  "))
 	{
-		if (strspn(c + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 || strncmp(c + 8, ": ", 2) != 0)
+		if (strspn(c + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 ||
+			strncmp(c + 8, ": ", 2) != 0)
 			continue;
 		if (found == NULL || strncmp(found, "28P01", 5) != 0)
 			found = c + 3;
@@ -344,7 +367,8 @@ void
 diagnose_connect(const Target *target, ConnectStage stage, const char *message, Failure *failure)
 {
 	const char *sqlstate = find_sqlstate(message);
-	static const Explanation unknown = {DQDS_REMOTE_ERROR, "the server at %h:%p refused the login: %m",
+	static const Explanation unknown = {DQDS_REMOTE_ERROR,
+										"the server at %h:%p refused the login: %m",
 										"Look at the log of the remote server."};
 
 	if (sqlstate != NULL && explain_login_state(target, sqlstate, failure))
@@ -372,18 +396,20 @@ diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms, Fai
 		failure_set(failure, DQDS_UNREACHABLE, "Check host, port and the firewalls on the way.",
 					"no answer from %s:%d within %.1f s", target->host, target->port, seconds);
 	else
-		failure_set(failure, DQDS_SERVER_SILENT,
-					"Check that this is the port of the database, and that the server is not overloaded.",
-					"the server at %s:%d accepted the connection but did not complete the login within "
-					"%.1f s",
-					target->host, target->port, seconds);
+		failure_set(
+			failure, DQDS_SERVER_SILENT,
+			"Check that this is the port of the database, and that the server is not overloaded.",
+			"the server at %s:%d accepted the connection but did not complete the login within "
+			"%.1f s",
+			target->host, target->port, seconds);
 }
 
 /* Why did a query fail?  sqlstate may be NULL: then the connection broke. */
 void
 diagnose_query(const Target *target, const char *sqlstate, const char *message, Failure *failure)
 {
-	static const Explanation unknown = {DQDS_REMOTE_ERROR, "the server at %h:%p reported an error: %m",
+	static const Explanation unknown = {DQDS_REMOTE_ERROR,
+										"the server at %h:%p reported an error: %m",
 										"Look at the log of the remote server."};
 	const Explanation *explanation = &unknown;
 

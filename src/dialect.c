@@ -21,6 +21,7 @@
 
 #include "dqds.h"
 
+/* clang-format off */
 #define EQ " OPERATOR(pg_catalog.=) "
 #define NE " OPERATOR(pg_catalog.<>) "
 #define GT " OPERATOR(pg_catalog.>) "
@@ -226,12 +227,14 @@
 		} \
 	}
 
+/* clang-format on */
+
 /* ---- the table ------------------------------------------------------------------------ */
 
 static const struct
 {
 	const char *sql;
-	int nvalues;				/* how many of the question's values it takes */
+	int nvalues; /* how many of the question's values it takes */
 } queries[NUM_FAMILIES][NUM_QUESTIONS] = {
 	[FAMILY_POSTGRES] = PG_FAMILY(BY_BYTES, BY_DEPENDENCY),
 	[FAMILY_POSTGRES_REENCODED] = PG_FAMILY(BY_UTF8, BY_DEPENDENCY),

@@ -40,7 +40,8 @@ static const struct
 	 &dqds_connect_timeout_ms, 10000, 1, 3600000, PGC_USERSET, GUC_UNIT_MS},
 	{"dqds.query_timeout", "Time that a catalog query may take at the remote server.",
 	 &dqds_query_timeout_ms, 30000, 1, 3600000, PGC_USERSET, GUC_UNIT_MS},
-	{"dqds.session_idle_timeout", "Time after which an idle remote session is closed; 0 keeps none.",
+	{"dqds.session_idle_timeout",
+	 "Time after which an idle remote session is closed; 0 keeps none.",
 	 &dqds_session_idle_timeout_ms, 60000, 0, 86400000, PGC_USERSET, GUC_UNIT_MS},
 	{"dqds.max_parallel", "Number of remote operations that one call runs at once.",
 	 &dqds_max_parallel, 200, 1, 10000, PGC_SUSET, 0},
@@ -59,24 +60,25 @@ static const struct
 	{"dqds.allowed_hosts", "Hosts that may be connected to: name patterns, addresses, networks.",
 	 &dqds_allowed_hosts, "*", policy_check_hosts},
 	{"dqds.denied_hosts", "Hosts that may not be connected to, even if they are allowed.",
-	 &dqds_denied_hosts,
-	 "169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, 100.100.100.200, fd00:ec2::254",
+	 &dqds_denied_hosts, "169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, 100.100.100.200, fd00:ec2::254",
 	 policy_check_hosts},
-	{"dqds.secret_env_prefix", "Prefix of the environment variables that connection models may name.",
+	{"dqds.secret_env_prefix",
+	 "Prefix of the environment variables that connection models may name.",
 	 &dqds_secret_env_prefix, "DQDS_SECRET_", NULL},
-	{"dqds.ssl_root_certs", "File of the certificates that sslmode verify-ca and verify-full trust.",
-	 &dqds_ssl_root_certs, "/etc/ssl/certs/ca-certificates.crt", NULL},
+	{"dqds.ssl_root_certs",
+	 "File of the certificates that sslmode verify-ca and verify-full trust.", &dqds_ssl_root_certs,
+	 "/etc/ssl/certs/ca-certificates.crt", NULL},
 };
 
 void
 _PG_init(void)
 {
 	for (int i = 0; i < lengthof(integer_settings); i++)
-		DefineCustomIntVariable(
-			integer_settings[i].name, integer_settings[i].description, NULL,
-			integer_settings[i].variable, integer_settings[i].initial, integer_settings[i].min,
-			integer_settings[i].max, integer_settings[i].context, integer_settings[i].flags, NULL,
-			NULL, NULL);
+		DefineCustomIntVariable(integer_settings[i].name, integer_settings[i].description, NULL,
+								integer_settings[i].variable, integer_settings[i].initial,
+								integer_settings[i].min, integer_settings[i].max,
+								integer_settings[i].context, integer_settings[i].flags, NULL, NULL,
+								NULL);
 	for (int i = 0; i < lengthof(string_settings); i++)
 		DefineCustomStringVariable(string_settings[i].name, string_settings[i].description, NULL,
 								   string_settings[i].variable, string_settings[i].initial,

@@ -53,14 +53,14 @@ extern int64 dqds_now_us(void);
 typedef struct Failure
 {
 	DqdsErrorCode code;
-	char *message;				/* which thing, what is wrong */
-	char *hint;					/* what to do next, or NULL */
-	char sqlstate[6];			/* the remote's own, or "" */
+	char *message;    /* which thing, what is wrong */
+	char *hint;       /* what to do next, or NULL */
+	char sqlstate[6]; /* the remote's own, or "" */
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);
-extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt, ...)
-	pg_attribute_printf(4, 5);
+extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt,
+						...) pg_attribute_printf(4, 5);
 extern void failure_raise(const Failure *failure) pg_attribute_noreturn();
 
 typedef struct Target Target;
@@ -70,7 +70,7 @@ typedef enum ConnectStage
 {
 	STAGE_TCP,
 	STAGE_TLS,
-	STAGE_STARTUP				/* from the startup packet to the first ReadyForQuery */
+	STAGE_STARTUP /* from the startup packet to the first ReadyForQuery */
 } ConnectStage;
 
 extern void diagnose_connect(const Target *target, ConnectStage stage, const char *message,
@@ -93,7 +93,7 @@ typedef enum Provider
 /* One libpq keyword with its value, taken from the model's properties. */
 typedef struct TargetParameter
 {
-	const char *keyword;		/* static */
+	const char *keyword; /* static */
 	char *value;
 } TargetParameter;
 
@@ -102,30 +102,30 @@ typedef struct TargetParameter
 /* A validated place to connect to.  Everything is in one memory context, the caller's. */
 struct Target
 {
-	int64 connection_id;		/* of the registry; 0 for an ad-hoc model */
-	char *connection_name;		/* NULL for an ad-hoc model without one */
+	int64 connection_id;   /* of the registry; 0 for an ad-hoc model */
+	char *connection_name; /* NULL for an ad-hoc model without one */
 	Provider provider;
 	char *host;
 	int port;
 	char *database;
 	char *user;
-	char *password;				/* NULL when none is stored */
+	char *password; /* NULL when none is stored */
 	char *sslmode;
-	char *options;				/* NULL when not given */
+	char *options; /* NULL when not given */
 	TargetParameter parameters[MAX_TARGET_PARAMETERS];
 	int nparameters;
 	bool password_required;
 	bool allow_cleartext;
 	int connect_timeout_ms;
-	int parallel_limit;			/* 0: none */
+	int parallel_limit; /* 0: none */
 };
 
 /* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
 typedef struct NormalModel
 {
 	Jsonb *model;
-	Jsonb *secrets;				/* NULL when there are none */
-	bool kept_secret;			/* a mask was sent, and a stored secret put in its place */
+	Jsonb *secrets;   /* NULL when there are none */
+	bool kept_secret; /* a mask was sent, and a stored secret put in its place */
 } NormalModel;
 
 extern bool model_to_target(Jsonb *model, Jsonb *secrets, Target *target, Failure *failure);
@@ -147,17 +147,17 @@ struct sockaddr;
 /* How a property of a model reaches libpq. */
 typedef enum ParameterUse
 {
-	PARAMETER_LIBPQ,			/* handed on under its libpq name */
-	PARAMETER_BOOLEAN,			/* true/false (JDBC) handed on as 1/0 */
-	PARAMETER_CONNECT_TIMEOUT,	/* our own deadline, in seconds */
-	PARAMETER_CLEARTEXT,		/* allow_cleartext_password */
-	PARAMETER_SSL				/* JDBC's ssl=true */
+	PARAMETER_LIBPQ,           /* handed on under its libpq name */
+	PARAMETER_BOOLEAN,         /* true/false (JDBC) handed on as 1/0 */
+	PARAMETER_CONNECT_TIMEOUT, /* our own deadline, in seconds */
+	PARAMETER_CLEARTEXT,       /* allow_cleartext_password */
+	PARAMETER_SSL              /* JDBC's ssl=true */
 } ParameterUse;
 
 typedef struct AllowedParameter
 {
-	const char *name;			/* as users write it */
-	const char *keyword;		/* libpq's */
+	const char *name;    /* as users write it */
+	const char *keyword; /* libpq's */
 	ParameterUse use;
 } AllowedParameter;
 
@@ -171,31 +171,31 @@ extern bool policy_check_hosts(char **newval, void **extra, GucSource source);
 
 typedef enum Question
 {
-	QUESTION_PROBE,				/* server version and backend pid */
-	QUESTION_SCHEMAS,			/* $1 include system schemas */
-	QUESTION_TABLE_NAMES,		/* $1 schema, $2 substring, $3 limit */
-	QUESTION_TABLES,			/* the same, with kind, estimate and comment */
-	QUESTION_COLUMNS,			/* $1 schema, $2 text[] of table names or NULL */
+	QUESTION_PROBE,       /* server version and backend pid */
+	QUESTION_SCHEMAS,     /* $1 include system schemas */
+	QUESTION_TABLE_NAMES, /* $1 schema, $2 substring, $3 limit */
+	QUESTION_TABLES,      /* the same, with kind, estimate and comment */
+	QUESTION_COLUMNS,     /* $1 schema, $2 text[] of table names or NULL */
 	NUM_QUESTIONS
 } Question;
 
 typedef enum Family
 {
-	FAMILY_POSTGRES,			/* real PostgreSQL: pg_depend finds the tables of a schema */
-	FAMILY_POSTGRES_REENCODED,	/* the same, where names must be sorted as UTF-8 */
-	FAMILY_SCAN,				/* anything with a usable pg_class */
+	FAMILY_POSTGRES,           /* real PostgreSQL: pg_depend finds the tables of a schema */
+	FAMILY_POSTGRES_REENCODED, /* the same, where names must be sorted as UTF-8 */
+	FAMILY_SCAN,               /* anything with a usable pg_class */
 	FAMILY_REDSHIFT,
 	FAMILY_QUESTDB,
 	NUM_FAMILIES
 } Family;
 
 #define MAX_QUERY_PARAMETERS 3
-#define MAX_ANSWER_COLUMNS 10
+#define MAX_ANSWER_COLUMNS   10
 
 typedef struct RemoteQuery
 {
 	Question question;
-	const char *values[MAX_QUERY_PARAMETERS];	/* text; NULL is SQL's NULL */
+	const char *values[MAX_QUERY_PARAMETERS]; /* text; NULL is SQL's NULL */
 } RemoteQuery;
 
 extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
@@ -205,8 +205,8 @@ extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *
 
 typedef struct ReactorEvent
 {
-	void *owner;				/* as given to reactor_watch */
-	uint32 events;				/* EPOLLIN, EPOLLOUT, ... */
+	void *owner;   /* as given to reactor_watch */
+	uint32 events; /* EPOLLIN, EPOLLOUT, ... */
 } ReactorEvent;
 
 extern void reactor_start(void);
@@ -219,7 +219,7 @@ extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 typedef struct BackgroundJob BackgroundJob;
 
 extern void background_start_module(void);
-extern BackgroundJob *background_run(void (*run) (void *), void (*dispose) (void *), void *argument);
+extern BackgroundJob *background_run(void (*run)(void *), void (*dispose)(void *), void *argument);
 extern bool background_done(BackgroundJob *job);
 extern bool background_wait(BackgroundJob *job, int64 deadline_us);
 extern void *background_argument(BackgroundJob *job);
@@ -242,16 +242,16 @@ typedef struct Session Session;
 
 typedef enum SessionState
 {
-	SESSION_RESOLVING,			/* a thread asks for the addresses of the host */
-	SESSION_CONNECTING,			/* libpq is on its way: TCP, TLS, authentication */
-	SESSION_IDLE,				/* logged in, nothing asked */
-	SESSION_BUSY,				/* a query was sent, its answer is not complete */
-	SESSION_CANCELLING,			/* a cancel request is on its way */
-	SESSION_FAILED				/* no use any more; only session_close is left */
+	SESSION_RESOLVING,  /* a thread asks for the addresses of the host */
+	SESSION_CONNECTING, /* libpq is on its way: TCP, TLS, authentication */
+	SESSION_IDLE,       /* logged in, nothing asked */
+	SESSION_BUSY,       /* a query was sent, its answer is not complete */
+	SESSION_CANCELLING, /* a cancel request is on its way */
+	SESSION_FAILED      /* no use any more; only session_close is left */
 } SessionState;
 
 /* What a caller does with one row.  May ereport. */
-typedef void (*RowSink) (void *sink, const char **values, int nvalues);
+typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 
 extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
 extern void session_attach(Session *session, const Target *target, void *owner);
@@ -305,13 +305,13 @@ typedef struct Operation
 {
 	const Target *target;
 	RemoteQuery query;
-	bool fresh;					/* prove the login: never reuse a session */
-	RowSink on_row;				/* may be NULL */
+	bool fresh;     /* prove the login: never reuse a session */
+	RowSink on_row; /* may be NULL */
 	void *sink;
 
-	Failure failure;			/* code DQDS_OK: it worked */
-	char *server_version;		/* palloc'd, NULL when not known */
-	char *tls;					/* protocol version, NULL without TLS */
+	Failure failure;      /* code DQDS_OK: it worked */
+	char *server_version; /* palloc'd, NULL when not known */
+	char *tls;            /* protocol version, NULL without TLS */
 	double elapsed_ms;
 } Operation;
 
@@ -330,11 +330,11 @@ extern bool name_set_has(NameSet *set, const char *name);
 /* Who calls what: looked up once at the entry of each SQL function. */
 typedef struct Caller
 {
-	Oid role;					/* GetUserId() at entry: decides everything */
-	Oid function;				/* the SQL function */
-	Oid schema;					/* the extension's schema */
-	Oid owner;					/* owner of the function: owns the registry's tables too */
-	Oid argument_types[2];		/* of the first two arguments, InvalidOid without */
+	Oid role;              /* GetUserId() at entry: decides everything */
+	Oid function;          /* the SQL function */
+	Oid schema;            /* the extension's schema */
+	Oid owner;             /* owner of the function: owns the registry's tables too */
+	Oid argument_types[2]; /* of the first two arguments, InvalidOid without */
 } Caller;
 
 typedef struct RegistryEntry
@@ -342,8 +342,8 @@ typedef struct RegistryEntry
 	int64 id;
 	char *name;
 	Oid owner;
-	Jsonb *model;				/* masked */
-	Jsonb *secrets;				/* NULL when none */
+	Jsonb *model;   /* masked */
+	Jsonb *secrets; /* NULL when none */
 } RegistryEntry;
 
 extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
@@ -362,11 +362,11 @@ extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 /* What a connection argument, a name or a model, came to. */
 typedef struct ConnectionArgument
 {
-	Target target;				/* valid when failure.code is DQDS_OK */
+	Target target; /* valid when failure.code is DQDS_OK */
 	Failure failure;
-	bool ad_hoc;				/* it was a model */
-	char *name;					/* of the connection, or the model's own; may be NULL */
-	int64 registry_id;			/* whose imports concern it; 0 for none */
+	bool ad_hoc;       /* it was a model */
+	char *name;        /* of the connection, or the model's own; may be NULL */
+	int64 registry_id; /* whose imports concern it; 0 for none */
 } ConnectionArgument;
 
 extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
@@ -411,21 +411,21 @@ struct Listing
 {
 	/* What is asked, set before listing_run. */
 	ConnectionArgument connection;
-	char *schema_name;			/* NULL when schemas are listed */
+	char *schema_name; /* NULL when schemas are listed */
 	bool include_system;
-	char *contains;				/* NULL or empty: no filter */
-	NameSet *names;				/* NULL: all tables */
-	char *names_literal;		/* the same as a text[] literal */
-	int64 max_rows;				/* negative: no limit */
+	char *contains;      /* NULL or empty: no filter */
+	NameSet *names;      /* NULL: all tables */
+	char *names_literal; /* the same as a text[] literal */
+	int64 max_rows;      /* negative: no limit */
 
 	/* What becomes of a row: valid text, as many as the question has columns. */
-	void (*emit) (Listing *listing, const char **values);
-	void *output;				/* emit's own */
+	void (*emit)(Listing *listing, const char **values);
+	void *output; /* emit's own */
 
 	/* Private to listing.c. */
 	Question question;
 	int64 count;
-	MemoryContext row_context;	/* current while emit runs, emptied afterwards */
+	MemoryContext row_context; /* current while emit runs, emptied afterwards */
 };
 
 extern void listing_init(Listing *listing);
@@ -437,7 +437,7 @@ extern void listing_run(Listing *listing, Question question, const Caller *calle
 typedef struct JsonOut
 {
 	RowsOut rows;
-	StringInfoData text;		/* the piece that is being written */
+	StringInfoData text; /* the piece that is being written */
 } JsonOut;
 
 extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
@@ -446,4 +446,4 @@ extern void json_out_close(JsonOut *out);
 extern void json_out_name(StringInfo text, const char *name);
 extern void json_out_string(StringInfo text, const char *name, const char *value);
 
-#endif							/* DQDS_H */
+#endif /* DQDS_H */

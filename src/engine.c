@@ -23,11 +23,11 @@
 typedef struct Run
 {
 	Operation *operation;
-	Session *session;			/* NULL before the start and after the end */
+	Session *session; /* NULL before the start and after the end */
 	char *key;
 	LimitSlot slot;
 	bool asked;
-	bool reused;				/* the session came from the cache */
+	bool reused; /* the session came from the cache */
 	bool finished;
 	int64 started_us;
 } Run;

@@ -48,4 +48,4 @@ typedef enum DqdsErrorCode
 #undef DQDS_ENUM_MEMBER
 } DqdsErrorCode;
 
-#endif							/* DQDS_ERROR_CODES_H */
+#endif /* DQDS_ERROR_CODES_H */

@@ -12,10 +12,9 @@ static const struct
 {
 	const char *sqlstate;
 	const char *name;
-} error_codes[] = {
-	{"00000", "ok"},
+} error_codes[] = {{"00000", "ok"},
 #define DQDS_TABLE_ROW(symbol, sqlstate, name) {sqlstate, name},
-	DQDS_ERROR_CODES(DQDS_TABLE_ROW)
+				   DQDS_ERROR_CODES(DQDS_TABLE_ROW)
 #undef DQDS_TABLE_ROW
 };
 
@@ -52,12 +51,11 @@ failure_raise(const Failure *failure)
 {
 	const char *state = error_codes[failure->code].sqlstate;
 
-	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
-			 errmsg_internal("%s", failure->message),
-			 failure->sqlstate[0] != '\0'
-				 ? errdetail("The remote server reported SQLSTATE %s.", failure->sqlstate)
-				 : 0,
-			 failure->hint != NULL ? errhint("%s", failure->hint) : 0));
+	ereport(ERROR, (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
+					errmsg_internal("%s", failure->message),
+					failure->sqlstate[0] != '\0'
+						? errdetail("The remote server reported SQLSTATE %s.", failure->sqlstate)
+						: 0,
+					failure->hint != NULL ? errhint("%s", failure->hint) : 0));
 	pg_unreachable();
 }

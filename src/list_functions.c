@@ -24,7 +24,7 @@ typedef struct Output
 	RowsOut rows;
 	JsonOut json;
 	NameSet *imported;
-	bool details;				/* JSON: kind, estimate and comment as well */
+	bool details; /* JSON: kind, estimate and comment as well */
 } Output;
 
 /* ---- arguments --------------------------------------------------------------------- */
@@ -165,8 +165,7 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 	listing.max_rows = row_limit(fcinfo, 3);
 	listing.emit = emit_table_row;
 	listing.output = &output;
-	output.imported =
-		imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
+	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
 	rows_open(fcinfo, &output.rows);
 	listing_run(&listing, QUESTION_TABLES, &caller);
 	statement_show(&scope);
@@ -307,8 +306,7 @@ dqds_list_tables_json(PG_FUNCTION_ARGS)
 	listing.max_rows = row_limit(fcinfo, 3);
 	listing.emit = emit_table_json;
 	output.details = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
-	output.imported =
-		imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
+	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
 	run_json(&listing, output.details ? QUESTION_TABLES : QUESTION_TABLE_NAMES, &caller, fcinfo,
 			 &output);
 	return (Datum) 0;

@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 
 static const int answer_columns[NUM_QUESTIONS] = {
-	[QUESTION_PROBE] = 1,  [QUESTION_SCHEMAS] = 1,	[QUESTION_TABLE_NAMES] = 1,
+	[QUESTION_PROBE] = 1,  [QUESTION_SCHEMAS] = 1,  [QUESTION_TABLE_NAMES] = 1,
 	[QUESTION_TABLES] = 4, [QUESTION_COLUMNS] = 10,
 };
 
@@ -90,8 +90,8 @@ fill_query(const Listing *listing, RemoteQuery *query)
 			query->values[1] = listing->contains == NULL ? "" : listing->contains;
 			/* The remote does not know the names, so it must not count for us. */
 			query->values[2] = listing->max_rows < 0 || listing->names != NULL
-				? NULL
-				: psprintf("%lld", (long long) listing->max_rows);
+								   ? NULL
+								   : psprintf("%lld", (long long) listing->max_rows);
 			break;
 		case QUESTION_COLUMNS:
 			query->values[0] = listing->schema_name;

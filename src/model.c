@@ -28,7 +28,7 @@ static const struct
 	Provider provider;
 	bool works;
 	int default_port;
-	const char *default_database;	/* NULL: the name of the user, as PostgreSQL does */
+	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
 } providers[] = {
 	{"postgresql", PROVIDER_POSTGRESQL, true, 5432, NULL},
 	{"redshift", PROVIDER_REDSHIFT, true, 5439, "dev"},
@@ -54,7 +54,7 @@ static const struct
 static const struct
 {
 	const char *key;
-	const char *words;			/* between and after bars */
+	const char *words; /* between and after bars */
 } enums[] = {
 	{"sslmode", "|disable|allow|prefer|require|verify-ca|verify-full|"},
 	{"postgresql_engine_type", "|postgresql|timescale|"},
@@ -70,9 +70,9 @@ static const char *const user_maps[] = {"properties", "advanced_properties"};
 static const char *const secret_words[] = {"password", "secret", "token", "key"};
 
 /* Computed for each caller, whatever was sent; connection_name is a column of its own. */
-static const char *const computed_keys[] = {"connection_name", "connection_hash", "can_edit",
-											"can_collect_statistics", "can_run_checks",
-											"can_delete_data", "yaml_parsing_error"};
+static const char *const computed_keys[] = {
+	"connection_name", "connection_hash", "can_edit",          "can_collect_statistics",
+	"can_run_checks",  "can_delete_data", "yaml_parsing_error"};
 #define JOB_TEMPLATE_SUFFIX "_job_template"
 
 /* Changing these does not send the stored secret anywhere else. */
@@ -105,7 +105,7 @@ static bool
 is_secret(const char *key, bool in_user_map)
 {
 	return is_one_of(secret_keys, lengthof(secret_keys), key) ||
-		(in_user_map && contains_word(key));
+		   (in_user_map && contains_word(key));
 }
 
 static bool
@@ -115,7 +115,7 @@ is_computed(const char *key)
 	size_t suffix = strlen(JOB_TEMPLATE_SUFFIX);
 
 	return is_one_of(computed_keys, lengthof(computed_keys), key) ||
-		(length > suffix && strcmp(key + length - suffix, JOB_TEMPLATE_SUFFIX) == 0);
+		   (length > suffix && strcmp(key + length - suffix, JOB_TEMPLATE_SUFFIX) == 0);
 }
 
 /* ---- reading members -------------------------------------------------------------- */
@@ -133,8 +133,8 @@ static bool
 get_member(JsonbContainer *object, const char *key, JsonbValue *value)
 {
 	return object != NULL &&
-		getKeyJsonValueFromContainer(object, key, strlen(key), value) != NULL &&
-		value->type != jbvNull;
+		   getKeyJsonValueFromContainer(object, key, strlen(key), value) != NULL &&
+		   value->type != jbvNull;
 }
 
 /* A string; NULL when it is missing, null or empty. */
@@ -147,8 +147,7 @@ get_string(JsonbContainer *object, const char *section, const char *key)
 		return NULL;
 	if (value.type != jbvString)
 		wrong_type(section, key, "a string");
-	return value.val.string.len == 0 ? NULL
-									 : pnstrdup(value.val.string.val, value.val.string.len);
+	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
 }
 
 static JsonbContainer *
@@ -177,8 +176,8 @@ scalar_text(const JsonbValue *value, const char *section, const char *key)
 	{
 		case jbvString:
 			return value->val.string.len == 0
-				? NULL
-				: pnstrdup(value->val.string.val, value->val.string.len);
+					   ? NULL
+					   : pnstrdup(value->val.string.val, value->val.string.len);
 		case jbvNumeric:
 			return numeric_text(value->val.numeric);
 		case jbvBool:
@@ -314,12 +313,12 @@ static bool
 looks_like_conninfo(const char *database)
 {
 	return strchr(database, '=') != NULL || strncmp(database, "postgres://", 11) == 0 ||
-		strncmp(database, "postgresql://", 13) == 0;
+		   strncmp(database, "postgresql://", 13) == 0;
 }
 
 static bool
-read_login(JsonbContainer *section, const char *name, const char *default_database,
-		   Target *target, Failure *failure)
+read_login(JsonbContainer *section, const char *name, const char *default_database, Target *target,
+		   Failure *failure)
 {
 	target->user = get_string(section, name, "user");
 	if (target->user == NULL)
@@ -575,7 +574,7 @@ typedef struct Normalizer
 	JsonbValue *secrets_result;
 	bool any_secret;
 	bool kept_secret;
-	char *missing_secret;		/* a mask came for a secret that is not stored */
+	char *missing_secret; /* a mask came for a secret that is not stored */
 } Normalizer;
 
 static void
@@ -713,7 +712,8 @@ static bool
 secret_missing(Failure *failure, const char *key)
 {
 	failure_set(failure, DQDS_INVALID_CONNECTION,
-				"The mask " DQDS_MASK " stands for the stored secret only while provider, host, port, "
+				"The mask " DQDS_MASK
+				" stands for the stored secret only while provider, host, port, "
 				"database, user, sslmode and properties are those stored.",
 				"the secret \"%s\" must be given again", key);
 	return false;
@@ -737,8 +737,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	if (normalizer.missing_secret != NULL)
 		return secret_missing(failure, normalizer.missing_secret);
 	result->model = JsonbValueToJsonb(normalizer.model_result);
-	result->secrets =
-		normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
+	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
 	if (result->kept_secret && !same_place(result->model, stored_model))
 		return secret_missing(failure, "password");

@@ -64,17 +64,17 @@ policy_parameter(const char *name)
 /* An address of either family; IPv4 in the first four bytes. */
 typedef struct Address
 {
-	int family;					/* AF_INET or AF_INET6 */
+	int family; /* AF_INET or AF_INET6 */
 	unsigned char bytes[16];
 } Address;
 
 typedef struct HostRule
 {
 	bool is_network;
-	char pattern[256];			/* of a name; lower case */
+	char pattern[256]; /* of a name; lower case */
 	Address network;
 	int prefix_bits;
-	int port;					/* 0: any */
+	int port; /* 0: any */
 } HostRule;
 
 /* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address. */
@@ -90,7 +90,7 @@ unwrap_ipv4(Address *address)
 		return;
 	/* ::/128 and ::1 look like compatible addresses, but are not. */
 	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
-		(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
+					(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
 	if (is_compatible || memcmp(address->bytes, mapped, 12) == 0 ||
 		memcmp(address->bytes, nat64, 12) == 0)
 	{
@@ -135,7 +135,7 @@ in_network(const Address *address, const HostRule *rule)
 		memcmp(address->bytes, rule->network.bytes, whole) != 0)
 		return false;
 	return rest == 0 ||
-		(address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
+		   (address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
 }
 
 /* Does the name match the pattern, in which * stands for any characters?  Both are lower case. */
@@ -203,7 +203,7 @@ split_port(char *entry, int *port)
 		memmove(entry, entry + 1, strlen(entry));
 	}
 	else if (colon == NULL || strchr(entry, ':') != colon)
-		return true;			/* no port, or a bare IPv6 address */
+		return true; /* no port, or a bare IPv6 address */
 	if (colon == NULL)
 		return true;
 	if (!small_number(colon + 1, 65535, port) || *port == 0)

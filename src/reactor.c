@@ -53,8 +53,7 @@ reactor_start(void)
 
 		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-		epoll_position =
-			AddWaitEventToSet(set, WL_SOCKET_READABLE, epoll_descriptor, NULL, NULL);
+		epoll_position = AddWaitEventToSet(set, WL_SOCKET_READABLE, epoll_descriptor, NULL, NULL);
 		wait_set = set;
 	}
 }
@@ -99,8 +98,8 @@ reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 	int noccurred;
 	int nready = 0;
 
-	noccurred = WaitEventSetWait(wait_set, timeout_ms, occurred, lengthof(occurred),
-								 PG_WAIT_EXTENSION);
+	noccurred =
+		WaitEventSetWait(wait_set, timeout_ms, occurred, lengthof(occurred), PG_WAIT_EXTENSION);
 	for (int i = 0; i < noccurred; i++)
 	{
 		if (occurred[i].events & WL_LATCH_SET)

@@ -29,21 +29,21 @@
 #include "utils/syscache.h"
 
 /* Columns, in the order of the install script. */
-#define CONNECTION_ID 1
-#define CONNECTION_NAME 2
+#define CONNECTION_ID        1
+#define CONNECTION_NAME      2
 #define CONNECTION_NAME_HASH 3
-#define CONNECTION_OWNER 4
-#define CONNECTION_MODEL 5
+#define CONNECTION_OWNER     4
+#define CONNECTION_MODEL     5
 
 #define SECRET_CONNECTION_ID 1
-#define SECRET_SECRETS 2
+#define SECRET_SECRETS       2
 
 #define GRANT_CONNECTION_ID 1
-#define GRANT_GRANTEE 2
+#define GRANT_GRANTEE       2
 
 #define IMPORTED_CONNECTION_ID 2
-#define IMPORTED_SCHEMA_NAME 3
-#define IMPORTED_TABLE_NAME 4
+#define IMPORTED_SCHEMA_NAME   3
+#define IMPORTED_TABLE_NAME    4
 
 /* ---- the caller --------------------------------------------------------------------- */
 
@@ -99,8 +99,8 @@ scan_begin(Scan *scan, Oid schema, const char *table, const char *index, int nke
 						errhint("Create the extension dqds anew.")));
 	scan->table = table_open(table_oid, AccessShareLock);
 	/* A snapshot must be named: without one, the catalog snapshot would be taken. */
-	scan->desc = systable_beginscan(scan->table, index_oid, index != NULL, GetActiveSnapshot(),
-									nkeys, keys);
+	scan->desc =
+		systable_beginscan(scan->table, index_oid, index != NULL, GetActiveSnapshot(), nkeys, keys);
 }
 
 static void
@@ -202,8 +202,8 @@ was_granted(const Caller *caller, int64 connection_id)
 	scan_begin(&scan, caller->schema, "dqds_connection_grant", "dqds_connection_grant_pkey", 1,
 			   &key);
 	while (!granted && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
-		granted = has_privs_of_role(caller->role,
-									DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
+		granted =
+			has_privs_of_role(caller->role, DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
 	scan_end(&scan);
 	return granted;
 }
@@ -220,15 +220,15 @@ bool
 registry_may_use(const Caller *caller, const RegistryEntry *entry)
 {
 	return has_privs_of_role(caller->role, entry->owner) || was_granted(caller, entry->id) ||
-		is_admin(caller);
+		   is_admin(caller);
 }
 
 /* The one wording for a connection that is not there and one that the caller may not use. */
 void
 registry_unknown(const char *name)
 {
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-					errmsg("connection \"%s\" does not exist", name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("connection \"%s\" does not exist", name)));
 	pg_unreachable();
 }
 

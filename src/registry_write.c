@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(dqds_import_tables);
 PG_FUNCTION_INFO_V1(dqds_import_named_tables);
 PG_FUNCTION_INFO_V1(dqds_unimport_tables);
 
-#define MAX_INTERNAL_ARGUMENTS 16	/* dqds_store_import takes them all */
+#define MAX_INTERNAL_ARGUMENTS 16 /* dqds_store_import takes them all */
 
 /* A call of an internal function. */
 typedef struct InternalCall
@@ -126,10 +126,9 @@ check_password_rule(const Caller *caller, Jsonb *model)
 {
 	if (model_password_required(model) || superuser_arg(caller->role))
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("only a superuser may set \"password_required\" to false"),
-			 errhint("Give a password, or ask a superuser to register the connection.")));
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("only a superuser may set \"password_required\" to false"),
+					errhint("Give a password, or ask a superuser to register the connection.")));
 }
 
 /* A connection that the caller may edit: not to be seen is 42704, seen but not owned 42501. */
@@ -259,8 +258,8 @@ dqds_rename_connection(PG_FUNCTION_ARGS)
 
 /* ---- imports ------------------------------------------------------------------------------ */
 
-#define TABLE_VALUES 4			/* name, kind, estimate, comment */
-#define COLUMN_VALUES 10		/* as in the answer to QUESTION_COLUMNS */
+#define TABLE_VALUES  4  /* name, kind, estimate, comment */
+#define COLUMN_VALUES 10 /* as in the answer to QUESTION_COLUMNS */
 
 /* Tables whose columns are fetched and stored together: bounds the memory of a large import. */
 #define BATCH_TABLES 5000
@@ -490,8 +489,7 @@ dqds_unimport_tables(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	run_as_owner(&caller, "dqds_remove_imports", &call);
-	count = DatumGetInt64(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	statement_show(&scope);
 	PG_RETURN_INT64(count);

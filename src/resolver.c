@@ -22,14 +22,14 @@ typedef struct Lookup
 {
 	char *host;
 	char service[8];
-	int rc;						/* of getaddrinfo */
+	int rc; /* of getaddrinfo */
 	struct addrinfo *found;
 } Lookup;
 
 struct Resolution
 {
-	BackgroundJob *job;			/* NULL for a literal address */
-	Lookup *lookup;				/* belongs to the job where there is one */
+	BackgroundJob *job; /* NULL for a literal address */
+	Lookup *lookup;     /* belongs to the job where there is one */
 };
 
 static void

@@ -28,8 +28,8 @@ rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
 
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	rows->desc = CreateTupleDescCopy(result->expectedDesc);
-	rows->store = tuplestore_begin_heap(
-		(result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	rows->store = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+										false, work_mem);
 	result->returnMode = SFRM_Materialize;
 	result->setResult = rows->store;
 	result->setDesc = rows->desc;

@@ -43,9 +43,9 @@
 /* What a busy session is doing; each phase is one query at the remote. */
 typedef enum Phase
 {
-	PHASE_PROBE,				/* asks for the backend's pid: is there a pooler between? */
-	PHASE_PREPARE,				/* names the statement */
-	PHASE_EXECUTE				/* the question itself */
+	PHASE_PROBE,   /* asks for the backend's pid: is there a pooler between? */
+	PHASE_PREPARE, /* names the statement */
+	PHASE_EXECUTE  /* the question itself */
 } Phase;
 
 typedef enum Directness
@@ -57,8 +57,8 @@ typedef enum Directness
 
 struct Session
 {
-	dlist_node node;			/* in live_sessions */
-	MemoryContext context;		/* holds this struct and key */
+	dlist_node node;       /* in live_sessions */
+	MemoryContext context; /* holds this struct and key */
 	SessionState state;
 
 	/* Identity, for reuse. */
@@ -72,35 +72,35 @@ struct Session
 
 	/* While resolving and connecting. */
 	Resolution *resolution;
-	const struct sockaddr *addresses[MAX_ADDRESSES];	/* belong to resolution */
+	const struct sockaddr *addresses[MAX_ADDRESSES]; /* belong to resolution */
 	int naddresses;
 	int next_address;
-	ConnectStage stage;			/* as of the last poll */
+	ConnectStage stage; /* as of the last poll */
 	int64 started_us;
-	int64 deadline_us;			/* for the login, or for the query */
-	int64 attempt_deadline_us;	/* for the TCP connect to one of several addresses */
+	int64 deadline_us;         /* for the login, or for the query */
+	int64 attempt_deadline_us; /* for the TCP connect to one of several addresses */
 
 	/* Once there is a connection.  fd is -1 when libpq holds no socket. */
 	PGconn *conn;
-	bool external_fd;			/* AcquireExternalFD is to be given back */
+	bool external_fd; /* AcquireExternalFD is to be given back */
 	int fd;
 	struct sockaddr_storage peer;
 
 	/* While busy. */
 	Phase phase;
-	RemoteQuery query;				/* values belong to the operation */
+	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
-	PGresult *result;			/* here so that an error in a sink does not lose it */
-	bool answered;				/* a part of the answer has been handed on */
+	PGresult *result; /* here so that an error in a sink does not lose it */
+	bool answered;    /* a part of the answer has been handed on */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
 	Family family;
 	Directness direct;
-	int uses;					/* answers completed */
-	uint32 prepared[NUM_FAMILIES];	/* a bit for each question */
+	int uses;                      /* answers completed */
+	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */
 
-	volatile int64 idle_since_us;	/* 0 while in use; read by a signal handler */
+	volatile int64 idle_since_us; /* 0 while in use; read by a signal handler */
 };
 
 static dlist_head live_sessions = DLIST_STATIC_INIT(live_sessions);
@@ -449,9 +449,9 @@ stage_of(PGconn *conn)
 
 typedef enum Peek
 {
-	PEEK_HARMLESS,				/* let libpq read it */
-	PEEK_INCOMPLETE,			/* wait for more */
-	PEEK_CLEARTEXT				/* the server wants to see the password */
+	PEEK_HARMLESS,   /* let libpq read it */
+	PEEK_INCOMPLETE, /* wait for more */
+	PEEK_CLEARTEXT   /* the server wants to see the password */
 } Peek;
 
 /*
@@ -475,10 +475,10 @@ peek_at_authentication(int fd)
 		return PEEK_INCOMPLETE;
 	while (at + 9 <= n)
 	{
-		uint32 length = (uint32) bytes[at + 1] << 24 | bytes[at + 2] << 16 | bytes[at + 3] << 8 |
-			bytes[at + 4];
-		uint32 code = (uint32) bytes[at + 5] << 24 | bytes[at + 6] << 16 | bytes[at + 7] << 8 |
-			bytes[at + 8];
+		uint32 length =
+			(uint32) bytes[at + 1] << 24 | bytes[at + 2] << 16 | bytes[at + 3] << 8 | bytes[at + 4];
+		uint32 code =
+			(uint32) bytes[at + 5] << 24 | bytes[at + 6] << 16 | bytes[at + 7] << 8 | bytes[at + 8];
 
 		if (bytes[at] == 'R' && code == 3)
 			return PEEK_CLEARTEXT;
@@ -536,15 +536,16 @@ complete_login(Session *session, Failure *failure)
 	PGconn *conn = session->conn;
 	const char *encoding = PQparameterStatus(conn, "server_encoding");
 	bool lookalike = PQparameterStatus(conn, "crdb_version") != NULL ||
-		PQparameterStatus(conn, "mz_version") != NULL;
+					 PQparameterStatus(conn, "mz_version") != NULL;
 
 	if (target->password_required && !PQconnectionUsedPassword(conn))
 	{
-		failure_set(failure, DQDS_PASSWORD_REQUIRED,
-					"Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a "
-					"superuser set password_required to false in a registered connection.",
-					"the server at %s:%d did not ask for the password of user \"%s\"", target->host,
-					target->port, target->user);
+		failure_set(
+			failure, DQDS_PASSWORD_REQUIRED,
+			"Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a "
+			"superuser set password_required to false in a registered connection.",
+			"the server at %s:%d did not ask for the password of user \"%s\"", target->host,
+			target->port, target->user);
 		fail(session);
 		return;
 	}
@@ -582,7 +583,8 @@ poll_login(Session *session, uint32 events, Failure *failure)
 		case PGRES_POLLING_WRITING:
 			session->fd = PQsocket(session->conn);
 			reactor_watch(session->fd,
-						  status == PGRES_POLLING_READING ? EPOLLIN | EPOLLRDHUP : EPOLLOUT, session);
+						  status == PGRES_POLLING_READING ? EPOLLIN | EPOLLRDHUP : EPOLLOUT,
+						  session);
 			break;
 		default:
 			/* libpq closed its socket, and with it the kernel forgot it. */
@@ -642,7 +644,7 @@ static Phase
 next_phase(const Session *session)
 {
 	bool postgres = session->family == FAMILY_POSTGRES ||
-		session->family == FAMILY_POSTGRES_REENCODED || session->family == FAMILY_SCAN;
+					session->family == FAMILY_POSTGRES_REENCODED || session->family == FAMILY_SCAN;
 
 	if (session->uses == 0 || !postgres || session->query.question == QUESTION_PROBE)
 		return PHASE_EXECUTE;
@@ -743,8 +745,8 @@ note_directness(Session *session)
 	if (PQntuples(session->result) != 1 || PQnfields(session->result) < 1)
 		return;
 	session->direct = atoi(PQgetvalue(session->result, 0, 0)) == PQbackendPID(session->conn)
-		? DIRECT_YES
-		: DIRECT_NO;
+						  ? DIRECT_YES
+						  : DIRECT_NO;
 }
 
 static void
@@ -767,9 +769,9 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 			break;
 		default:
 			if (failure->code == DQDS_OK)
-				diagnose_query(session->target,
-							   PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
-							   PQresultErrorField(session->result, PG_DIAG_MESSAGE_PRIMARY), failure);
+				diagnose_query(
+					session->target, PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
+					PQresultErrorField(session->result, PG_DIAG_MESSAGE_PRIMARY), failure);
 	}
 }
 
@@ -861,10 +863,11 @@ start_cancel(Session *session)
 static void
 time_out_query(Session *session, Failure *failure)
 {
-	failure_set(failure, DQDS_TIMEOUT,
-				"Look for locks on the catalog of the remote database, or raise dqds.query_timeout.",
-				"the query at %s:%d did not finish within %.1f s and was cancelled",
-				session->target->host, session->target->port, dqds_query_timeout_ms / 1000.0);
+	failure_set(
+		failure, DQDS_TIMEOUT,
+		"Look for locks on the catalog of the remote database, or raise dqds.query_timeout.",
+		"the query at %s:%d did not finish within %.1f s and was cancelled", session->target->host,
+		session->target->port, dqds_query_timeout_ms / 1000.0);
 	if (!start_cancel(session))
 		fail(session);
 }
@@ -1016,7 +1019,7 @@ bool
 session_still_allowed(const Session *session, const Target *target, Failure *failure)
 {
 	return policy_allows_address(target, (const struct sockaddr *) &session->peer, failure) &&
-		(!target->password_required || PQconnectionUsedPassword(session->conn));
+		   (!target->password_required || PQconnectionUsedPassword(session->conn));
 }
 
 /* Clean enough to be kept. */
@@ -1024,7 +1027,7 @@ bool
 session_reusable(const Session *session)
 {
 	return session->state == SESSION_IDLE && PQstatus(session->conn) == CONNECTION_OK &&
-		PQtransactionStatus(session->conn) == PQTRANS_IDLE;
+		   PQtransactionStatus(session->conn) == PQTRANS_IDLE;
 }
 
 int64

@@ -20,7 +20,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
-#define MAX_SESSIONS 1024		/* upper bound of dqds.max_cached_sessions */
+#define MAX_SESSIONS 1024 /* upper bound of dqds.max_cached_sessions */
 
 /* Look again this soon when the handler met the cache in the middle of a change. */
 #define RETRY_MS 50
@@ -136,8 +136,7 @@ static void
 remove_at(int position)
 {
 	changing = true;
-	memmove(&cached[position], &cached[position + 1],
-			sizeof(cached[0]) * (ncached - position - 1));
+	memmove(&cached[position], &cached[position + 1], sizeof(cached[0]) * (ncached - position - 1));
 	ncached--;
 	changing = false;
 }

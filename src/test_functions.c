@@ -20,8 +20,8 @@ PG_FUNCTION_INFO_V1(dqds_close_idle);
 
 typedef struct TestResult
 {
-	const char *name;			/* of the connection, or NULL */
-	const char *result;			/* of the published enum */
+	const char *name;   /* of the connection, or NULL */
+	const char *result; /* of the published enum */
 	Failure failure;
 	char *server_version;
 	char *tls;
@@ -217,9 +217,8 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 	noperations = 0;
 	for (int i = 0; i < count; i++)
 	{
-		TestResult result = {.name = connections[i].name,
-							 .result = "FAILURE",
-							 .failure = connections[i].failure};
+		TestResult result = {
+			.name = connections[i].name, .result = "FAILURE", .failure = connections[i].failure};
 		Datum values[9];
 		bool nulls[9];
 
