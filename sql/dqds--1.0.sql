@@ -397,18 +397,19 @@ SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
 	object jsonb := parameters::jsonb;
-	connection_name text;
-	schema_name text;
+	my_connection text;
+	my_schema text;
 	names text[];
 	import_limit numeric;
+	imported text[];
 	spec text;
 	separator text := '';
 BEGIN
 	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'the import parameters must be a JSON object' USING ERRCODE = 'datatype_mismatch';
 	END IF;
-	connection_name := dqds_json_member(object, 'connectionName', 'string') #>> '{}';
-	schema_name := dqds_json_member(object, 'schemaName', 'string') #>> '{}';
+	my_connection := dqds_json_member(object, 'connectionName', 'string') #>> '{}';
+	my_schema := dqds_json_member(object, 'schemaName', 'string') #>> '{}';
 	import_limit := (dqds_json_member(object, 'tablesImportLimit', 'number') #>> '{}')::numeric;
 	IF EXISTS (SELECT FROM jsonb_array_elements(dqds_json_member(object, 'tableNames', 'array')) AS e (name)
 			WHERE jsonb_typeof(e.name) <> 'string') THEN
@@ -416,9 +417,9 @@ BEGIN
 	END IF;
 	names := ARRAY(SELECT jsonb_array_elements_text(dqds_json_member(object, 'tableNames', 'array')));
 
-	IF connection_name IS NULL OR schema_name IS NULL THEN
+	IF my_connection IS NULL OR my_schema IS NULL THEN
 		RAISE EXCEPTION '"%" is missing in the import parameters',
-			CASE WHEN connection_name IS NULL THEN 'connectionName' ELSE 'schemaName' END
+			CASE WHEN my_connection IS NULL THEN 'connectionName' ELSE 'schemaName' END
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF import_limit < 0 OR import_limit > 2147483647 OR import_limit <> trunc(import_limit) THEN
@@ -427,18 +428,21 @@ BEGIN
 	END IF;
 	RETURN NEXT '{"jobId":' || dqds_job_id_json(business_key)
 		|| ',"status":"finished","result":{"source_table_specs":[';
+	-- A statement of its own: only the next one sees what it has stored.
+	SELECT coalesce(array_agg(i.table_name), '{}') INTO imported
+	FROM dqds_import_named_tables(my_connection, my_schema,
+		dqds_json_member(object, 'tableNameContains', 'string') #>> '{}',
+		nullif(names, '{}'), import_limit::integer) AS i;
 	FOR spec IN
 		SELECT json_build_object('columns', coalesce(
 				json_object_agg(c.column_name, json_build_object('type_snapshot', json_strip_nulls(
 					json_build_object('column_type', c.column_type, 'nullable', c.nullable,
 						'length', c.length, 'precision', c.precision, 'scale', c.scale)))
 					ORDER BY c.ordinal_position) FILTER (WHERE c.column_name IS NOT NULL), '{}'))
-		FROM dqds_import_named_tables(connection_name, schema_name,
-				dqds_json_member(object, 'tableNameContains', 'string') #>> '{}',
-				nullif(names, '{}'), import_limit::integer) AS i
-			LEFT JOIN dqds_imported_columns AS c
-				ON (c.connection_name, c.schema_name, c.table_name)
-				 = (i.connection_name, i.schema_name, i.table_name)
+		FROM unnest(imported) AS i (table_name)
+			LEFT JOIN (SELECT * FROM dqds_imported_columns v
+					WHERE v.connection_name = my_connection AND v.schema_name = my_schema) AS c
+				ON c.table_name = i.table_name
 		GROUP BY i.table_name
 		ORDER BY i.table_name COLLATE "C"
 	LOOP
