@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/acl.h"

@@ -61,7 +61,7 @@ typedef struct Failure
 extern const char *error_code_name(DqdsErrorCode code);
 extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt,
 						...) pg_attribute_printf(4, 5);
-extern void failure_raise(const Failure *failure) pg_attribute_noreturn();
+__attribute__((noreturn)) extern void failure_raise(const Failure *failure);
 
 typedef struct Target Target;
 
@@ -352,7 +352,7 @@ extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
 extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
 extern List *registry_usable(const Caller *caller);
-extern void registry_unknown(const char *name) pg_attribute_noreturn();
+__attribute__((noreturn)) extern void registry_unknown(const char *name);
 
 extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);
 extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
