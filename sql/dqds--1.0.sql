@@ -351,7 +351,8 @@ BEGIN
 	WHERE c.connection_name = dqds_connection_json.connection_name;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'connection "%" does not exist', connection_name
-			USING ERRCODE = 'undefined_object';
+			USING ERRCODE = 'undefined_object',
+				HINT = 'The view dqds_connections shows the connections that you may use.';
 	END IF;
 END
 $$;
@@ -568,7 +569,9 @@ BEGIN
 	WHERE c.name_hash = hashtextextended(dqds_connection_id.name COLLATE "C", 0)
 		AND c.name = dqds_connection_id.name;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'connection "%" does not exist', name USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'connection "%" does not exist', name
+			USING ERRCODE = 'undefined_object',
+				HINT = 'The view dqds_connections shows the connections that you may use.';
 	END IF;
 	RETURN found_id;
 END

@@ -228,7 +228,8 @@ void
 registry_unknown(const char *name)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("connection \"%s\" does not exist", name)));
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("connection \"%s\" does not exist", name),
+			 errhint("The view dqds_connections shows the connections that you may use.")));
 	pg_unreachable();
 }
 

@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "dqds.h"
 #include "lib/stringinfo.h"
+#include "storage/ipc.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -119,12 +120,22 @@ after_transaction(XactEvent event, void *arg)
 		arm_timer();
 }
 
+/* A remote that is told good-bye does not log a broken connection. */
+static void
+close_at_exit(int code, Datum arg)
+{
+	(void) code;
+	(void) arg;
+	(void) session_cache_close_all();
+}
+
 /* Once for each backend, before anything else of this file. */
 void
 session_cache_start_module(void)
 {
 	if (module_started)
 		return;
+	before_shmem_exit(close_at_exit, (Datum) 0);
 	idle_timeout_id = RegisterTimeout(USER_TIMEOUT, idle_timeout_handler);
 	RegisterXactCallback(after_transaction, NULL);
 	module_started = true;
