@@ -44,8 +44,10 @@ BRIDGE_SOURCES = \
 	bridge/access.c \
 	bridge/answer.c \
 	bridge/control.c \
+	bridge/control_open.c \
 	bridge/descriptor.c \
 	bridge/error.c \
+	bridge/framing.c \
 	bridge/health.c \
 	bridge/http.c \
 	bridge/log.c \
@@ -59,7 +61,7 @@ BRIDGE_SOURCES = \
 	bridge/text.c \
 	bridge/watchdog.c
 
-REGRESS =
+REGRESS = setup model secrets registry privileges listing import
 
 BRIDGE = bridge/dqds-bridge
 BRIDGE_OBJS = $(BRIDGE_SOURCES:.c=.o)

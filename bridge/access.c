@@ -1,0 +1,119 @@
+/*
+ * access.c
+ *		Who is asking, and may a request that looks like this be believed?
+ *
+ * The database decides what a role may do; here is only decided which role it
+ * is.  Tokens will come in here: identify() is where a well-formed one becomes
+ * an Identity, whose hash control.c then sends along in the same round trip.
+ * Until then an Authorization header can only be wrong.
+ *
+ * Without a token nothing proves that a request comes from where we think.  A
+ * web page on evil.example may resolve to 127.0.0.1 (DNS rebinding), but its
+ * browser then says so in Host and Origin.
+ */
+#include "access.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+bool
+access_is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == 127;
+	if (inet_pton(AF_INET6, address, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+	return false;
+}
+
+/* Copies the host of "host", "host:port", "[v6]" or "[v6]:port"; false when it is none of these. */
+static bool
+split_host(const char *authority, char *host, size_t size)
+{
+	bool bracket = authority[0] == '[';
+	const char *begin = authority + bracket;
+	size_t len = strcspn(begin, bracket ? "]" : ":");
+	const char *rest = begin + len;
+
+	if (len == 0 || len >= size)
+		return false;
+	memcpy(host, begin, len);
+	host[len] = '\0';
+	if (bracket && *rest++ != ']')
+		return false;
+	if (*rest == '\0')
+		return true;
+	return rest[0] == ':' && strspn(rest + 1, "0123456789") == strlen(rest + 1) &&
+		   strlen(rest + 1) <= 5;
+}
+
+static bool
+is_our_name(const Options *options, const char *authority)
+{
+	char host[256];
+
+	if (!split_host(authority, host, sizeof(host)))
+		return false;
+	if (strcasecmp(host, "localhost") == 0 || access_is_loopback(host))
+		return true;
+	for (size_t i = 0; i < options->host_name_count; i++)
+		if (strcasecmp(host, options->host_names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* An origin is "scheme://host[:port]" and nothing behind; "null" is nobody's. */
+static bool
+is_our_origin(const Options *options, const char *origin)
+{
+	if (strncasecmp(origin, "http://", 7) == 0)
+		return is_our_name(options, origin + 7);
+	if (strncasecmp(origin, "https://", 8) == 0)
+		return is_our_name(options, origin + 8);
+	return false;
+}
+
+/* A request of HTTP/1.0 may lack a Host: no browser sends such, and load balancers do. */
+static bool
+check_host_and_origin(const Options *options, const HttpRequest *request, Failure *failure)
+{
+	const char *host = http_header(request, "Host");
+	const char *origin = http_header(request, "Origin");
+
+	if (host != NULL && !is_our_name(options, host))
+		return fail(failure, 403, "the Host header does not name this service");
+	if (origin != NULL &&
+		(http_count_header(request, "Origin") > 1 || !is_our_origin(options, origin)))
+		return fail(failure, 403, "requests from this Origin are not allowed");
+	return true;
+}
+
+/* Malformed, unknown or expired: every refusal reads alike, so that it tells nothing. */
+static bool
+refuse(Failure *failure)
+{
+	return fail(failure, 401, "a valid bearer token is required");
+}
+
+static bool
+identify(const Options *options, const HttpRequest *request, Identity *identity, Failure *failure)
+{
+	if (http_header(request, "Authorization") != NULL || options->anonymous_role == NULL)
+		return refuse(failure);
+	identity->role = options->anonymous_role;
+	return true;
+}
+
+bool
+access_check(const Options *options, const HttpRequest *request, Identity *identity,
+			 Failure *failure)
+{
+	if (identity != NULL && !identify(options, request, identity, failure))
+		return false;
+	return check_host_and_origin(options, request, failure);
+}

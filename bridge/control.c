@@ -1,0 +1,329 @@
+/*
+ * control.c
+ *		One connection to the control database, and one call over it.
+ *
+ * A call sends in one pipeline, and so in one round trip and one transaction:
+ *		1. take on the role, and limit the time, both until the transaction ends;
+ *		2. the statement itself.
+ * Either is prepared ahead of its first use on a connection, in the same
+ * pipeline.  The role comes first and in a statement of its own, because
+ * privileges are checked when a statement starts.  Rows come one by one, so
+ * that memory does not grow with the answer.
+ *
+ * Nothing here waits without a deadline: the socket does not block, and what
+ * can only block (cancelling) is done in a thread of its own.
+ */
+#include "control.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "control_connection.h"
+#include "text.h"
+
+/* How long the server may need to report that it gave up at the deadline. */
+#define SERVER_GRACE_MS 500
+
+/* So often a waiting call looks whether anybody still waits for it. */
+#define ABANDONED_CHECK_MS 1000
+
+/* Cancelling may hang with the server; then this many threads do, and no more. */
+#define MAX_CANCELLING 16
+
+static const Statement take_role = {"dqds_bridge_role",
+									"SELECT pg_catalog.set_config('role', $1, true), "
+									"pg_catalog.set_config('statement_timeout', $2, true)"};
+
+/* ---- The connection ---- */
+
+bool
+control_wait_socket(PGconn *pg, short events, int64_t deadline_ms)
+{
+	struct pollfd socket = {.fd = PQsocket(pg), .events = events};
+	int ready;
+
+	do
+		ready = poll(&socket, 1, clock_ms_until(deadline_ms));
+	while (ready < 0);
+	return ready > 0;
+}
+
+void
+control_close(ControlConnection *connection)
+{
+	if (connection == NULL)
+		return;
+	PQfinish(connection->pg);
+	free(connection);
+}
+
+/* An idle server says nothing, unless it says that it ends. */
+bool
+control_is_alive(ControlConnection *connection)
+{
+	return PQstatus(connection->pg) == CONNECTION_OK &&
+		   !control_wait_socket(connection->pg, POLLIN, clock_now_ms());
+}
+
+const char *
+control_version(const ControlConnection *connection)
+{
+	return connection->version;
+}
+
+/* ---- Sending ---- */
+
+typedef enum Step
+{
+	STEP_ROLE_PREPARE,
+	STEP_ROLE,
+	STEP_PREPARE,
+	STEP_STATEMENT,
+	STEP_SYNC
+} Step;
+
+typedef struct Pipeline
+{
+	Step steps[5];
+	int count;
+} Pipeline;
+
+static bool
+is_prepared(const ControlConnection *connection, const Statement *statement)
+{
+	for (int i = 0; i < connection->prepared_count; i++)
+		if (connection->prepared[i] == statement)
+			return true;
+	return false;
+}
+
+static bool
+send_prepare(ControlConnection *connection, const Statement *statement)
+{
+	static const char placeholder[] = "@extschema@";
+	Text sql = {0};
+	const char *rest = statement->sql;
+	bool sent;
+
+	for (const char *next; (next = strstr(rest, placeholder)) != NULL;)
+	{
+		text_append(&sql, rest, (size_t) (next - rest));
+		text_append(&sql, connection->schema, strlen(connection->schema));
+		rest = next + strlen(placeholder);
+	}
+	text_append(&sql, rest, strlen(rest));
+	sent = !sql.failed && PQsendPrepare(connection->pg, statement->name, sql.data, 0, NULL);
+	text_free(&sql);
+	return sent;
+}
+
+static bool
+send_statement(ControlConnection *connection, Pipeline *pipeline, Step step,
+			   const Statement *statement, const char *const *values, int count)
+{
+	if (!is_prepared(connection, statement))
+	{
+		pipeline->steps[pipeline->count++] = step - 1;
+		if (!send_prepare(connection, statement))
+			return false;
+	}
+	pipeline->steps[pipeline->count++] = step;
+	return PQsendQueryPrepared(connection->pg, statement->name, count, values, NULL, NULL, 0);
+}
+
+static bool
+send_call(ControlConnection *connection, const ControlCall *call, Pipeline *pipeline)
+{
+	char timeout[16];
+	const char *role_values[] = {call->role ? call->role : "none", timeout};
+	int left_ms = clock_ms_until(call->deadline_ms);
+
+	snprintf(timeout, sizeof(timeout), "%d", left_ms > 0 ? left_ms : 1);
+	if (!send_statement(connection, pipeline, STEP_ROLE, &take_role, role_values, 2) ||
+		!send_statement(connection, pipeline, STEP_STATEMENT, call->statement, call->values,
+						call->value_count))
+		return false;
+	pipeline->steps[pipeline->count++] = STEP_SYNC;
+	return PQpipelineSync(connection->pg);
+}
+
+/* ---- Receiving ---- */
+
+/* Waits until PQgetResult() would not block. */
+static ControlOutcome
+wait_result(PGconn *pg, const ControlCall *call)
+{
+	for (;;)
+	{
+		int64_t deadline_ms = call->deadline_ms + SERVER_GRACE_MS;
+		int64_t look_ms = clock_now_ms() + ABANDONED_CHECK_MS;
+		int unsent = PQflush(pg);
+
+		if (unsent < 0)
+			return CONTROL_LOST;
+		/* under TLS a second read takes what the first one left in the TLS layer, unseen by poll() */
+		if (PQisBusy(pg) && PQsslInUse(pg) && !PQconsumeInput(pg))
+			return CONTROL_LOST;
+		if (!PQisBusy(pg))
+			return CONTROL_OK;
+
+		if (!control_wait_socket(pg, unsent ? POLLIN | POLLOUT : POLLIN,
+								 look_ms < deadline_ms ? look_ms : deadline_ms))
+		{
+			if (clock_now_ms() >= deadline_ms)
+				return CONTROL_TIMEOUT;
+			if (call->is_abandoned != NULL && call->is_abandoned(call->context))
+				return CONTROL_STOPPED;
+		}
+		else if (!PQconsumeInput(pg))
+			return CONTROL_LOST;
+	}
+}
+
+static void
+copy_field(char *buffer, size_t size, const PGresult *pg_result, int field)
+{
+	const char *value = PQresultErrorField(pg_result, field);
+
+	snprintf(buffer, size, "%s", value ? value : "");
+}
+
+/* An error ends the pipeline: there is one at most, but for the end of the connection. */
+static void
+keep_error(ControlResult *result, const PGresult *pg_result, Step step)
+{
+	result->outcome = CONTROL_REFUSED;
+	result->in_role = step <= STEP_ROLE;
+	copy_field(result->sqlstate, sizeof(result->sqlstate), pg_result, PG_DIAG_SQLSTATE);
+	copy_field(result->message, sizeof(result->message), pg_result, PG_DIAG_MESSAGE_PRIMARY);
+	copy_field(result->hint, sizeof(result->hint), pg_result, PG_DIAG_MESSAGE_HINT);
+}
+
+static void
+remember_prepared(ControlConnection *connection, const Statement *statement)
+{
+	if (connection->prepared_count < MAX_PREPARED)
+		connection->prepared[connection->prepared_count++] = statement;
+}
+
+/* Gives the row to the caller; false: enough. */
+static bool
+pass_row(const ControlCall *call, const PGresult *pg_result, ControlResult *result)
+{
+	result->rows++;
+	return call->on_row == NULL || call->on_row(call->context, PQgetvalue(pg_result, 0, 0),
+												(size_t) PQgetlength(pg_result, 0, 0));
+}
+
+/* Takes what the server answered to one step, which ends with a NULL, or for the sync with itself. */
+static ControlOutcome
+receive_step(ControlConnection *connection, const ControlCall *call, Step step,
+			 ControlResult *result)
+{
+	PGconn *pg = connection->pg;
+	ControlOutcome outcome;
+	PGresult *pg_result;
+	bool ended = false;
+
+	if (step == STEP_STATEMENT)
+		PQsetSingleRowMode(pg);
+	while (!ended)
+	{
+		outcome = wait_result(pg, call);
+		if (outcome != CONTROL_OK)
+			return outcome;
+		pg_result = PQgetResult(pg);
+		ended = pg_result == NULL;
+		switch (PQresultStatus(pg_result))
+		{
+			case PGRES_COMMAND_OK:
+				if (step == STEP_ROLE_PREPARE || step == STEP_PREPARE)
+					remember_prepared(connection,
+									  step == STEP_PREPARE ? call->statement : &take_role);
+				break;
+			case PGRES_SINGLE_TUPLE:
+				if (!pass_row(call, pg_result, result))
+					outcome = CONTROL_STOPPED;
+				break;
+			case PGRES_PIPELINE_SYNC:
+				ended = true;
+				break;
+			case PGRES_FATAL_ERROR:
+				/* NULL, at the end of a step, reads as this too */
+				if (pg_result != NULL)
+					keep_error(result, pg_result, step);
+				break;
+			default:
+				break;
+		}
+		PQclear(pg_result);
+		if (PQstatus(pg) != CONNECTION_OK)
+			return CONTROL_LOST;
+		if (outcome != CONTROL_OK)
+			return outcome;
+	}
+	return CONTROL_OK;
+}
+
+/* ---- Cancelling ---- */
+
+static atomic_int cancelling;
+
+static void *
+cancel_main(void *argument)
+{
+	PGcancel *cancel = argument;
+	char ignored[256];
+
+	PQcancel(cancel, ignored, sizeof(ignored));
+	PQfreeCancel(cancel);
+	atomic_fetch_sub(&cancelling, 1);
+	return NULL;
+}
+
+/*
+ * Stops what the server still does for us.  It may hang, and so may PQcancel():
+ * nobody waits for it.  Should it fail, statement_timeout ends the statement.
+ */
+static void
+cancel_in_background(PGconn *pg)
+{
+	PGcancel *cancel = PQgetCancel(pg);
+	pthread_t thread;
+
+	if (cancel == NULL)
+		return;
+	if (atomic_fetch_add(&cancelling, 1) < MAX_CANCELLING &&
+		pthread_create(&thread, NULL, cancel_main, cancel) == 0)
+	{
+		pthread_detach(thread);
+		return;
+	}
+	atomic_fetch_sub(&cancelling, 1);
+	PQfreeCancel(cancel);
+}
+
+/* ---- The call ---- */
+
+void
+control_run(ControlConnection *connection, const ControlCall *call, ControlResult *result)
+{
+	Pipeline pipeline = {.count = 0};
+	ControlOutcome outcome = CONTROL_OK;
+
+	*result = (ControlResult){.outcome = CONTROL_OK};
+	if (!send_call(connection, call, &pipeline))
+		outcome = CONTROL_LOST;
+	for (int i = 0; i < pipeline.count && outcome == CONTROL_OK; i++)
+		outcome = receive_step(connection, call, pipeline.steps[i], result);
+
+	if (outcome == CONTROL_TIMEOUT || outcome == CONTROL_STOPPED)
+		cancel_in_background(connection->pg);
+	if (outcome != CONTROL_OK)
+		result->outcome = outcome;
+}

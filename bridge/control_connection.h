@@ -1,0 +1,26 @@
+/*
+ * control_connection.h
+ *		What control.c and control_open.c share, and nobody else needs.
+ */
+#ifndef BRIDGE_CONTROL_CONNECTION_H
+#define BRIDGE_CONTROL_CONNECTION_H
+
+#include <libpq-fe.h>
+
+#include "control.h"
+
+#define MAX_PREPARED 24
+
+struct ControlConnection
+{
+	PGconn *pg;       /* in pipeline mode, not blocking */
+	char schema[140]; /* of the extension, quoted as an identifier */
+	char version[128];
+	const Statement *prepared[MAX_PREPARED];
+	int prepared_count;
+};
+
+/* Waits for events of poll(2) on the socket; false when the deadline passed. */
+bool control_wait_socket(PGconn *pg, short events, int64_t deadline_ms);
+
+#endif /* BRIDGE_CONTROL_CONNECTION_H */

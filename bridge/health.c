@@ -1,0 +1,139 @@
+/*
+ * health.c
+ *		Is the service well, said within 100 ms whatever happens.
+ *
+ * A thread with a connection of its own asks the control database, so that
+ * neither an exhausted pool nor a hanging server keeps anybody waiting.  It
+ * asks only when somebody wants to know, and not more than once a second.
+ */
+#include "health.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "control.h"
+#include "log.h"
+
+#define RESULT_VALID_MS 1000
+#define CALLER_WAIT_MS  80
+#define OPEN_TIMEOUT_MS 1000
+
+static struct
+{
+	const Options *options;
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;
+	pthread_cond_t known;
+	bool is_wanted;
+	int64_t checking_since_ms; /* 0: no check is running */
+	int64_t checked_ms;        /* when the last check ended; 0: never */
+	bool good;                 /* what it said */
+} health = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const Statement ask = {"dqds_bridge_health", "SELECT 1"};
+
+/* For the thread only; leaves the connection open for the next time, unless it is broken. */
+static bool
+check(ControlConnection **connection)
+{
+	ControlCall call = {.statement = &ask};
+	ControlResult result;
+	OpenFailure failure;
+
+	if (*connection != NULL && !control_is_alive(*connection))
+	{
+		control_close(*connection);
+		*connection = NULL;
+	}
+	if (*connection == NULL)
+		*connection = control_open(health.options, clock_now_ms() + OPEN_TIMEOUT_MS, &failure);
+	if (*connection == NULL)
+	{
+		log_event(LOG_WARNING, "the control database cannot be used: %s", failure.why);
+		return false;
+	}
+	call.deadline_ms = clock_now_ms() + CALLER_WAIT_MS;
+	control_run(*connection, &call, &result);
+	if (result.outcome == CONTROL_OK)
+		return true;
+	control_close(*connection);
+	*connection = NULL;
+	return false;
+}
+
+static void *
+health_main(void *unused)
+{
+	ControlConnection *connection = NULL;
+	bool good;
+
+	(void) unused;
+	pthread_mutex_lock(&health.lock);
+	for (;;)
+	{
+		while (!health.is_wanted)
+			pthread_cond_wait(&health.wanted, &health.lock);
+		health.is_wanted = false;
+		health.checking_since_ms = clock_now_ms();
+		pthread_mutex_unlock(&health.lock);
+
+		good = check(&connection);
+
+		pthread_mutex_lock(&health.lock);
+		health.good = good;
+		health.checked_ms = clock_now_ms();
+		health.checking_since_ms = 0;
+		pthread_cond_broadcast(&health.known);
+	}
+	return NULL;
+}
+
+bool
+health_start(const Options *options)
+{
+	pthread_t thread;
+
+	health.options = options;
+	condition_init(&health.wanted);
+	condition_init(&health.known);
+	if (pthread_create(&thread, NULL, health_main, NULL) != 0)
+		return false;
+	pthread_detach(thread);
+	return true;
+}
+
+static bool
+is_known(int64_t now_ms)
+{
+	return health.checked_ms != 0 && now_ms - health.checked_ms < RESULT_VALID_MS;
+}
+
+static bool
+is_hanging(int64_t now_ms)
+{
+	return health.checking_since_ms != 0 && now_ms - health.checking_since_ms >= CALLER_WAIT_MS;
+}
+
+bool
+health_is_good(void)
+{
+	int64_t began_ms = clock_now_ms();
+	int64_t now_ms = began_ms;
+	bool good;
+
+	pthread_mutex_lock(&health.lock);
+	while (!is_known(now_ms) && !is_hanging(now_ms) && now_ms - began_ms < CALLER_WAIT_MS)
+	{
+		if (health.checking_since_ms == 0 && !health.is_wanted)
+		{
+			health.is_wanted = true;
+			pthread_cond_signal(&health.wanted);
+		}
+		condition_wait(&health.known, &health.lock, began_ms + CALLER_WAIT_MS);
+		now_ms = clock_now_ms();
+	}
+	good = is_known(now_ms) && health.good;
+	pthread_mutex_unlock(&health.lock);
+	return good;
+}

@@ -1,0 +1,17 @@
+/*
+ * health.h
+ *		Is the service well, said within 100 ms whatever happens.
+ */
+#ifndef BRIDGE_HEALTH_H
+#define BRIDGE_HEALTH_H
+
+#include <stdbool.h>
+
+#include "options.h"
+
+bool health_start(const Options *options);
+
+/* True when the control database answered within the last second.  Waits 80 ms at most. */
+bool health_is_good(void);
+
+#endif /* BRIDGE_HEALTH_H */

@@ -1,0 +1,82 @@
+/*
+ * http.h
+ *		One HTTP request as the rest of the bridge sees it, without CivetWeb.
+ */
+#ifndef BRIDGE_HTTP_H
+#define BRIDGE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "options.h"
+
+struct mg_connection;
+
+/* Belongs to the thread that serves it; everything in it dies when the handler returns. */
+typedef struct HttpRequest
+{
+	struct mg_connection *connection; /* for http.c only */
+	const char *method;               /* "-" when the request could not be read */
+	const char *path;                 /* as sent, still percent-encoded; "" when unknown */
+	const char *query;                /* what followed the "?", or NULL */
+	bool is_http10;
+	int64_t started_ms;
+	int64_t deadline_ms; /* when an answer, or the giving up, is due */
+	int descriptor;      /* of the socket; -1 until http_descriptor() looked */
+	bool body_was_read;
+
+	/* What is known of the answer, for the log. */
+	int status;
+	uint64_t bytes_sent;
+	const char *role;
+} HttpRequest;
+
+/* The one function that serves a request; it must send an answer. */
+typedef void (*HttpHandler)(HttpRequest *request);
+
+/* Called instead when a request could not even be read. */
+typedef void (*HttpFailureHandler)(HttpRequest *request, const Failure *failure);
+
+/*
+ * Begins to listen.  Returns false when it cannot, with the reason in why.
+ * The port that was taken, where the options ask for any, is in *port.
+ */
+bool http_start(const Options *options, HttpHandler handler, HttpFailureHandler failure_handler,
+				int *port, char *why, size_t why_size);
+
+/* From now on http_is_draining() is true; requests that come are still handled. */
+void http_drain(void);
+bool http_is_draining(void);
+
+/* Requests whose handler has begun and not ended. */
+int http_in_flight(void);
+
+/* Stops listening, lets requests that are already here end (briefly), and ends all threads. */
+void http_stop(void);
+
+/* The value of the first header of that name, or NULL. */
+const char *http_header(const HttpRequest *request, const char *name);
+int http_count_header(const HttpRequest *request, const char *name);
+
+/* All headers, by their index. */
+int http_header_total(const HttpRequest *request);
+const char *http_header_name(const HttpRequest *request, int index);
+
+/*
+ * Reads the whole body, which must be JSON by its Content-Type.  *body is the
+ * caller's to free, also after a failure; a NUL stands behind it, and none in it.
+ */
+bool http_read_body(HttpRequest *request, size_t limit, char **body, Failure *failure);
+
+/*
+ * Writes all of data; blocks while the client reads slowly, until the request's
+ * deadline.  Returns false when the client is gone or too slow.
+ */
+bool http_write(HttpRequest *request, const char *data, size_t len);
+
+/* The descriptor of the client's socket, or -1.  The first call costs a search. */
+int http_descriptor(HttpRequest *request);
+
+#endif /* BRIDGE_HTTP_H */

@@ -1,0 +1,145 @@
+# DqdsTest::Http: HTTP for the tests, byte by byte, so that they see what really came over the wire.
+#
+# It depends on nothing but sockets. Where a port is asked for, a DqdsTest::Process with one will do. Every wait is bounded.
+package DqdsTest::Http;
+
+use strict;
+use warnings;
+
+use Carp;
+use Exporter 'import';
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(http raw_request open_socket read_all);
+
+# open_socket(PORT or process): a connected socket.
+sub open_socket
+{
+	my ($port) = @_;
+	$port = $port->port if ref $port;
+	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 10)
+	  || croak "cannot connect to port $port: $!";
+}
+
+# read_all(SOCKET, SECONDS = 30): what comes until the other side closes. In list context also whether it did close.
+sub read_all
+{
+	my ($socket, $seconds) = @_;
+	my ($bytes, $closed) = ('', 0);
+	my $end    = time + ($seconds // 30);
+	my $select = IO::Select->new($socket);
+	while ((my $left = $end - time) > 0)
+	{
+		next unless $select->can_read($left);
+		my $n = sysread $socket, $bytes, 65536, length $bytes;
+		next if !defined $n && $!{EINTR};
+		if (!$n) { $closed = 1; last; }
+	}
+	return wantarray ? ($bytes, $closed) : $bytes;
+}
+
+# raw_request(PORT or process, BYTES, SECONDS = 30): sends BYTES as they are; returns what read_all returns. An answer
+# that comes, and a connection that is closed, while BYTES are still being sent is no error.
+sub raw_request
+{
+	my ($port, $bytes, $seconds) = @_;
+	my $socket = open_socket($port);
+	my $sent   = 0;
+	my $end    = time + ($seconds // 30);
+	$socket->blocking(0);
+	while ($sent < length $bytes && time < $end)
+	{
+		next unless IO::Select->new($socket)->can_write($end - time);
+		my $n = syswrite $socket, $bytes, 65536, $sent;
+		if (defined $n) { $sent += $n }
+		else            { last unless $!{EINTR} || $!{EAGAIN} }
+	}
+	$socket->blocking(1);
+	return read_all($socket, $end - time);
+}
+
+# http(PORT or process, METHOD, TARGET, HEADERS = {}, BODY = undef, SECONDS = 60): one request and its answer:
+#   status, reason, headers (lower-case names; repeated ones joined by ', '), body,
+#   json (the decoded body where Content-Type says JSON and it is JSON),
+#   error (what is wrong with the answer's framing; undef: the answer is whole), raw (all bytes)
+# Host, Connection: close, and with a BODY Content-Length and Content-Type: application/json are sent unless HEADERS
+# say otherwise; a value of undef leaves a header out.
+sub http
+{
+	my ($port, $method, $target, $headers, $body, $seconds) = @_;
+	$port = $port->port if ref $port;
+	my %send = (Host => "127.0.0.1:$port", Connection => 'close');
+	%send = (%send, 'Content-Type' => 'application/json', 'Content-Length' => length $body) if defined $body;
+	foreach my $name (keys %{ $headers // {} })
+	{
+		delete $send{$_} foreach grep { lc $_ eq lc $name } keys %send;
+		$send{$name} = $headers->{$name};
+	}
+	my $request = "$method $target HTTP/1.1\r\n";
+	$request .= "$_: $send{$_}\r\n" foreach grep { defined $send{$_} } sort keys %send;
+	my ($raw, $closed) = raw_request($port, "$request\r\n" . ($body // ''), $seconds // 60);
+	return parse_answer($raw, $closed, $method);
+}
+
+sub parse_answer
+{
+	my ($raw, $closed, $method) = @_;
+	my %answer = (raw => $raw, headers => {}, body => '', status => 0, reason => '');
+	my ($head, $rest) = split /\r\n\r\n/, $raw, 2;
+	my ($first, @lines) = split /\r\n/, $head // '';
+	if (!defined $rest || $first !~ m{^HTTP/1\.[01] (\d{3}) ?(.*)$})
+	{
+		$answer{error} = 'no HTTP answer' . ($closed ? '' : ' in time');
+		return \%answer;
+	}
+	@answer{qw(status reason)} = ($1, $2);
+	foreach my $line (@lines)
+	{
+		my ($name, $value) = $line =~ /^([^\s:]+):[ \t]*(.*?)[ \t]*$/;
+		if (!defined $name) { $answer{error} = "bad header line: $line"; next; }
+		$name = lc $name;
+		$answer{headers}{$name} =
+		  exists $answer{headers}{$name} ? "$answer{headers}{$name}, $value" : $value;
+	}
+	@answer{qw(body framing)} = unframe($rest, $answer{headers}, $method, $answer{status});
+	$answer{error} //= delete $answer{framing};
+	delete $answer{framing};
+	$answer{error} //= 'the connection stayed open' unless $closed;
+	$answer{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($answer{body}) }
+	  if ($answer{headers}{'content-type'} // '') =~ m{^application/json\b};
+	return \%answer;
+}
+
+# The body of an answer and what is wrong with its framing (undef: nothing).
+sub unframe
+{
+	my ($rest, $headers, $method, $status) = @_;
+	if ($method eq 'HEAD' || $status == 204 || $status == 304)
+	{
+		return ($rest, length $rest ? 'a body where there may be none' : undef);
+	}
+	my ($length, $coding) = @$headers{ 'content-length', 'transfer-encoding' };
+	return ($rest, 'both Content-Length and Transfer-Encoding') if defined $length && defined $coding;
+	if (defined $length)
+	{
+		return ($rest, $length eq length $rest ? undef : "Content-Length $length, body " . length $rest);
+	}
+	return ($rest, undef) unless defined $coding;
+	return ($rest, "Transfer-Encoding $coding") unless lc $coding eq 'chunked';
+	my $body = '';
+	while ($rest =~ /\G([0-9A-Fa-f]+)\r\n/gc)
+	{
+		my $size = hex $1;
+		if ($size == 0) { return ($body, substr($rest, pos $rest) eq "\r\n" ? undef : 'bytes after the last chunk'); }
+		my $start = pos $rest;
+		return ($body, 'broken chunk') unless substr($rest, $start + $size, 2) eq "\r\n";
+		$body .= substr $rest, $start, $size;
+		pos($rest) = $start + $size + 2;
+	}
+	return ($body, 'no last chunk');
+}
+
+1;

@@ -1,0 +1,137 @@
+/*
+ * text.c
+ *		A growing text, JSON strings, and what is valid UTF-8.
+ *
+ * For error bodies and log lines.  The JSON of successful answers is written by
+ * the database: there is no JSON parser or builder here, and none must come.
+ */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Makes room for more bytes and the NUL behind them. */
+static bool
+text_reserve(Text *text, size_t more)
+{
+	size_t capacity = text->capacity ? text->capacity : 256;
+	char *data;
+
+	if (text->failed)
+		return false;
+	while (capacity - text->len <= more)
+		capacity *= 2;
+	if (capacity == text->capacity)
+		return true;
+	data = realloc(text->data, capacity);
+	if (data == NULL)
+	{
+		text->failed = true;
+		return false;
+	}
+	text->data = data;
+	text->capacity = capacity;
+	return true;
+}
+
+void
+text_append(Text *text, const char *data, size_t len)
+{
+	if (!text_reserve(text, len))
+		return;
+	memcpy(text->data + text->len, data, len);
+	text->len += len;
+	text->data[text->len] = '\0';
+}
+
+void
+text_print(Text *text, const char *format, ...)
+{
+	va_list arguments;
+	int len;
+
+	va_start(arguments, format);
+	len = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (len < 0 || !text_reserve(text, (size_t) len))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text->data + text->len, (size_t) len + 1, format, arguments);
+	va_end(arguments);
+	text->len += (size_t) len;
+}
+
+/* Length of the UTF-8 sequence at s, of which left bytes may be read; 0 when it is none. */
+static size_t
+utf8_sequence(const unsigned char *s, size_t left)
+{
+	/* The second byte has limits of its own behind four first bytes: Unicode 15, table 3-7. */
+	unsigned char low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+	unsigned char high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	else if (s[0] >= 0xC2 && s[0] <= 0xDF)
+		len = 2;
+	else if (s[0] >= 0xE0 && s[0] <= 0xEF)
+		len = 3;
+	else if (s[0] >= 0xF0 && s[0] <= 0xF4)
+		len = 4;
+	else
+		return 0;
+
+	if (len > left || s[1] < low || s[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((s[i] & 0xC0) != 0x80)
+			return 0;
+	return len;
+}
+
+bool
+utf8_is_valid(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;)
+	{
+		size_t sequence = utf8_sequence((const unsigned char *) s + i, len - i);
+
+		if (sequence == 0)
+			return false;
+		i += sequence;
+	}
+	return true;
+}
+
+void
+text_append_json(Text *text, const char *s)
+{
+	size_t len = strlen(s);
+
+	text_append(text, "\"", 1);
+	for (size_t i = 0; i < len;)
+	{
+		unsigned char c = (unsigned char) s[i];
+		size_t sequence = utf8_sequence((const unsigned char *) s + i, len - i);
+
+		if (c == '"' || c == '\\')
+			text_print(text, "\\%c", c);
+		else if (c < 0x20 || c == 0x7F)
+			text_print(text, "\\u%04x", c);
+		else if (sequence == 0)
+			text_append(text, "\\ufffd", 6);
+		else
+			text_append(text, s + i, sequence);
+		i += sequence ? sequence : 1;
+	}
+	text_append(text, "\"", 1);
+}
+
+void
+text_free(Text *text)
+{
+	free(text->data);
+	*text = (Text){0};
+}

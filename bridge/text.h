@@ -1,0 +1,35 @@
+/*
+ * text.h
+ *		A growing text, JSON strings, and what is valid UTF-8.
+ */
+#ifndef BRIDGE_TEXT_H
+#define BRIDGE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Start with {0}.  Once failed (out of memory) it takes nothing more, so that
+ * callers ask once, at the end.  data is terminated by a NUL that len does not
+ * count, and NULL as long as nothing was appended.
+ */
+typedef struct Text
+{
+	char *data;
+	size_t len;
+	size_t capacity;
+	bool failed;
+} Text;
+
+void text_append(Text *text, const char *data, size_t len);
+void text_print(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends s as a JSON string with its quotes.  Bytes that are not UTF-8 become U+FFFD. */
+void text_append_json(Text *text, const char *s);
+
+void text_free(Text *text);
+
+/* True when all len bytes are UTF-8 as Unicode defines it: no overlong forms, no surrogates. */
+bool utf8_is_valid(const char *s, size_t len);
+
+#endif /* BRIDGE_TEXT_H */
