@@ -66,6 +66,8 @@ COMMENT ON TABLE dqds_connection_secret IS 'secrets of registered connections; l
 COMMENT ON TABLE dqds_connection_grant IS 'roles that may use a connection which they do not own';
 COMMENT ON TABLE dqds_imported_table IS 'tables imported from remote data sources';
 COMMENT ON TABLE dqds_imported_column IS 'columns of imported tables';
+COMMENT ON SEQUENCE dqds_connection_id_seq IS 'ids of registered connections';
+COMMENT ON SEQUENCE dqds_imported_table_id_seq IS 'ids of imported tables';
 
 SELECT pg_extension_config_dump('dqds_connection', '');
 SELECT pg_extension_config_dump('dqds_connection_secret', '');
@@ -397,7 +399,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
-	object jsonb := parameters::jsonb;
+	object jsonb;
 	my_connection text;
 	my_schema text;
 	names text[];
@@ -406,6 +408,12 @@ DECLARE
 	spec text;
 	separator text := '';
 BEGIN
+	BEGIN
+		object := parameters::jsonb;
+	EXCEPTION WHEN data_exception THEN
+		-- In these words, because the parser's context would bring the text into the server's log.
+		RAISE EXCEPTION 'the import parameters are not valid JSON' USING ERRCODE = SQLSTATE;
+	END;
 	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'the import parameters must be a JSON object' USING ERRCODE = 'datatype_mismatch';
 	END IF;
@@ -494,27 +502,37 @@ $$;
 COMMENT ON FUNCTION dqds_level_objects() IS 'which objects each level opens';
 
 -- The same as PostgreSQL writes them in GRANT, every overload by itself.
-CREATE FUNCTION dqds_level_grants(level text)
+CREATE FUNCTION dqds_level_grants()
 RETURNS TABLE (rank integer, privilege text)
-LANGUAGE plpgsql STABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
-BEGIN
-	IF level IS NULL OR level NOT IN (SELECT o.level FROM dqds_level_objects() o) THEN
-		RAISE EXCEPTION 'unknown level "%"', level
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are viewer, operator, editor and admin.';
-	END IF;
-	RETURN QUERY
 	SELECT o.rank, CASE o.kind
-			WHEN 'view' THEN format('SELECT ON @extschema@.%I', o.name)
+			WHEN 'view' THEN 'SELECT ON @extschema@.' || quote_ident(o.name)
 			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
 		END
 	FROM dqds_level_objects() o
 		LEFT JOIN pg_proc p ON o.kind = 'function' AND p.proname = o.name
-			AND p.pronamespace = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'dqds');
+			AND p.pronamespace = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'dqds')
+$$;
+COMMENT ON FUNCTION dqds_level_grants() IS 'the privileges that each level brings';
+
+CREATE FUNCTION dqds_level_rank(level text)
+RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, @extschema@, pg_temp
+AS $$
+DECLARE
+	found_rank integer := (SELECT min(o.rank) FROM dqds_level_objects() o WHERE o.level = dqds_level_rank.level);
+BEGIN
+	IF found_rank IS NULL THEN
+		RAISE EXCEPTION 'unknown level "%"', level
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are viewer, operator, editor and admin.';
+	END IF;
+	RETURN found_rank;
 END
 $$;
-COMMENT ON FUNCTION dqds_level_grants(text) IS 'the privileges of all levels, after a check that the level exists';
+COMMENT ON FUNCTION dqds_level_rank(text) IS 'the place of a level in their order; an unknown one is an error';
 
 CREATE FUNCTION dqds_grant(level text, role regrole)
 RETURNS void
@@ -523,16 +541,16 @@ SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
 	privilege text;
-	my_rank integer := (SELECT min(o.rank) FROM dqds_level_objects() o WHERE o.level = dqds_grant.level);
+	my_rank integer := dqds_level_rank(level);
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	FOR privilege IN SELECT g.privilege FROM dqds_level_grants(level) g WHERE g.rank <= my_rank LOOP
+	FOR privilege IN SELECT g.privilege FROM dqds_level_grants() g WHERE g.rank <= my_rank LOOP
 		EXECUTE format('GRANT %s TO %s', privilege, role);
 	END LOOP;
-	IF NOT has_schema_privilege(role, '@extschema@', 'USAGE') THEN
-		EXECUTE format('GRANT USAGE ON SCHEMA @extschema@ TO %s', role);
+	IF NOT has_schema_privilege(role, '@extschema@'::regnamespace, 'USAGE') THEN
+		EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || role;
 	END IF;
 END
 $$;
@@ -545,12 +563,12 @@ SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 DECLARE
 	privilege text;
-	my_rank integer := (SELECT min(o.rank) FROM dqds_level_objects() o WHERE o.level = dqds_revoke.level);
+	my_rank integer := dqds_level_rank(level);
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	FOR privilege IN SELECT g.privilege FROM dqds_level_grants(level) g WHERE g.rank >= my_rank LOOP
+	FOR privilege IN SELECT g.privilege FROM dqds_level_grants() g WHERE g.rank >= my_rank LOOP
 		EXECUTE format('REVOKE %s FROM %s', privilege, role);
 	END LOOP;
 END
@@ -565,6 +583,9 @@ AS $$
 DECLARE
 	found_id bigint;
 BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'the name of a connection must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	SELECT c.id INTO found_id FROM dqds_connection c
 	WHERE c.name_hash = hashtextextended(dqds_connection_id.name COLLATE "C", 0)
 		AND c.name = dqds_connection_id.name;
@@ -584,6 +605,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	INSERT INTO dqds_connection_grant (connection_id, grantee)
 	VALUES (dqds_connection_id(name), role)
 	ON CONFLICT DO NOTHING;
@@ -597,6 +621,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$
 BEGIN
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	DELETE FROM dqds_connection_grant
 	WHERE connection_id = dqds_connection_id(name) AND grantee = role;
 END

@@ -142,8 +142,8 @@
 #define PG_COLUMNS(sort, narrow) \
 	"SELECT c.relname, a.attnum, a.attname, " TYPE_NAME ", " TYPE_LENGTH ", " TYPE_PRECISION \
 	", " TYPE_SCALE ", NOT (a.attnotnull OR (t.typtype" EQ "'d'" CHAR " AND t.typnotnull))," \
-	" EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid" EQ "c.oid AND i.indisprimary" \
-	" AND a.attnum" EQ "ANY (i.indkey)), ds.description" \
+	" EXISTS (SELECT 1 FROM pg_catalog.pg_constraint pk WHERE pk.conrelid" EQ "c.oid AND pk.contype" EQ "'p'" CHAR \
+	" AND a.attnum" EQ "ANY (pk.conkey)), ds.description" \
 	" FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c, pg_catalog.pg_attribute a" \
 	" JOIN pg_catalog.pg_type t ON t.oid" EQ "a.atttypid" \
 	" JOIN pg_catalog.pg_namespace tn ON tn.oid" EQ "t.typnamespace" \

@@ -251,6 +251,21 @@ find_provider(JsonbContainer *root, int *position, Failure *failure)
 				   "one of the published provider types, such as postgresql");
 }
 
+/* The words of an enum as a person reads them. */
+static char *
+readable_words(const char *words)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (const char *c = words + 1; c[1] != '\0'; c++)
+		if (*c == '|')
+			appendStringInfoString(&list, ", ");
+		else
+			appendStringInfoChar(&list, *c);
+	return list.data;
+}
+
 static bool
 check_enums(JsonbContainer *section, const char *name, Failure *failure)
 {
@@ -261,7 +276,7 @@ check_enums(JsonbContainer *section, const char *name, Failure *failure)
 		if (word != NULL &&
 			(strchr(word, '|') != NULL || strstr(enums[i].words, psprintf("|%s|", word)) == NULL))
 			return invalid(failure, name, enums[i].key,
-						   psprintf("one of the published words %s", enums[i].words));
+						   psprintf("one of %s", readable_words(enums[i].words)));
 	}
 	return true;
 }
@@ -342,7 +357,7 @@ read_boolean_property(const char *name, const char *key, const char *text, bool 
 {
 	if (parse_bool(text, result))
 		return true;
-	return invalid(failure, name, key, "true or false");
+	return invalid(failure, psprintf("%s.properties", name), key, "true or false");
 }
 
 static void
@@ -387,7 +402,8 @@ apply_property(const char *section, const char *key, char *value, Target *target
 			break;
 		case PARAMETER_CONNECT_TIMEOUT:
 			if (!parse_integer(value, 1, 3600, &seconds))
-				return invalid(failure, section, key, "a whole number of seconds from 1 to 3600");
+				return invalid(failure, psprintf("%s.properties", section), key,
+							   "a whole number of seconds from 1 to 3600");
 			target->connect_timeout_ms = seconds * 1000;
 			break;
 		case PARAMETER_CLEARTEXT:
@@ -450,12 +466,10 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	}
 	target->password = get_string(section, name, "password");
 	if (target->password != NULL && secrets != NULL)
-	{
-		char *stored = get_string(secrets, name, "password");
-
-		if (stored != NULL)
-			target->password = stored;
-	}
+		target->password = get_string(secrets, name, "password");
+	/* A mask with nothing behind it: the secrets were left out of a dump. */
+	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
+		target->password = NULL;
 	return target->password == NULL || secret_resolve("password", &target->password, failure);
 }
 
@@ -601,6 +615,13 @@ string_value(char *text)
 	return value;
 }
 
+static bool
+is_mask(const JsonbValue *value)
+{
+	return value->type == jbvString && value->val.string.len == strlen(DQDS_MASK) &&
+		   strncmp(value->val.string.val, DQDS_MASK, strlen(DQDS_MASK)) == 0;
+}
+
 /* The secret goes aside, the mask takes its place; a mask brings the stored secret back. */
 static void
 push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer *stored)
@@ -608,8 +629,7 @@ push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer
 	JsonbValue mask = string_value(pstrdup(DQDS_MASK));
 	JsonbValue old;
 
-	if (value->type == jbvString && value->val.string.len == strlen(DQDS_MASK) &&
-		strncmp(value->val.string.val, DQDS_MASK, strlen(DQDS_MASK)) == 0)
+	if (is_mask(value))
 	{
 		if (!get_member(stored, key, &old))
 		{
@@ -635,6 +655,37 @@ object_member(JsonbContainer *object, const char *key)
 	return value.val.binary.data;
 }
 
+static bool
+is_array(const JsonbValue *value)
+{
+	return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
+}
+
+/*
+ * An array is not taken apart: one that holds a secret, at any depth, is a
+ * secret as a whole, and so is the mask in the place of one that is stored.
+ */
+static bool
+is_secret_array(char *key, const JsonbValue *value, JsonbContainer *stored, bool in_user_map)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue item;
+
+	if (!is_array(value))
+		return is_mask(value) && get_member(stored, key, &item) && is_array(&item);
+	iterator = JsonbIteratorInit(value->val.binary.data);
+	while ((token = JsonbIteratorNext(&iterator, &item, false)) != WJB_DONE)
+	{
+		char *name = token == WJB_KEY ? pnstrdup(item.val.string.val, item.val.string.len) : NULL;
+
+		if (name != NULL && is_secret(name, in_user_map))
+			return true;
+		in_user_map |= name != NULL && is_one_of(user_maps, lengthof(user_maps), name);
+	}
+	return false;
+}
+
 static void
 normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer *stored,
 				 bool in_user_map, int depth)
@@ -652,7 +703,7 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 			key = pnstrdup(item.val.string.val, item.val.string.len);
 		if (token != WJB_VALUE || item.type == jbvNull || (depth == 0 && is_computed(key)))
 			continue;
-		if (is_secret(key, in_user_map))
+		if (is_secret(key, in_user_map) || is_secret_array(key, &item, stored, in_user_map))
 			push_secret(normalizer, key, &item, stored);
 		else if (item.type == jbvBinary && JsonContainerIsObject(item.val.binary.data))
 		{
@@ -676,20 +727,24 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 	push_token(normalizer, WJB_END_OBJECT);
 }
 
+/* A member as a jsonb, null when it is missing. */
+static Datum
+member_datum(JsonbContainer *object, const char *key)
+{
+	JsonbValue value;
+
+	if (!get_member(object, key, &value))
+		value.type = jbvNull;
+	return JsonbPGetDatum(JsonbValueToJsonb(&value));
+}
+
 /* A provider's section without what may change while a stored secret is kept. */
 static Datum
 section_identity(Jsonb *model, const char *key)
 {
-	JsonbValue value;
-	Datum section;
+	Datum section = member_datum(&model->root, key);
 
-	if (!get_member(&model->root, key, &value))
-	{
-		value.type = jbvNull;
-		return JsonbPGetDatum(JsonbValueToJsonb(&value));
-	}
-	section = JsonbPGetDatum(JsonbValueToJsonb(&value));
-	if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+	if (object_member(&model->root, key) == NULL)
 		return section;
 	for (int i = 0; i < lengthof(harmless_keys); i++)
 		section = DirectFunctionCall2Coll(jsonb_delete, DEFAULT_COLLATION_OID, section,
@@ -697,15 +752,34 @@ section_identity(Jsonb *model, const char *key)
 	return section;
 }
 
+/* The properties that are secrets, of one provider: their masks look alike, whatever they hide. */
+static Datum
+hidden_properties(Jsonb *secrets, const char *provider)
+{
+	return member_datum(object_member(&secrets->root, provider), "properties");
+}
+
 static bool
-same_place(Jsonb *a, Jsonb *b)
+is_equal(Datum a, Datum b)
+{
+	return DatumGetBool(DirectFunctionCall2(jsonb_eq, a, b));
+}
+
+static bool
+same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets)
 {
 	for (int i = 0; i < lengthof(providers); i++)
-		if (!DatumGetBool(DirectFunctionCall2(jsonb_eq, section_identity(a, providers[i].name),
-											  section_identity(b, providers[i].name))))
+	{
+		const char *name = providers[i].name;
+
+		if (!is_equal(section_identity(normal->model, name),
+					  section_identity(stored_model, name)) ||
+			!is_equal(hidden_properties(normal->secrets, name),
+					  hidden_properties(stored_secrets, name)))
 			return false;
-	return DatumGetBool(DirectFunctionCall2(jsonb_eq, section_identity(a, "provider_type"),
-											section_identity(b, "provider_type")));
+	}
+	return is_equal(section_identity(normal->model, "provider_type"),
+					section_identity(stored_model, "provider_type"));
 }
 
 static bool
@@ -739,7 +813,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
-	if (result->kept_secret && !same_place(result->model, stored_model))
+	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))
 		return secret_missing(failure, "password");
 	return true;
 }

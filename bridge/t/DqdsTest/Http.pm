@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(http raw_request open_socket read_all);
+our @EXPORT = qw(http raw_request open_socket read_all parse_answer answer_fault encode_segment);
 
 # open_socket(PORT or process): a connected socket.
 sub open_socket
@@ -84,6 +84,58 @@ sub http
 	return parse_answer($raw, $closed, $method);
 }
 
+# encode_segment(BYTES): BYTES as a segment of a path, or a value of a query: all but letters and digits escaped.
+sub encode_segment { return $_[0] =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger; }
+
+# answer_fault(ANSWER, STATUS, METHOD = 'GET'): what is wrong with an answer that should have this status; undef: nothing.
+# It knows what every answer of the bridge has: the exact set of headers, and for errors the exact keys of the body.
+sub answer_fault
+{
+	my ($answer, $status, $method) = @_;
+	my $headers = $answer->{headers};
+	return $answer->{error} if defined $answer->{error};
+	return "status $answer->{status}: $answer->{body}" if $answer->{status} != $status;
+
+	my %value = ('cache-control' => 'no-store', 'x-content-type-options' => 'nosniff', connection => 'close');
+	my @names = ('date', keys %value);
+	push @names, exists $headers->{'transfer-encoding'} ? 'transfer-encoding' : 'content-length' if $status != 204;
+	if ($status != 201 && $status != 204)
+	{
+		push @names, 'content-type';
+		$value{'content-type'} = 'application/json';
+	}
+	push @names, 'www-authenticate' if $status == 401;
+	push @names, 'allow'            if $status == 405;
+	push @names, 'retry-after'      if $status == 503;
+	my $names = join ' ', sort @names;
+	my $found = join ' ', sort keys %$headers;
+	return "headers: $found; wanted: $names" if $found ne $names;
+	foreach my $name (sort keys %value)
+	{
+		return "$name: $headers->{$name}" if $headers->{$name} ne $value{$name};
+	}
+	return "www-authenticate: $headers->{'www-authenticate'}" if $status == 401 && $headers->{'www-authenticate'} ne 'Bearer';
+	return "retry-after: $headers->{'retry-after'}" if $status == 503 && $headers->{'retry-after'} !~ /^[1-9]\d*$/;
+	return "a body: $answer->{body}" if ($status == 201 || $status == 204) && $answer->{body} ne '';
+	return if $status < 400 || ($method // 'GET') eq 'HEAD' || $answer->{body} eq '"UNAVAILABLE"';
+	return error_body_fault($answer);
+}
+
+sub error_body_fault
+{
+	my ($answer) = @_;
+	my $json = $answer->{json};
+	return "no JSON object: $answer->{body}" if ref $json ne 'HASH';
+	my $keys = join ' ', sort grep { $_ ne 'errorCode' } keys %$json;
+	return "keys of the error body: $keys" if $keys ne 'error message path status timestamp';
+	return "status in the error body: $json->{status}" if $json->{status} ne $answer->{status};
+	return "reasons: $answer->{reason}, $json->{error}" if $json->{error} ne $answer->{reason};
+	return "timestamp: $json->{timestamp}" if abs($json->{timestamp} / 1000 - time) > 60;
+	return 'an empty message' if $json->{message} eq '';
+	return;
+}
+
+# parse_answer(BYTES, whether the connection was closed behind them, METHOD): the answer as http returns it.
 sub parse_answer
 {
 	my ($raw, $closed, $method) = @_;

@@ -1,0 +1,442 @@
+# What nobody should send, byte by byte: each case gets exactly the answer it must, one and no second, and the connection
+# is closed. After each the bridge lives and says so quickly. In the end its descriptors and its memory are back where
+# they were, and its log has nothing in it that somebody else wrote.
+#
+# Not yet applicable, because there are no tokens: unknown and expired tokens as different cases (every token is refused
+# alike today), and that a token makes a foreign Host acceptable.
+use strict;
+use warnings;
+
+use DqdsTest;
+use IO::Select;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $remote  = remote_server('remote');
+my $control = control_server('control');
+create_connection($control, 'shop', connection_model($remote));
+
+# A short time for requests, so that a client that does not read is cut off soon.
+my $bridge = start_bridge($control, connections => ['shop'],
+	options => [ '--host-name', 'dqds.example', '--request-timeout', 8 ]);
+my $closed = start_bridge($control, anonymous => undef);
+my $json   = 'Content-Type: application/json';
+my $test   = '/api/datasource/testconnection';
+
+# --- The bridge, before and after ----------------------------------------------------------------------
+
+# Descriptors without those of control connections, which come and go with the load.
+sub descriptors
+{
+	my ($process) = @_;
+	my $all     = () = glob '/proc/' . $process->pid . '/fd/*';
+	my $control_connections = () = grep { (readlink // '') =~ /^socket/ } glob '/proc/' . $process->pid . '/fd/*';
+	my $known   = $control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dqds-bridge' AND usename = 'dqds_bridge'));
+	return $all - $known;
+}
+
+sub resident_kb
+{
+	my ($process) = @_;
+	return slurp_file('/proc/' . $process->pid . '/status') =~ /^VmRSS:\s+(\d+)/m ? $1 : die 'no VmRSS';
+}
+
+my $slowest_health = 0;
+my $cases          = 0;
+
+# To be called after each case: is the bridge well?
+sub well
+{
+	my ($name) = @_;
+	$cases++;
+	my $began  = time;
+	my $health = http($bridge, GET => '/api/ishealthy', {}, undef, 5);
+	my $took   = time - $began;
+	$slowest_health = $took if $took > $slowest_health;
+	return if $health->{status} == 200 && $took < 0.5 && $bridge->running;
+	fail(sprintf '%s: the bridge is well after it: status %s after %.0f ms', $name, $health->{status}, 1000 * $took);
+	return;
+}
+
+# What is wrong with the bytes that came back: they must be one answer of this status, with its headers and its JSON.
+sub bytes_fault
+{
+	my ($bytes, $was_closed, $status, $method) = @_;
+	my $answers = () = $bytes =~ m{^HTTP/1\.[01] }mg;
+	return "$answers answers: " . substr $bytes, 0, 300 if $answers != 1;
+	return answer_fault(parse_answer($bytes, $was_closed, $method // 'GET'), $status, $method);
+}
+
+# One case: these bytes get this one answer, within so many seconds.
+sub sends
+{
+	my ($name, $bytes, $status, %opt) = @_;
+	my $began = time;
+	my ($got, $was_closed) = raw_request($opt{bridge} // $bridge, $bytes, 10);
+	my $took  = time - $began;
+	my $fault = bytes_fault($got, $was_closed, $status, $opt{method});
+	$fault //= sprintf 'it took %.1f s', $took if $took > ($opt{seconds} // 2);
+	$fault //= "the message: $got" if $opt{message} && $got !~ $opt{message};
+	is($fault, undef, "$name: $status");
+	well($name);
+	return parse_answer($got, $was_closed, $opt{method} // 'GET');
+}
+
+# A request as bytes: its first line, further headers, body.
+sub request
+{
+	my ($line, $headers, $body) = @_;
+	return join("\r\n", "$line HTTP/1.1", 'Host: localhost', @$headers) . "\r\n\r\n" . ($body // '');
+}
+
+sub post
+{
+	my ($path, $body, @headers) = @_;
+	return request("POST $path", [ $json, 'Content-Length: ' . length $body, @headers ], $body);
+}
+
+# Once around, so that what is opened once is open.
+http($bridge, GET => $_) foreach '/api/ishealthy', '/api/connections', '/api/datasource/connections/shop/schemas';
+my $descriptors_before = descriptors($bridge);
+
+# --- Tokens ------------------------------------------------------------------------------------------------
+
+my $unsent = "Content-Length: 1000000";    # a body that never comes
+sends('no token, the body unread', request("POST $test", [ $json, $unsent ]), 401, bridge => $closed);
+sends('no token, no such path', request('GET /api/nix', []), 401, bridge => $closed);
+sends("malformed: <$_>, the body unread", request("POST $test", [ $json, $unsent, "Authorization: $_" ]), 401)
+  foreach '', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic dXNlcjpwYXNz', 'bearer x', 'Bearer ' . 'x' x 4000, "Bearer \xFF\xFE";
+sends('unknown token', request('GET /api/connections', ['Authorization: Bearer 0123456789abcdef']), 401);
+sends('two Authorization headers', request('GET /api/connections', [ 'Authorization: Bearer a', 'authorization: Bearer b' ]), 400);
+
+# --- Host and Origin: a web page must not reach a local bridge ------------------------------------------------
+
+sub with_host { return "GET /api/connections HTTP/1.1\r\nHost: $_[0]\r\n\r\n"; }
+
+sends("Host $_", with_host($_), 200)
+  foreach qw(localhost LocalHost:1 localhost:65535 127.0.0.1 127.0.0.1:8888 127.9.9.9 [::1] [::1]:80 [::ffff:127.0.0.1]
+  dqds.example DQDS.Example:8888);
+sends("Host $_", with_host($_), 403)
+  foreach qw(evil.example evil.example:8888 localhost.evil.example 127.0.0.1.evil.example dqds.example.evil xdqds.example 0.0.0.0
+  192.168.0.1 169.254.169.254 [::] [::2] [::1 ::1 ::1:80 localhost:80:80 localhost:x localhost:123456 user@localhost
+  localhost@evil.example evil.example#localhost localhost/ localhost,evil.example 2130706433 127.1 0x7f.1 [127.0.0.1]evil), '', 'a b',
+  'localhost evil.example', "\xFF";
+sends('no Host', "GET /api/connections HTTP/1.1\r\n\r\n", 400);
+sends('two Hosts', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400);
+sends('HTTP/1.0 without Host', "GET /api/connections HTTP/1.0\r\n\r\n", 200);
+sends('HTTP/1.0 with a foreign Host', "GET /api/connections HTTP/1.0\r\nHost: evil.example\r\n\r\n", 403);
+sends("Origin $_", request('GET /api/connections', ["Origin: $_"]), 200)
+  foreach qw(http://localhost http://localhost:3000 https://127.0.0.1 http://[::1]:80 https://dqds.example);
+sends("Origin $_", request("POST $test", [ $json, $unsent, "Origin: $_" ]), 403)
+  foreach qw(null http://evil.example https://evil.example:8888 http://localhost.evil.example http://localhost/ file:// localhost
+  http:// http://user@localhost ftp://localhost http://localhost,http://evil.example), '', 'http://localhost http://evil.example';
+sends('two Origins', request('GET /api/connections', [ 'Origin: http://localhost', 'Origin: http://localhost' ]), 403);
+
+# --- Headers ---------------------------------------------------------------------------------------------------
+
+# Host is one of them.
+sends('63 headers', request('GET /api/connections', [ map { "X-$_: 1" } 1 .. 62 ]), 200);
+sends("$_ headers", request('GET /api/connections', [ map { "X-$_: 1" } 2 .. $_ ]), 431) foreach 64, 65, 200;
+sends('a token behind 64 headers', request('GET /api/connections', [ (map { "X-$_: 1" } 1 .. 64), 'Authorization: Bearer x' ]), 431);
+sends('a header of 20 KB',  request('GET /api/connections', [ 'X-Long: ' . 'a' x 20480 ]), 400);
+sends('a path of 20 KB',    request('GET /api/' . 'a' x 20480, []), 400);
+sends('a method of 20 KB',  request('A' x 20480 . ' /', []), 400);
+sends('a path of 8 KB',     request('GET /api/' . 'a' x 8192, []), 404);
+sends('1 MB without a line end', 'a' x 1048576, 400);
+sends("a header named <$_->[0]>", request('GET /api/connections', [ $_->[1] ]), 400)
+  foreach [ 'empty', ': x' ], [ 'with a space', 'X Y: 1' ], [ 'with a space behind', 'Content-Length : 5' ], [ 'with a bracket', 'X(: 1' ],
+  [ 'with UTF-8', "X\xC3\xA4: 1" ];
+sends('a header without a colon', request('GET /api/connections', ['nonsense']), 400);
+sends('a NUL in a header', request('GET /api/connections', ["X: a\0b"]), 400);
+sends('Expect of something else', request("POST $test", [ $json, $unsent, 'Expect: 200-maybe' ]), 417);
+
+# --- Where does the request end? Whoever sees two where there is one lets requests be smuggled ------------------
+
+my $second = request('GET /api/smuggled', []);
+my $chunk  = sprintf "%x\r\n%s\r\n0\r\n\r\n", length $second, $second;
+sends('folded header', request('GET /api/connections', [ 'X-Fold: a', ' Content-Length: ' . length $second ], $second), 400);
+sends('folded header with a tab', request("POST $test", [ "X: a\r\n\tb", $json, 'Content-Length: 2' ], '{}' . $second), 400);
+sends('Content-Length with Transfer-Encoding', request("POST $test", [ $json, 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
+sends('Transfer-Encoding with Content-Length', request("POST $test", [ $json, 'Transfer-Encoding: chunked', 'Content-Length: 4' ], $chunk), 400);
+sends('GET, Content-Length with Transfer-Encoding', request('GET /api/connections', [ 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
+sends('chunked body', request("POST $test", [ $json, 'Transfer-Encoding: chunked' ], $chunk), 411);
+sends("Transfer-Encoding: $_", request("POST $test", [ $json, "Transfer-Encoding: $_" ], $chunk), 411)
+  foreach 'identity', 'xchunked', 'gzip, chunked', "chunked\x0b", '';
+sends('two Transfer-Encodings', request("POST $test", [ $json, 'Transfer-Encoding: identity', 'Transfer-Encoding: chunked' ], $chunk), 411);
+sends('two Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: ' . length $second ], '{}' . $second), 400);
+sends('two equal Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: 2' ], '{}' . $second), 400);
+sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ], '{}' . $second), 400)
+  foreach '5abc', '+5', '0x5', '5,5', '5 5', '', '5.0', "5\x0b";
+sends('Content-Length: -1',   request("POST $test", [ $json, 'Content-Length: -1' ], '{}'), 411);
+sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ]), 413, seconds => 1)
+  foreach '1048577', '4294967297', '9223372036854775808', '18446744073709551616', '18446744073709551618', '9' x 100;
+sends('leading zeros in Content-Length', request("POST $test", [ $json, 'Content-Length: 0000000000000000000000002' ], '{}'), 200);
+sends('GET with a body that is a request', request('GET /api/connections', [ 'Content-Length: ' . length $second ], $second), 200);
+sends('two requests at once', request('GET /api/connections', ['Connection: keep-alive']) . $second, 200);
+sends('a request behind the body', post($test, '{}', 'Connection: keep-alive') . $second, 200);
+sends('HTTP/1.0 with keep-alive', "GET /api/connections HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n" . $second, 200);
+sends('100-continue', request("POST $test", [ $json, 'Content-Length: 1048577', 'Expect: 100-continue' ]), 413);
+sends('no body, the limit first', post($test, 'x' x 1048577), 413);
+sends('body of the wrong type unread', request("POST $test", [ 'Content-Type: text/xml', $unsent ]), 415);
+sends('no Content-Length', request("POST $test", [$json]), 411);
+sends('a NUL in the body', post($test, "{}\0{"), 400);
+
+# --- Request lines -----------------------------------------------------------------------------------------------
+
+sends('TRACE', request('TRACE /api/connections', []), 400);
+sends("the method $_", request("$_ /api/connections", []), 405) foreach qw(POST PUT DELETE PATCH OPTIONS);
+sends("the method $_", request("$_ /api/connections", []), 400) foreach qw(get Get PROPFIND2 FOO A-B), "G\xFFT", "G\x01T", '"';
+sends('CONNECT', request('CONNECT evil.example:443', []), 400);
+sends('OPTIONS *', request('OPTIONS *', []), 400);
+sends('the target of a proxy', request("GET $_", []), 400) foreach 'http://evil.example/api/connections', 'https://localhost/api/connections', 'evil.example/', 'api/connections';
+sends("the line <$_>", "$_\r\nHost: localhost\r\n\r\n", 400)
+  foreach 'GET', 'GET ', 'GET /api/connections', 'GET /api/connections HTTP/', 'GET /api/connections HTTPS/1.1', 'GET  HTTP/1.1', ' GET / HTTP/1.1',
+  'GET /api/a b HTTP/1.1';
+sends("the version $_", "GET /api/connections HTTP/$_\r\nHost: localhost\r\n\r\n", 505) foreach qw(0.9 1.2 2.0 9.9 1);
+sends('HTTP/2 at once', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
+sends('TLS hello', "\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03" . "\0" x 600, 400);
+sends('a byte below the space', "\x01\x02\r\n\r\n", 400);
+sends('SSH banner and more', "SSH-2.0-OpenSSH_9.2p1\r\n\0\0\5\xDC\7\x14", 400);
+sends('Redis', "*1\r\n\$4\r\nPING\r\n\r\n", 400);
+sends('PostgreSQL', "\0\0\0\x08\x04\xD2\x16\x2F", 400);
+sends('websocket upgrade',
+	request("GET $_", [ 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' ]),
+	$_ eq '/api/connections' ? 200 : 404)
+  foreach '/api/connections', '/ws', '/';
+sends('upgrade to HTTP/2', request('GET /api/connections', [ 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__' ]), 200);
+sends('HEAD', request('HEAD /api/connections', []), 200, method => 'HEAD');
+sends('HEAD of nothing', request('HEAD /api/nix', []), 404, method => 'HEAD');
+sends('HEAD with a wrong Host', "HEAD /api/connections HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, method => 'HEAD');
+
+# --- Paths -----------------------------------------------------------------------------------------------------------
+
+sends("the path $_", request("GET $_", []), 400)
+  foreach '/api/connections/a%00b/basic', '/api/connections/%/basic', '/api/connections/%4/basic', '/api/connections/%zz/basic', '/api/connections/%C3/basic',
+  '/api/connections/%FF%FE/basic', '/api/connections/%ED%A0%80/basic', '/api/connections/%C0%AF/basic', '/api/connections/%F4%90%80%80/basic', '/%00', '/nix%',
+  "/api/connections/\xFF/basic", '/api/connections?x=%', '/api/connections?%00', '/api/connections?x=%C3%28';
+sends("the path $_", request("GET $_", []), 404)
+  foreach '/API/connections', '/apix', '//api/connections', '/api/connections/', '/api//connections', '/./api/connections', '/x/../api/connections', '/api/connections%2F',
+  '/api%2Fconnections', '/%61pi/Connections', '/api/connections;x', '/api\\connections', '/index.html', '/.htaccess', '/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/',
+  '/api/connections/a%2Fbasic', '/' . '/' x 5000, '/' . 'a/' x 5000;
+sends('a slash in a name is data', request('GET /api/connections/a%2Fb/basic', []), 404, message => qr{connection \\"a/b\\" does not exist});
+sends('bytes of UTF-8 in a path', request("GET /api/connections/\xC3\xA4/basic", []), 404, message => qr{connection \\"\xC3\xA4\\" does not exist});
+sends('a fragment', request('GET /api/connections#x', []), 404);
+
+# --- Nothing that was sent may become a header or a line of the log -----------------------------------------------------
+
+my $forged = 'X-Forged: yes%0d%0a%0d%0a2026-01-01T00:00:00.000Z info forged';
+foreach my $target ("/api/connections/a%0d%0a$forged/basic", "/a%0d%0aSet-Cookie:%20x=1", "/api/connections?x=%0d%0a$forged", '/%1b[31mred', "/\x7F\xC2\x9B")
+{
+	my ($got) = raw_request($bridge, request("GET $target", []), 10);
+	unlike($got, qr/^(X-Forged|Set-Cookie)/m, "$target makes no header");
+	well($target);
+}
+sends('a business key with line ends',
+	post('/api/jobs/importtables?jobBusinessKey=%0d%0aX-Forged:yes%0d%0a', '{"connectionName":"shop","schemaName":"nix"}'), 200);
+sends('a line feed alone in a header', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nX: a\nX-Forged: yes\r\n\r\n", 400);
+sends('a carriage return alone in a header', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nX: a\rX-Forged: yes\r\n\r\n", 400);
+sends('a line end in an Origin', request('GET /api/connections', ["Origin: http://evil\x0binfo forged"]), 403);
+
+# --- JSON ------------------------------------------------------------------------------------------------------------------
+
+my @routes = ($test, '/api/connections/new/basic', '/api/jobs/importtables');
+foreach my $path (@routes)
+{
+	foreach my $case (
+		[ 'NUL escape',             '{"connectionName":"\u0000","provider_type":"\u0000"}' ],
+		[ 'half a surrogate',       '{"provider_type":"\ud83d"}' ],
+		[ 'bad UTF-8',              "{\"provider_type\":\"\xFF\"}" ],
+		[ 'overlong UTF-8',         "{\"provider_type\":\"\xC0\x80\"}" ],
+		[ 'UTF-8 cut off',          "{\"provider_type\":\"\xC3" ],
+		[ 'UTF-16',                 "{\0}\0" ],
+		[ 'trailing bytes',         '{}x' ],
+		[ 'trailing comma',         '{"a":1,}' ],
+		[ 'two documents',          "{}\n{}" ],
+		[ 'NaN',                    '{"a":NaN}' ],
+		[ 'Infinity',               '{"a":-Infinity}' ],
+		[ 'a BOM',                  "\xEF\xBB\xBF{}" ],
+		[ 'a comment',              '{/* */}' ],
+		[ 'single quotes',          "{'a':1}" ],
+		[ 'a number with zeros',    '{"a":007}' ],
+		[ 'a control character',    "{\"a\":\"\x01\"}" ],
+		[ 'a list',                 '[]' ],
+		[ 'a number',               '1' ],
+		[ 'a string',               '"x"' ],
+		[ 'null',                   'null' ],
+		[ 'true',                   'true' ],
+		[ 'blanks',                 '   ' ],
+		[ 'a form',                 'a=1&b=2' ])
+	{
+		my ($what, $body) = @$case;
+		sends("$path, $what", post($path, $body), 400);
+	}
+	sends("$path, $_ levels, not closed", post($path, '[' x $_), 400) foreach 4_000, 1_000_000;
+	sends("$path, $_ objects, not closed", post($path, '{"a":' x $_), 400) foreach 4_000, 200_000;
+	sends("$path, 4,000 levels, closed", post($path, '[' x 4_000 . ']' x 4_000), 400);
+	sends("$path, 500,000 levels, closed", post($path, '[' x 500_000 . ']' x 500_000), 400);
+}
+my $deep = '{"connectionName":"shop","schemaName":"nix","x":' . '{"a":' x 4_000 . '1' . '}' x 4_000;
+foreach my $case ([ $test, 200 ], [ '/api/connections/deep/basic', 406 ], [ '/api/jobs/importtables', 200 ])
+{
+	sends("$case->[0], 4,000 levels in a member that is not known", post($case->[0], "$deep}"), $case->[1]);
+}
+my $model = connection_model($remote);
+sends('create, 4,000 levels in a member that is not known',
+	post('/api/connections/deep/basic', $model =~ s/\}$/,"x":@{[ '[' x 4_000 ]}@{[ ']' x 4_000 ]}}/r), 201);
+sends('get what is 4,000 levels deep', request('GET /api/connections/deep/basic', []), 200);
+sends('delete what is 4,000 levels deep', request('DELETE /api/connections/deep', []), 200);
+sends("test, $_->[0]", post($test, $model =~ s/"port":"\d+"/"port":$_->[1]/r), 400, message => qr/"message":"\\"postgresql\.port/)
+  foreach [ 'port []', '[]' ], [ 'port {}', '{}' ], [ 'port true', 'true' ];
+sends('test, properties "x"', post($test, connection_model($remote, properties => 'x')), 400, message => qr/postgresql\.properties/);
+sends("test, $_->[0]", post($test, $_->[1]), 200, message => qr/"connectionTestResult":"FAILURE".*"errorCode":"invalid_connection"/)
+  foreach [ 'no provider_type', '{"postgresql":{}}' ], map { [ "port $_", $model =~ s/"port":"\d+"/"port":$_/r ] } 0, 65536, -1, '1e999', '"1 "', '-1e-999', 1.5;
+sends('the same key 10,000 times', post($test, '{' . '"provider_type":"postgresql",' x 10_000 . '"postgresql":{}}'), 200);
+sends('100,000 members', post($test, '{' . join(',', map { qq("k$_":$_) } 1 .. 60_000) . '}'), 200);
+sends('a number of 100,000 digits', post($test, '{"provider_type":"postgresql","n":' . '9' x 100_000 . '}'), 200);
+
+# --- Slow clients, all at once -------------------------------------------------------------------------------------------
+
+# An answer too large for the buffers of a socket that nobody reads from.
+my $filler = 'x' x 1000;
+my $large  = to_json({ %{ from_json($model) }, labels => [ map { "$_ $filler" } 1 .. 900 ] });
+http($bridge, POST => "/api/connections/large$_/basic", {}, $large) foreach 1 .. 20;
+my $whole = http($bridge, GET => '/api/connections');
+is(scalar @{ $whole->{json} }, 21, 'a large answer comes whole to one who reads');
+cmp_ok(length $whole->{body}, '>', 18_000_000, 'and it is large');
+
+my $large_target = request('GET /api/connections', []);
+my %slow = (
+	'body at one byte a second' => { first => request("POST $test", [ $json, 'Content-Length: 100' ]), drip => '{', wanted => 408 },
+	'body that never comes'     => { first => request("POST $test", [ $json, 'Content-Length: 100' ]), wanted => 408 },
+	'body that stops'           => { first => request("POST $test", [ $json, 'Content-Length: 100' ], '{"a"'), wanted => 408 },
+	'header at one line a second' => { first => "GET /api/connections HTTP/1.1\r\nHost: localhost\r\n", drip => "X: 1\r\n", wanted => 'closed' },
+	'header at one byte a second' => { first => 'G', drip => 'A', wanted => 'closed' },
+	'header that stops'           => { first => "GET /api/connections HTTP/1.1\r\n", wanted => 'closed' },
+	'SSH banner'                  => { first => "SSH-2.0-OpenSSH_9.2p1\r\n", wanted => 'closed' },
+	'nothing at all'              => { first => '', wanted => 'closed' });
+foreach my $client (values %slow)
+{
+	@$client{qw(socket began bytes)} = (open_socket($bridge), time, '');
+	syswrite $client->{socket}, $client->{first} if length $client->{first};
+}
+my @not_reading = map { my $socket = open_socket($bridge); syswrite $socket, $large_target; $socket } 1 .. 3;
+my @trickling   = map { my $socket = open_socket($bridge); syswrite $socket, $large_target; { socket => $socket, bytes => 0 } } 1 .. 2;
+my $slow_began  = time;
+my @idle        = map { open_socket($bridge) } 1 .. 200;
+
+my $began = time;
+is(http($bridge, GET => '/api/ishealthy')->{status}, 200, '200 idle sockets: the bridge is well');
+cmp_ok(time - $began, '<', 1, '200 idle sockets: health within a second');
+is(http($bridge, GET => '/api/datasource/connections/shop/schemas')->{status}, 200, '200 idle sockets: other requests are served');
+
+my $next_drip = time + 1;
+while (time - $slow_began < 9 && grep { !defined $_->{ended} } values %slow)
+{
+	foreach my $client (grep { !defined $_->{ended} } values %slow)
+	{
+		next unless IO::Select->new($client->{socket})->can_read(0.01);
+		next if sysread $client->{socket}, $client->{bytes}, 65536, length $client->{bytes};
+		$client->{ended} = time - $client->{began};
+	}
+	next if time < $next_drip;
+	$next_drip += 1;
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite $_->{socket}, $_->{drip} foreach grep { defined $_->{drip} && !defined $_->{ended} } values %slow;
+	foreach my $client (@trickling) { $client->{bytes} += sysread($client->{socket}, my $ignored, 100) // 0; }
+	my $health = time;
+	http($bridge, GET => '/api/ishealthy');
+	cmp_ok(time - $health, '<', 0.5, 'health is told in time, while they are slow');
+}
+foreach my $name (sort keys %slow)
+{
+	my $client = $slow{$name};
+	cmp_ok($client->{ended} // 99, '<', $client->{wanted} eq 'closed' ? 6.5 : 5.1, "$name: ended in time");
+	if ($client->{wanted} eq 'closed')
+	{
+		ok($client->{bytes} eq '' || !defined bytes_fault($client->{bytes}, 1, 400) || !defined bytes_fault($client->{bytes}, 1, 408),
+			"$name: closed, with nothing or one answer") or diag($client->{bytes});
+	}
+	else { is(bytes_fault($client->{bytes}, 1, $client->{wanted}), undef, "$name: $client->{wanted}"); }
+	$cases++;
+}
+
+# Who does not read, or reads too slowly, is cut off at the deadline of the request, 8 seconds, and not before.
+my $log_was  = length $bridge->log;
+my @cut_off;
+poll_until(sub { @cut_off = $bridge->log =~ m{ GET "/api/connections" 200 ([6-9]|1\d)\d\d\dms }g; @cut_off == 5 }, 12);
+is(scalar @cut_off, 5, 'who does not read a large answer is cut off at the deadline') or diag(substr $bridge->log, -3000);
+$cases += 2;
+foreach my $socket (@not_reading)
+{
+	my $bytes = read_all($socket, 5);
+	my $json  = parse_answer($bytes, 1, 'GET');
+	ok(defined $json->{error}, 'and sees that the answer is not whole');
+}
+close $_->{socket} foreach @trickling;
+well('slow readers');
+
+my $quiet = read_all($idle[0], 1);
+ok($quiet eq '' || !defined bytes_fault($quiet, 1, 400) || !defined bytes_fault($quiet, 1, 408), 'an idle socket: closed, with nothing or one answer');
+close $_ foreach @idle;
+well('200 idle sockets');
+
+# --- Clients that go away -------------------------------------------------------------------------------------------------
+
+foreach my $case (
+	[ 'short body',                        request("POST $test", [ $json, 'Content-Length: 100' ], '{"a":1}') ],
+	[ 'short body of a wrong JSON',        request("POST $test", [ $json, 'Content-Length: 100' ], '{') ])
+{
+	my $socket = open_socket($bridge);
+	syswrite $socket, $case->[1];
+	shutdown $socket, 1;
+	is(bytes_fault(read_all($socket, 5), 1, 400), undef, "$case->[0]: 400");
+	well($case->[0]);
+}
+foreach my $bytes ('', 'G', "GET /api/connections HTTP/1.1\r\n", request("POST $test", [ $json, 'Content-Length: 100' ], '{'), $large_target, request('GET /api/connections/large1/basic', []))
+{
+	foreach (1 .. 5)
+	{
+		my $socket = open_socket($bridge);
+		syswrite $socket, $bytes if length $bytes;
+		# With a reset, so that the bridge writes into a closed door.
+		setsockopt $socket, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack('ii', 1, 0);
+		close $socket;
+	}
+	well('gone after ' . length($bytes) . ' bytes');
+}
+
+# --- The bridge is as it was ------------------------------------------------------------------------------------------------
+
+# What runs once may grow the heap; what runs again must not.
+sub all_sorts
+{
+	foreach my $path (@routes) { raw_request($bridge, post($path, $_), 5) foreach '{', '[]', "{\"a\":\"\xFF\"}", '[' x 100_000, '{"a":"' . 'x' x 900_000 . '"}'; }
+	raw_request($bridge, request("GET $_", []), 5) foreach '/api/nix', '/%00', '/api/connections/nix/basic', '/api/connections/large1/basic', '/api/datasource/connections/shop/schemas';
+	raw_request($bridge, post($test, 'x' x 1048577), 5);
+	http($bridge, GET => '/api/connections');
+	return;
+}
+all_sorts() foreach 1 .. 5;
+my $resident_before = resident_kb($bridge);
+all_sorts() foreach 1 .. 15;
+my $growth = resident_kb($bridge) - $resident_before;
+cmp_ok($growth, '<', 4096, 'the memory does not grow');
+ok(poll_until(sub { descriptors($bridge) == $descriptors_before }, 10), 'every descriptor is given back')
+  or diag(descriptors($bridge) . " descriptors, $descriptors_before at first");
+
+# --- Its log --------------------------------------------------------------------------------------------------------------------
+
+my $log     = $bridge->log;
+my $request = qr/(\S+) "[^"\\]*(\\.[^"\\]*)*" \d{3} \d+ms \d+B role=(-|"dqds_anonymous")/;
+my @strange = grep { !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info $request|(info|warning|error) [^"\\]+)$/ } split /\n/, $log;
+is_deeply(\@strange, [], 'every line of the log has its form');
+unlike($log, qr{^[^"]*forged}m, 'no line of the log is forged');
+unlike($log, qr{/api/smuggled}, 'no request was smuggled');
+unlike($log, qr/[^\n\x20-\x7E\x80-\xF4]/, 'no control character is in the log');
+unlike($log, qr/\Q${\remote_password($remote)}/, 'no password is in the log');
+unlike($log, qr/Bearer|0123456789abcdef|dXNlcjpwYXNz/, 'no token is in the log');
+
+diag(sprintf '%d cases; slowest answer about health %.0f ms; memory grew by %d kB of %d kB', $cases, 1000 * $slowest_health, $growth, $resident_before);
+is($bridge->stop, 0, 'the bridge ends with status 0');
+done_testing();

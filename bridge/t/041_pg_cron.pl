@@ -1,0 +1,96 @@
+# Scheduled tests: the real pg_cron runs dqds_test_connection into a table, as a role that is neither a superuser nor may
+# read a password. The statements are those of README; only the schedule is brought forward, to the start of the server.
+use strict;
+use warnings;
+
+use DqdsTest;
+use Test::More;
+
+my $remote  = remote_server('remote');
+my $control = control_server('control', conf => <<'CONF');
+shared_preload_libraries = 'pg_cron'
+cron.database_name = 'postgres'
+cron.use_background_workers = on
+cron.launch_active_jobs = on
+CONF
+$control->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
+create_connection($control, 'prod', connection_model($remote));
+create_connection($control, 'secret', connection_model($remote));
+
+# --- The recipe --------------------------------------------------------------------------------------
+
+$control->safe_psql('postgres', <<'SQL');
+CREATE ROLE dqds_monitor LOGIN;
+SELECT dqds_grant('operator', 'dqds_monitor');
+SELECT dqds_grant_connection('prod', 'dqds_monitor');
+GRANT USAGE ON SCHEMA cron TO dqds_monitor;
+
+CREATE TABLE connection_log (
+	tested_at timestamptz NOT NULL DEFAULT now(),
+	connection_name text NOT NULL,
+	result text NOT NULL,
+	error_code text,
+	error_message text,
+	elapsed_ms double precision
+);
+GRANT SELECT, INSERT ON connection_log TO dqds_monitor;
+SQL
+my $recipe = <<'SQL';
+SELECT cron.schedule('test prod', '*/5 * * * *', $$
+	INSERT INTO connection_log (connection_name, result, error_code, error_message, elapsed_ms)
+	SELECT 'prod', connection_test_result, error_code, error_message, elapsed_ms
+	FROM dqds_test_connection('prod')
+$$);
+SQL
+sub as_monitor { return $control->safe_psql('postgres', $_[0], extra_params => [ '-U', 'dqds_monitor' ]); }
+
+my $job = as_monitor($recipe);
+is(as_monitor('SELECT username, schedule FROM cron.job'), 'dqds_monitor|*/5 * * * *', 'the job is scheduled for its maker');
+
+# Another one, for a connection that the role may not use.
+as_monitor(q{SELECT cron.schedule('test secret', '@reboot', $$SELECT * FROM dqds_test_connection('secret')$$)});
+
+# --- It runs -----------------------------------------------------------------------------------------
+
+$control->safe_psql('postgres', "UPDATE cron.job SET schedule = '\@reboot'");
+
+# runs(TITLE, EXPECTED): restarts the control server and waits for the job's row.
+sub runs
+{
+	my ($title, $expected) = @_;
+	$control->safe_psql('postgres', 'TRUNCATE connection_log, cron.job_run_details');
+	$control->restart;
+	ok(poll_until(sub { as_monitor('SELECT count(*) FROM connection_log') }), "$title: the job has run");
+	is(as_monitor(q{SELECT connection_name, result, error_code, elapsed_ms > 0, age(tested_at) < '1 day' FROM connection_log}), $expected,
+		"$title: its row tells the outcome");
+	ok(poll_until(sub { as_monitor(q{SELECT count(*) FROM cron.job_run_details WHERE status IN ('succeeded', 'failed')}) == 2 }),
+		"$title: pg_cron took note of the end of both jobs");
+	is(as_monitor("SELECT status FROM cron.job_run_details WHERE jobid = $job"), 'succeeded', "$title: the one as a success");
+	like(as_monitor("SELECT status, return_message FROM cron.job_run_details WHERE jobid <> $job"),
+		qr/^failed\|ERROR:\s+connection "secret" does not exist/, "$title: the other as a failure, since the role may not use that connection");
+	return;
+}
+
+runs('background worker', 'prod|SUCCESS||t|t');
+
+$control->append_conf('postgresql.conf', 'cron.use_background_workers = off');
+$control->safe_psql('postgres', 'UPDATE cron.job SET nodename = ' . sql_literal($control->host));
+runs('connection of its own', 'prod|SUCCESS||t|t');
+
+# A source that is away is an outcome like any other.
+$remote->stop;
+runs('source away', 'prod|FAILURE|connection_refused|t|t');
+
+my $password = remote_password($remote);
+unlike(slurp_log($control), qr/$password/, 'no password in the log of the control server');
+
+$control->stop;
+done_testing();
+
+sub slurp_log
+{
+	my ($node) = @_;
+	open my $file, '<', $node->logfile or die "the log: $!";
+	local $/ = undef;
+	return <$file>;
+}
