@@ -19,6 +19,7 @@ EXTENSION_SOURCES = \
 	src/background.c \
 	src/connection_argument.c \
 	src/diagnosis.c \
+	src/diagnose_functions.c \
 	src/dialect.c \
 	src/dqds.c \
 	src/engine.c \
@@ -27,6 +28,7 @@ EXTENSION_SOURCES = \
 	src/limits.c \
 	src/list_functions.c \
 	src/listing.c \
+	src/login_trace.c \
 	src/model.c \
 	src/name_set.c \
 	src/policy.c \
@@ -87,7 +89,7 @@ PG_CPPFLAGS = -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
 	$(if $(WERROR),-isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE))
 # PostgreSQL compares int with lengthof(), a size_t, everywhere.
 PG_CFLAGS = $(if $(WERROR),$(WARNINGS) -Wno-sign-compare)
-SHLIB_LINK = $(libpq) -lpthread
+SHLIB_LINK = $(libpq) -lssl -lcrypto -lpthread
 
 # Bitcode for the JIT would double the build: these functions wait for networks and are never inlined.
 override with_llvm := no

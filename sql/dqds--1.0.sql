@@ -115,6 +115,30 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections';
 COMMENT ON FUNCTION dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
 
+CREATE FUNCTION dqds_diagnose_connection(connection text)
+RETURNS TABLE (
+	step text, status text, elapsed_ms double precision, message text, hint text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+COMMENT ON FUNCTION dqds_diagnose_connection(text) IS 'tell step by step how far a connection to a remote data source gets';
+
+CREATE FUNCTION dqds_diagnose_connection(connection json)
+RETURNS TABLE (
+	step text, status text, elapsed_ms double precision, message text, hint text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+COMMENT ON FUNCTION dqds_diagnose_connection(json) IS 'tell step by step how far a connection to a remote data source gets';
+
+CREATE FUNCTION dqds_diagnose_connection(connection jsonb)
+RETURNS TABLE (
+	step text, status text, elapsed_ms double precision, message text, hint text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+COMMENT ON FUNCTION dqds_diagnose_connection(jsonb) IS 'tell step by step how far a connection to a remote data source gets';
+
 CREATE FUNCTION dqds_list_schemas(connection text, include_system boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
@@ -479,6 +503,7 @@ AS $$
 		(1, 'viewer', 'function', 'dqds_connection_json'),
 		(2, 'operator', 'function', 'dqds_test_connection'),
 		(2, 'operator', 'function', 'dqds_test_connections'),
+		(2, 'operator', 'function', 'dqds_diagnose_connection'),
 		(2, 'operator', 'function', 'dqds_list_schemas'),
 		(2, 'operator', 'function', 'dqds_list_tables'),
 		(2, 'operator', 'function', 'dqds_list_columns'),

@@ -13,6 +13,7 @@
  *	SCHEMAS		schema
  *	TABLE_NAMES	table
  *	TABLES		table, kind, estimated rows, comment
+ *	OVERVIEW	backend pid, in recovery, schemas, usable schemas, tables, readable tables
  *	COLUMNS		table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
  * A family may leave a filter out ($2 substring or table names, $3 limit): what
  * arrives is filtered again where it is received.
@@ -159,12 +160,31 @@
 	" AND a.attrelid" EQ "c.oid AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
 	" ORDER BY " sort("c.relname") ", a.attnum"
 
+/* Over the whole database, so it is asked only when somebody wants a diagnosis. */
+#define IS_USER_SCHEMA \
+	NOT_TEMPORARY " AND NOT (" STARTS("n.nspname", "pg_", "3") \
+	" OR n.nspname" EQ "'information_schema'" TEXT ")"
+#define COUNT_SCHEMAS(condition) \
+	"(SELECT pg_catalog.count(*) FROM pg_catalog.pg_namespace n WHERE " IS_USER_SCHEMA condition ")"
+#define COUNT_TABLES(condition) \
+	"(SELECT pg_catalog.count(*) FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c" \
+	" WHERE c.relnamespace" EQ "n.oid AND " IS_USER_SCHEMA " AND " IS_LISTED_KIND condition ")"
+#define MAY_USE_SCHEMA " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+#define MAY_READ_TABLE \
+	MAY_USE_SCHEMA " AND (pg_catalog.has_table_privilege(c.oid, 'SELECT')" \
+	" OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))"
+
+#define PG_OVERVIEW \
+	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), " \
+	COUNT_SCHEMAS("") ", " COUNT_SCHEMAS(MAY_USE_SCHEMA) ", " \
+	COUNT_TABLES(" AND " HAS_SOME_PRIVILEGE) ", " COUNT_TABLES(MAY_READ_TABLE)
+
 #define PG_PROBE "SELECT pg_catalog.pg_backend_pid()"
 
 #define PG_FAMILY(sort, narrow) \
 	{ \
 		{PG_PROBE, 0}, {PG_SCHEMAS(sort), 1}, {PG_TABLE_NAMES(sort, narrow), 3}, \
-			{PG_TABLES(sort, narrow), 3}, {PG_COLUMNS(sort, narrow), 2} \
+			{PG_TABLES(sort, narrow), 3}, {PG_COLUMNS(sort, narrow), 2}, {PG_OVERVIEW, 0} \
 	}
 
 /* ---- Redshift -------------------------------------------------------------------- */
@@ -198,7 +218,8 @@
 			" is_nullable <> 'NO', false, remarks FROM svv_columns" \
 			" WHERE table_schema = $1::varchar ORDER BY table_name, ordinal_position", \
 				1 \
-		} \
+		}, \
+			{"SELECT NULL, NULL, NULL, NULL, NULL, NULL", 0} \
 	}
 
 /* ---- QuestDB ----------------------------------------------------------------------- */
@@ -224,7 +245,8 @@
 			" 'true', 'false', NULL FROM information_schema.columns WHERE table_schema = $1::text" \
 			" ORDER BY table_name, ordinal_position", \
 				1 \
-		} \
+		}, \
+			{"SELECT NULL, NULL, NULL, NULL, NULL, NULL", 0} \
 	}
 
 /* clang-format on */
@@ -270,7 +292,8 @@ dialect_family(Provider provider, const char *server_encoding, bool lookalike)
 const char *
 dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues)
 {
-	bool about_tables = query->question >= QUESTION_TABLE_NAMES;
+	bool about_tables =
+		query->question >= QUESTION_TABLE_NAMES && query->question <= QUESTION_COLUMNS;
 
 	/* Schemas that initdb pinned have no dependencies to go by. */
 	if ((family == FAMILY_POSTGRES || family == FAMILY_POSTGRES_REENCODED) && about_tables &&

@@ -176,6 +176,7 @@ typedef enum Question
 	QUESTION_TABLE_NAMES, /* $1 schema, $2 substring, $3 limit */
 	QUESTION_TABLES,      /* the same, with kind, estimate and comment */
 	QUESTION_COLUMNS,     /* $1 schema, $2 text[] of table names or NULL */
+	QUESTION_OVERVIEW,    /* standby; schemas visible, usable; tables visible, readable */
 	NUM_QUESTIONS
 } Question;
 
@@ -236,6 +237,32 @@ extern int resolver_addresses(Resolution *resolution, const struct sockaddr **ad
 extern const char *resolver_error(Resolution *resolution);
 extern void resolver_release(Resolution *resolution);
 
+/* ---- what a login went through (login_trace.c) ------------------------------- */
+
+#define MAX_TRACE_ADDRESSES 16
+
+/* Filled by a session when somebody wants to know.  Times are of dqds_now_us; 0: not reached. */
+typedef struct LoginTrace
+{
+	int64 started_us;
+	int64 resolved_us;
+	int64 connected_us; /* TCP */
+	int64 encrypted_us; /* TLS handshake, or its refusal where sslmode permits that */
+	int64 logged_in_us;
+	int naddresses;
+	char addresses[MAX_TRACE_ADDRESSES][64];
+	bool tls;
+	char tls_protocol[16];
+	char tls_cipher[64];
+	char certificate_subject[256];
+	char certificate_names[256]; /* DNS names and addresses, comma-separated */
+	char certificate_expires[32];
+	bool certificate_expired;
+} LoginTrace;
+
+extern void trace_address(LoginTrace *trace, const char *address);
+extern void trace_certificate(LoginTrace *trace, void *openssl);
+
 /* ---- one remote session (session.c) ---------------------------------------- */
 
 typedef struct Session Session;
@@ -255,6 +282,7 @@ typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 
 extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
 extern void session_attach(Session *session, const Target *target, void *owner);
+extern void session_trace(Session *session, LoginTrace *trace);
 extern void session_advance(Session *session, uint32 events, Failure *failure);
 extern bool session_ask(Session *session, const RemoteQuery *query, Failure *failure);
 extern void session_collect(Session *session, RowSink on_row, void *sink, Failure *failure);
@@ -267,6 +295,7 @@ extern void *session_owner(const Session *session);
 extern bool session_is_live(const Session *session);
 extern bool session_answered(const Session *session);
 extern const char *session_tls(const Session *session);
+extern bool session_is_direct(const Session *session);
 extern const char *session_server_version(const Session *session);
 extern bool session_matches(const Session *session, Oid role, const char *key);
 extern bool session_same_key(const Session *a, const Session *b);
@@ -308,11 +337,13 @@ typedef struct Operation
 	bool fresh;     /* prove the login: never reuse a session */
 	RowSink on_row; /* may be NULL */
 	void *sink;
+	LoginTrace *trace; /* wanted of a fresh login; may be NULL */
 
 	Failure failure;      /* code DQDS_OK: it worked */
 	char *server_version; /* palloc'd, NULL when not known */
 	char *tls;            /* protocol version, NULL without TLS */
 	double elapsed_ms;
+	bool direct; /* proven: no pooler between */
 } Operation;
 
 extern void engine_run(Operation *operations, int count, Oid role);
@@ -346,6 +377,7 @@ typedef struct RegistryEntry
 	Jsonb *secrets; /* NULL when none */
 } RegistryEntry;
 
+extern bool caller_is_admin(const Caller *caller);
 extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
 extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);

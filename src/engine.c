@@ -39,6 +39,7 @@ note_session(Run *run)
 	const char *version = session_server_version(run->session);
 	const char *tls = session_tls(run->session);
 
+	operation->direct = session_is_direct(run->session);
 	if (version != NULL)
 		operation->server_version = pstrdup(remote_text(version));
 	if (tls != NULL)
@@ -76,6 +77,7 @@ open_session(Run *run, Oid role)
 		return;
 	}
 	session_attach(run->session, target, run);
+	session_trace(run->session, run->operation->trace);
 	session_advance(run->session, 0, &run->operation->failure);
 	if (session_state(run->session) == SESSION_FAILED)
 		finish(run);

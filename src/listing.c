@@ -17,7 +17,7 @@
 
 static const int answer_columns[NUM_QUESTIONS] = {
 	[QUESTION_PROBE] = 1,  [QUESTION_SCHEMAS] = 1,  [QUESTION_TABLE_NAMES] = 1,
-	[QUESTION_TABLES] = 4, [QUESTION_COLUMNS] = 10,
+	[QUESTION_TABLES] = 4, [QUESTION_COLUMNS] = 10, [QUESTION_OVERVIEW] = 6,
 };
 
 /* An unfiltered listing; the caller sets what is asked. */

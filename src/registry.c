@@ -67,8 +67,8 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 }
 
 /* Whoever may grant levels is an admin: the privilege itself is the level. */
-static bool
-is_admin(const Caller *caller)
+bool
+caller_is_admin(const Caller *caller)
 {
 	static const Oid argument_types[] = {TEXTOID, REGROLEOID};
 	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("dqds_grant"),
@@ -212,7 +212,7 @@ was_granted(const Caller *caller, int64 connection_id)
 bool
 registry_may_edit(const Caller *caller, const RegistryEntry *entry)
 {
-	return has_privs_of_role(caller->role, entry->owner) || is_admin(caller);
+	return has_privs_of_role(caller->role, entry->owner) || caller_is_admin(caller);
 }
 
 /* Owners, roles that were granted the connection, and admins may use it. */
@@ -220,7 +220,7 @@ bool
 registry_may_use(const Caller *caller, const RegistryEntry *entry)
 {
 	return has_privs_of_role(caller->role, entry->owner) || was_granted(caller, entry->id) ||
-		   is_admin(caller);
+		   caller_is_admin(caller);
 }
 
 /* The one wording for a connection that is not there and one that the caller may not use. */

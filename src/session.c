@@ -76,6 +76,7 @@ struct Session
 	int naddresses;
 	int next_address;
 	ConnectStage stage; /* as of the last poll */
+	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
 	int64 started_us;
 	int64 deadline_us;         /* for the login, or for the query */
 	int64 attempt_deadline_us; /* for the TCP connect to one of several addresses */
@@ -270,6 +271,7 @@ session_attach(Session *session, const Target *target, void *owner)
 {
 	session->target = target;
 	session->owner = owner;
+	session->trace = NULL;
 }
 
 /* ---- logging in ------------------------------------------------------------------ */
@@ -286,6 +288,42 @@ literal_address(const struct sockaddr *address, char *buffer, size_t size)
 	if (getnameinfo(address, address_length(address), buffer, size, NULL, 0, NI_NUMERICHOST) != 0)
 		return NULL;
 	return buffer;
+}
+
+/* Note in *trace what happens when, until the login has ended. */
+void
+session_trace(Session *session, LoginTrace *trace)
+{
+	session->trace = trace;
+	if (trace != NULL)
+		trace->started_us = session->started_us;
+}
+
+/* What the server showed of itself in the TLS handshake. */
+static void
+trace_tls(LoginTrace *trace, PGconn *conn)
+{
+	trace->encrypted_us = dqds_now_us();
+	trace->tls = PQsslInUse(conn) != 0;
+	if (!trace->tls)
+		return;
+	strlcpy(trace->tls_protocol, PQsslAttribute(conn, "protocol"), sizeof(trace->tls_protocol));
+	strlcpy(trace->tls_cipher, PQsslAttribute(conn, "cipher"), sizeof(trace->tls_cipher));
+	trace_certificate(trace, PQsslStruct(conn, "OpenSSL"));
+}
+
+/* The login has come from one stage to the next. */
+static void
+trace_progress(Session *session, ConnectStage before, ConnectStage after)
+{
+	LoginTrace *trace = session->trace;
+
+	if (trace == NULL || after <= before)
+		return;
+	if (before == STAGE_TCP)
+		trace->connected_us = dqds_now_us();
+	if (before == STAGE_TLS)
+		trace_tls(trace, session->conn);
 }
 
 /* Start libpq on one address.  Returns NULL when libpq could not even begin. */
@@ -422,6 +460,15 @@ take_addresses(Session *session, Failure *failure)
 					resolver_error(session->resolution));
 		fail(session);
 		return;
+	}
+	if (session->trace != NULL)
+	{
+		char text[NI_MAXHOST];
+
+		session->trace->resolved_us = dqds_now_us();
+		for (int i = 0; i < session->naddresses; i++)
+			if (literal_address(session->addresses[i], text, sizeof(text)) != NULL)
+				trace_address(session->trace, text);
 	}
 	/* One denied address denies the name: which one libpq would take must not be luck. */
 	for (int i = 0; i < session->naddresses; i++)
@@ -573,10 +620,14 @@ poll_login(Session *session, uint32 events, Failure *failure)
 	libpq_enter(&scope);
 	status = PQconnectPoll(session->conn);
 	libpq_leave(&scope);
+	if (status != PGRES_POLLING_FAILED)
+		trace_progress(session, session->stage, stage_of(session->conn));
 
 	switch (status)
 	{
 		case PGRES_POLLING_OK:
+			if (session->trace != NULL)
+				session->trace->logged_in_us = dqds_now_us();
 			complete_login(session, failure);
 			break;
 		case PGRES_POLLING_READING:
@@ -752,7 +803,8 @@ note_directness(Session *session)
 static void
 take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
-	bool probing = session->phase == PHASE_PROBE || session->query.question == QUESTION_PROBE;
+	bool probing = session->phase == PHASE_PROBE || session->query.question == QUESTION_PROBE ||
+				   session->query.question == QUESTION_OVERVIEW;
 
 	switch (PQresultStatus(session->result))
 	{
@@ -987,6 +1039,13 @@ const char *
 session_tls(const Session *session)
 {
 	return PQsslInUse(session->conn) ? PQsslAttribute(session->conn, "protocol") : NULL;
+}
+
+/* Is it proven that nobody stands between us and the remote's backend? */
+bool
+session_is_direct(const Session *session)
+{
+	return session->direct == DIRECT_YES;
 }
 
 const char *

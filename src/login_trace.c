@@ -1,0 +1,95 @@
+/*
+ * login_trace.c
+ *		What a login went through: addresses, and the certificate that the server showed.
+ *
+ * The only file that knows OpenSSL.  It fills a LoginTrace; diagnose_functions.c
+ * puts it into words.  It must not decide whether a certificate is good: libpq
+ * does.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "dqds.h"
+
+/* Add an address to the list; those beyond its end are left out. */
+void
+trace_address(LoginTrace *trace, const char *address)
+{
+	if (trace->naddresses < MAX_TRACE_ADDRESSES)
+		strlcpy(trace->addresses[trace->naddresses++], address, sizeof(trace->addresses[0]));
+}
+
+static void
+append_name(LoginTrace *trace, const char *name, int length)
+{
+	size_t used = strlen(trace->certificate_names);
+
+	/* A name that holds a NUL byte is made to deceive. */
+	if (length <= 0 || memchr(name, '\0', length) != NULL)
+		return;
+	snprintf(trace->certificate_names + used, sizeof(trace->certificate_names) - used, "%s%.*s",
+			 used == 0 ? "" : ", ", length, name);
+}
+
+static void
+append_address(LoginTrace *trace, const ASN1_OCTET_STRING *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	int family = ASN1_STRING_length(address) == 4 ? AF_INET : AF_INET6;
+
+	if (ASN1_STRING_length(address) != 4 && ASN1_STRING_length(address) != 16)
+		return;
+	if (inet_ntop(family, ASN1_STRING_get0_data(address), text, sizeof(text)) != NULL)
+		append_name(trace, text, strlen(text));
+}
+
+static void
+read_names(LoginTrace *trace, X509 *certificate)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+
+	if (names == NULL)
+		return;
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+	{
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS)
+			append_name(trace, (const char *) ASN1_STRING_get0_data(name->d.dNSName),
+						ASN1_STRING_length(name->d.dNSName));
+		else if (name->type == GEN_IPADD)
+			append_address(trace, name->d.iPAddress);
+	}
+	GENERAL_NAMES_free(names);
+}
+
+static void
+read_expiry(LoginTrace *trace, X509 *certificate)
+{
+	const ASN1_TIME *expires = X509_get0_notAfter(certificate);
+	struct tm when;
+
+	if (ASN1_TIME_to_tm(expires, &when) != 1)
+		return;
+	strftime(trace->certificate_expires, sizeof(trace->certificate_expires), "%Y-%m-%d %H:%M UTC",
+			 &when);
+	trace->certificate_expired = X509_cmp_current_time(expires) < 0;
+}
+
+/* Read the server's certificate from an SSL object of OpenSSL, which may be NULL. */
+void
+trace_certificate(LoginTrace *trace, void *openssl)
+{
+	X509 *certificate = openssl == NULL ? NULL : SSL_get1_peer_certificate(openssl);
+
+	if (certificate == NULL)
+		return;
+	X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
+							  trace->certificate_subject, sizeof(trace->certificate_subject));
+	read_names(trace, certificate);
+	read_expiry(trace, certificate);
+	X509_free(certificate);
+}
