@@ -24,6 +24,7 @@ EXTENSION_SOURCES = \
 	src/dqds.c \
 	src/engine.c \
 	src/failure.c \
+	src/import_functions.c \
 	src/json_out.c \
 	src/limits.c \
 	src/list_functions.c \
@@ -31,6 +32,7 @@ EXTENSION_SOURCES = \
 	src/login_trace.c \
 	src/model.c \
 	src/name_set.c \
+	src/owner_call.c \
 	src/policy.c \
 	src/reactor.c \
 	src/registry.c \

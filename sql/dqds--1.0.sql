@@ -9,9 +9,13 @@
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION dqds" to load this file. \quit
 
+-- Nothing but pg_catalog is searched, here and in every function: what others may have put into the
+-- extension's schema can then never be taken for something of PostgreSQL's.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ---- the registry -----------------------------------------------------------------------------
 
-CREATE TABLE dqds_connection (
+CREATE TABLE @extschema@.dqds_connection (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	name text COLLATE "C" NOT NULL CHECK (name <> ''),
 	-- A name has any length, which an index does not take.
@@ -23,20 +27,20 @@ CREATE TABLE dqds_connection (
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE TABLE dqds_connection_secret (
-	connection_id bigint PRIMARY KEY REFERENCES dqds_connection ON DELETE CASCADE,
+CREATE TABLE @extschema@.dqds_connection_secret (
+	connection_id bigint PRIMARY KEY REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
 	secrets jsonb NOT NULL
 );
 
-CREATE TABLE dqds_connection_grant (
-	connection_id bigint NOT NULL REFERENCES dqds_connection ON DELETE CASCADE,
+CREATE TABLE @extschema@.dqds_connection_grant (
+	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
 	grantee regrole NOT NULL,
 	PRIMARY KEY (connection_id, grantee)
 );
 
-CREATE TABLE dqds_imported_table (
+CREATE TABLE @extschema@.dqds_imported_table (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	connection_id bigint NOT NULL REFERENCES dqds_connection ON DELETE CASCADE,
+	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
 	schema_name text COLLATE "C" NOT NULL,
 	table_name text COLLATE "C" NOT NULL,
 	table_kind text,
@@ -47,8 +51,8 @@ CREATE TABLE dqds_imported_table (
 	CONSTRAINT dqds_imported_table_name_key UNIQUE (connection_id, schema_name, table_name)
 );
 
-CREATE TABLE dqds_imported_column (
-	table_id bigint NOT NULL REFERENCES dqds_imported_table ON DELETE CASCADE,
+CREATE TABLE @extschema@.dqds_imported_column (
+	table_id bigint NOT NULL REFERENCES @extschema@.dqds_imported_table ON DELETE CASCADE,
 	ordinal_position integer NOT NULL,
 	column_name text COLLATE "C" NOT NULL,
 	column_type text,
@@ -61,109 +65,109 @@ CREATE TABLE dqds_imported_column (
 	PRIMARY KEY (table_id, ordinal_position)
 );
 
-COMMENT ON TABLE dqds_connection IS 'registered connections; the model holds a mask in place of each secret';
-COMMENT ON TABLE dqds_connection_secret IS 'secrets of registered connections; leave its data out of dumps that others may read';
-COMMENT ON TABLE dqds_connection_grant IS 'roles that may use a connection which they do not own';
-COMMENT ON TABLE dqds_imported_table IS 'tables imported from remote data sources';
-COMMENT ON TABLE dqds_imported_column IS 'columns of imported tables';
-COMMENT ON SEQUENCE dqds_connection_id_seq IS 'ids of registered connections';
-COMMENT ON SEQUENCE dqds_imported_table_id_seq IS 'ids of imported tables';
+COMMENT ON TABLE @extschema@.dqds_connection IS 'registered connections; the model holds a mask in place of each secret';
+COMMENT ON TABLE @extschema@.dqds_connection_secret IS 'secrets of registered connections; leave its data out of dumps that others may read';
+COMMENT ON TABLE @extschema@.dqds_connection_grant IS 'roles that may use a connection which they do not own';
+COMMENT ON TABLE @extschema@.dqds_imported_table IS 'tables imported from remote data sources';
+COMMENT ON TABLE @extschema@.dqds_imported_column IS 'columns of imported tables';
+COMMENT ON SEQUENCE @extschema@.dqds_connection_id_seq IS 'ids of registered connections';
+COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported tables';
 
-SELECT pg_extension_config_dump('dqds_connection', '');
-SELECT pg_extension_config_dump('dqds_connection_secret', '');
-SELECT pg_extension_config_dump('dqds_connection_grant', '');
-SELECT pg_extension_config_dump('dqds_imported_table', '');
-SELECT pg_extension_config_dump('dqds_imported_column', '');
-SELECT pg_extension_config_dump(pg_get_serial_sequence('dqds_connection', 'id'), '');
-SELECT pg_extension_config_dump(pg_get_serial_sequence('dqds_imported_table', 'id'), '');
+SELECT pg_extension_config_dump('@extschema@.dqds_connection', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_imported_table', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_imported_column', '');
+SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_connection', 'id'), '');
+SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_imported_table', 'id'), '');
 
 -- ---- testing and listing ------------------------------------------------------------------------
 
-CREATE FUNCTION dqds_test_connection(connection text, verify_name_uniqueness boolean DEFAULT true)
+CREATE FUNCTION @extschema@.dqds_test_connection(connection text, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
 	server_version text, tls text, elapsed_ms double precision
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
-COMMENT ON FUNCTION dqds_test_connection(text, boolean) IS 'log in to a remote data source and report the outcome';
+COMMENT ON FUNCTION @extschema@.dqds_test_connection(text, boolean) IS 'log in to a remote data source and report the outcome';
 
-CREATE FUNCTION dqds_test_connection(connection json, verify_name_uniqueness boolean DEFAULT true)
+CREATE FUNCTION @extschema@.dqds_test_connection(connection json, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
 	server_version text, tls text, elapsed_ms double precision
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
-COMMENT ON FUNCTION dqds_test_connection(json, boolean) IS 'log in to a remote data source and report the outcome';
+COMMENT ON FUNCTION @extschema@.dqds_test_connection(json, boolean) IS 'log in to a remote data source and report the outcome';
 
-CREATE FUNCTION dqds_test_connection(connection jsonb, verify_name_uniqueness boolean DEFAULT true)
+CREATE FUNCTION @extschema@.dqds_test_connection(connection jsonb, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
 	server_version text, tls text, elapsed_ms double precision
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
-COMMENT ON FUNCTION dqds_test_connection(jsonb, boolean) IS 'log in to a remote data source and report the outcome';
+COMMENT ON FUNCTION @extschema@.dqds_test_connection(jsonb, boolean) IS 'log in to a remote data source and report the outcome';
 
-CREATE FUNCTION dqds_test_connections(connections text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_test_connections(connections text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
 	server_version text, tls text, elapsed_ms double precision
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections';
-COMMENT ON FUNCTION dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
+COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
 
-CREATE FUNCTION dqds_diagnose_connection(connection text)
+CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection text)
 RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION dqds_diagnose_connection(text) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'tell step by step how far a connection to a remote data source gets';
 
-CREATE FUNCTION dqds_diagnose_connection(connection json)
+CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection json)
 RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION dqds_diagnose_connection(json) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'tell step by step how far a connection to a remote data source gets';
 
-CREATE FUNCTION dqds_diagnose_connection(connection jsonb)
+CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection jsonb)
 RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION dqds_diagnose_connection(jsonb) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'tell step by step how far a connection to a remote data source gets';
 
-CREATE FUNCTION dqds_list_schemas(connection text, include_system boolean DEFAULT false)
+CREATE FUNCTION @extschema@.dqds_list_schemas(connection text, include_system boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
-COMMENT ON FUNCTION dqds_list_schemas(text, boolean) IS 'list the schemas of a remote data source that its user may use';
+COMMENT ON FUNCTION @extschema@.dqds_list_schemas(text, boolean) IS 'list the schemas of a remote data source that its user may use';
 
-CREATE FUNCTION dqds_list_schemas(connection json, include_system boolean DEFAULT false)
+CREATE FUNCTION @extschema@.dqds_list_schemas(connection json, include_system boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
-COMMENT ON FUNCTION dqds_list_schemas(json, boolean) IS 'list the schemas of a remote data source that its user may use';
+COMMENT ON FUNCTION @extschema@.dqds_list_schemas(json, boolean) IS 'list the schemas of a remote data source that its user may use';
 
-CREATE FUNCTION dqds_list_schemas(connection jsonb, include_system boolean DEFAULT false)
+CREATE FUNCTION @extschema@.dqds_list_schemas(connection jsonb, include_system boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
-COMMENT ON FUNCTION dqds_list_schemas(jsonb, boolean) IS 'list the schemas of a remote data source that its user may use';
+COMMENT ON FUNCTION @extschema@.dqds_list_schemas(jsonb, boolean) IS 'list the schemas of a remote data source that its user may use';
 
-CREATE FUNCTION dqds_list_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_list_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
 	max_rows integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
@@ -171,9 +175,9 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION dqds_list_tables(text, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(text, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
 
-CREATE FUNCTION dqds_list_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_list_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
 	max_rows integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
@@ -181,9 +185,9 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION dqds_list_tables(json, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(json, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
 
-CREATE FUNCTION dqds_list_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_list_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
 	max_rows integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
@@ -191,9 +195,9 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION dqds_list_tables(jsonb, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(jsonb, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
 
-CREATE FUNCTION dqds_list_columns(connection text, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
@@ -201,9 +205,9 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
-COMMENT ON FUNCTION dqds_list_columns(text, text, text[]) IS 'list the columns of the tables of a remote schema';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(text, text, text[]) IS 'list the columns of the tables of a remote schema';
 
-CREATE FUNCTION dqds_list_columns(connection json, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_columns(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
@@ -211,9 +215,9 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
-COMMENT ON FUNCTION dqds_list_columns(json, text, text[]) IS 'list the columns of the tables of a remote schema';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(json, text, text[]) IS 'list the columns of the tables of a remote schema';
 
-CREATE FUNCTION dqds_list_columns(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_columns(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
@@ -221,159 +225,159 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
-COMMENT ON FUNCTION dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
 
-CREATE FUNCTION dqds_close_idle()
+CREATE FUNCTION @extschema@.dqds_close_idle()
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_close_idle';
-COMMENT ON FUNCTION dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
+COMMENT ON FUNCTION @extschema@.dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
 
 -- ---- editing the registry -----------------------------------------------------------------------
 
-CREATE FUNCTION dqds_create_connection(name text, model text)
+CREATE FUNCTION @extschema@.dqds_create_connection(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
-COMMENT ON FUNCTION dqds_create_connection(text, text) IS 'register a connection under a name; the caller becomes its owner';
+COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, text) IS 'register a connection under a name; the caller becomes its owner';
 
-CREATE FUNCTION dqds_create_connection(name text, model json)
+CREATE FUNCTION @extschema@.dqds_create_connection(name text, model json)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
-COMMENT ON FUNCTION dqds_create_connection(text, json) IS 'register a connection under a name; the caller becomes its owner';
+COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, json) IS 'register a connection under a name; the caller becomes its owner';
 
-CREATE FUNCTION dqds_create_connection(name text, model jsonb)
+CREATE FUNCTION @extschema@.dqds_create_connection(name text, model jsonb)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
-COMMENT ON FUNCTION dqds_create_connection(text, jsonb) IS 'register a connection under a name; the caller becomes its owner';
+COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, jsonb) IS 'register a connection under a name; the caller becomes its owner';
 
-CREATE FUNCTION dqds_update_connection(name text, model text)
+CREATE FUNCTION @extschema@.dqds_update_connection(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
-COMMENT ON FUNCTION dqds_update_connection(text, text) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
+COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, text) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
-CREATE FUNCTION dqds_update_connection(name text, model json)
+CREATE FUNCTION @extschema@.dqds_update_connection(name text, model json)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
-COMMENT ON FUNCTION dqds_update_connection(text, json) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
+COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, json) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
-CREATE FUNCTION dqds_update_connection(name text, model jsonb)
+CREATE FUNCTION @extschema@.dqds_update_connection(name text, model jsonb)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
-COMMENT ON FUNCTION dqds_update_connection(text, jsonb) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
+COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, jsonb) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
-CREATE FUNCTION dqds_drop_connection(name text)
+CREATE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_drop_connection';
-COMMENT ON FUNCTION dqds_drop_connection(text) IS 'forget a connection with its grants and imports';
+COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'forget a connection with its grants and imports';
 
-CREATE FUNCTION dqds_rename_connection(name text, new_name text)
+CREATE FUNCTION @extschema@.dqds_rename_connection(name text, new_name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_rename_connection';
-COMMENT ON FUNCTION dqds_rename_connection(text, text) IS 'give a connection another name; grants and imports stay';
+COMMENT ON FUNCTION @extschema@.dqds_rename_connection(text, text) IS 'give a connection another name; grants and imports stay';
 
-CREATE FUNCTION dqds_import_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_import_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
-CREATE FUNCTION dqds_import_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_import_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
-CREATE FUNCTION dqds_import_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
+CREATE FUNCTION @extschema@.dqds_import_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
-CREATE FUNCTION dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
 
-CREATE FUNCTION dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
 
-CREATE FUNCTION dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
 
 -- ---- for the bridge: JSON in pieces ---------------------------------------------------------------
 
-CREATE FUNCTION dqds_test_connection_json(model text, verify_name_uniqueness boolean)
+CREATE FUNCTION @extschema@.dqds_test_connection_json(model text, verify_name_uniqueness boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection_json';
-COMMENT ON FUNCTION dqds_test_connection_json(text, boolean) IS 'dqds_test_connection for the bridge';
+COMMENT ON FUNCTION @extschema@.dqds_test_connection_json(text, boolean) IS 'dqds_test_connection for the bridge';
 
-CREATE FUNCTION dqds_list_schemas_json(connection_name text, include_system boolean)
+CREATE FUNCTION @extschema@.dqds_list_schemas_json(connection_name text, include_system boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas_json';
-COMMENT ON FUNCTION dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
+COMMENT ON FUNCTION @extschema@.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
 
-CREATE FUNCTION dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text,
+CREATE FUNCTION @extschema@.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text,
 	max_rows integer, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
-COMMENT ON FUNCTION dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
-CREATE FUNCTION dqds_import_named_tables(connection_name text, schema_name text, table_name_contains text,
+COMMENT ON FUNCTION @extschema@.dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
+CREATE FUNCTION @extschema@.dqds_import_named_tables(connection_name text, schema_name text, table_name_contains text,
 	table_names text[], tables_import_limit integer)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_import_named_tables';
-COMMENT ON FUNCTION dqds_import_named_tables(text, text, text, text[], integer) IS 'dqds_import_tables for the bridge: the connection is a name, whatever it looks like';
+COMMENT ON FUNCTION @extschema@.dqds_import_named_tables(text, text, text, text[], integer) IS 'dqds_import_tables for the bridge: the connection is a name, whatever it looks like';
 
 -- An answer like that of a job queue, for clients that expect the removal to be queued.
-CREATE FUNCTION dqds_drop_connection_json(connection_name text)
+CREATE FUNCTION @extschema@.dqds_drop_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM dqds_drop_connection(connection_name);
-	RETURN NEXT dqds_job_id_json(NULL);
+	PERFORM @extschema@.dqds_drop_connection(connection_name);
+	RETURN NEXT @extschema@.dqds_job_id_json(NULL);
 END
 $$;
-COMMENT ON FUNCTION dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge';
+COMMENT ON FUNCTION @extschema@.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge';
 
-CREATE FUNCTION dqds_connection_json(connection_name text)
+CREATE FUNCTION @extschema@.dqds_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT c.model::text FROM dqds_connections c
+	SELECT c.model::text FROM @extschema@.dqds_connections c
 	WHERE c.connection_name = dqds_connection_json.connection_name;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'connection "%" does not exist', connection_name
@@ -382,10 +386,10 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
+COMMENT ON FUNCTION @extschema@.dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
 
 -- The member of a JSON object, checked to be of the type that is expected; NULL when absent.
-CREATE FUNCTION dqds_json_member(object jsonb, key text, expected text)
+CREATE FUNCTION @extschema@.dqds_json_member(object jsonb, key text, expected text)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -402,9 +406,9 @@ BEGIN
 	RETURN member;
 END
 $$;
-COMMENT ON FUNCTION dqds_json_member(jsonb, text, text) IS 'a member of a JSON object, checked to be of the expected type';
+COMMENT ON FUNCTION @extschema@.dqds_json_member(jsonb, text, text) IS 'a member of a JSON object, checked to be of the expected type';
 
-CREATE FUNCTION dqds_job_id_json(business_key text)
+CREATE FUNCTION @extschema@.dqds_job_id_json(business_key text)
 RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -414,13 +418,13 @@ AS $$
 		'jobBusinessKey', business_key,
 		'createdAt', (extract(epoch FROM clock_timestamp()) * 1000)::bigint))::text
 $$;
-COMMENT ON FUNCTION dqds_job_id_json(text) IS 'the identity of a job that has been done already';
+COMMENT ON FUNCTION @extschema@.dqds_job_id_json(text) IS 'the identity of a job that has been done already';
 
 -- The parameters of an import, as they came in a request.
-CREATE FUNCTION dqds_import_tables_json(parameters text, business_key text)
+CREATE FUNCTION @extschema@.dqds_import_tables_json(parameters text, business_key text)
 RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	object jsonb;
@@ -441,14 +445,14 @@ BEGIN
 	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'the import parameters must be a JSON object' USING ERRCODE = 'datatype_mismatch';
 	END IF;
-	my_connection := dqds_json_member(object, 'connectionName', 'string') #>> '{}';
-	my_schema := dqds_json_member(object, 'schemaName', 'string') #>> '{}';
-	import_limit := (dqds_json_member(object, 'tablesImportLimit', 'number') #>> '{}')::numeric;
-	IF EXISTS (SELECT FROM jsonb_array_elements(dqds_json_member(object, 'tableNames', 'array')) AS e (name)
+	my_connection := @extschema@.dqds_json_member(object, 'connectionName', 'string') #>> '{}';
+	my_schema := @extschema@.dqds_json_member(object, 'schemaName', 'string') #>> '{}';
+	import_limit := (@extschema@.dqds_json_member(object, 'tablesImportLimit', 'number') #>> '{}')::numeric;
+	IF EXISTS (SELECT FROM jsonb_array_elements(@extschema@.dqds_json_member(object, 'tableNames', 'array')) AS e (name)
 			WHERE jsonb_typeof(e.name) <> 'string') THEN
 		RAISE EXCEPTION '"tableNames" must be an array of strings' USING ERRCODE = 'datatype_mismatch';
 	END IF;
-	names := ARRAY(SELECT jsonb_array_elements_text(dqds_json_member(object, 'tableNames', 'array')));
+	names := ARRAY(SELECT jsonb_array_elements_text(@extschema@.dqds_json_member(object, 'tableNames', 'array')));
 
 	IF my_connection IS NULL OR my_schema IS NULL THEN
 		RAISE EXCEPTION '"%" is missing in the import parameters',
@@ -459,12 +463,12 @@ BEGIN
 		RAISE EXCEPTION '"tablesImportLimit" must be a whole number that is not negative'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN NEXT '{"jobId":' || dqds_job_id_json(business_key)
+	RETURN NEXT '{"jobId":' || @extschema@.dqds_job_id_json(business_key)
 		|| ',"status":"finished","result":{"source_table_specs":[';
 	-- A statement of its own: only the next one sees what it has stored.
 	SELECT coalesce(array_agg(i.table_name), '{}') INTO imported
-	FROM dqds_import_named_tables(my_connection, my_schema,
-		dqds_json_member(object, 'tableNameContains', 'string') #>> '{}',
+	FROM @extschema@.dqds_import_named_tables(my_connection, my_schema,
+		@extschema@.dqds_json_member(object, 'tableNameContains', 'string') #>> '{}',
 		nullif(names, '{}'), import_limit::integer) AS i;
 	FOR spec IN
 		SELECT json_build_object('columns', coalesce(
@@ -473,7 +477,7 @@ BEGIN
 						'length', c.length, 'precision', c.precision, 'scale', c.scale)))
 					ORDER BY c.ordinal_position) FILTER (WHERE c.column_name IS NOT NULL), '{}'))
 		FROM unnest(imported) AS i (table_name)
-			LEFT JOIN (SELECT * FROM dqds_imported_columns v
+			LEFT JOIN (SELECT * FROM @extschema@.dqds_imported_columns v
 					WHERE v.connection_name = my_connection AND v.schema_name = my_schema) AS c
 				ON c.table_name = i.table_name
 		GROUP BY i.table_name
@@ -485,13 +489,13 @@ BEGIN
 	RETURN NEXT ']}}';
 END
 $$;
-COMMENT ON FUNCTION dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge';
 
 -- ---- levels -----------------------------------------------------------------------------------------
 
 -- A level is nothing but PostgreSQL's own privileges on these objects: dumps carry them, and a
 -- role that is dropped loses them.
-CREATE FUNCTION dqds_level_objects()
+CREATE FUNCTION @extschema@.dqds_level_objects()
 RETURNS TABLE (rank integer, level text, kind text, name text)
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -524,31 +528,31 @@ AS $$
 		(4, 'admin', 'function', 'dqds_grant_connection'),
 		(4, 'admin', 'function', 'dqds_revoke_connection')
 $$;
-COMMENT ON FUNCTION dqds_level_objects() IS 'which objects each level opens';
+COMMENT ON FUNCTION @extschema@.dqds_level_objects() IS 'which objects each level opens';
 
 -- The same as PostgreSQL writes them in GRANT, every overload by itself.
-CREATE FUNCTION dqds_level_grants()
+CREATE FUNCTION @extschema@.dqds_level_grants()
 RETURNS TABLE (rank integer, privilege text)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT o.rank, CASE o.kind
 			WHEN 'view' THEN 'SELECT ON @extschema@.' || quote_ident(o.name)
 			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
 		END
-	FROM dqds_level_objects() o
+	FROM @extschema@.dqds_level_objects() o
 		LEFT JOIN pg_proc p ON o.kind = 'function' AND p.proname = o.name
 			AND p.pronamespace = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'dqds')
 $$;
-COMMENT ON FUNCTION dqds_level_grants() IS 'the privileges that each level brings';
+COMMENT ON FUNCTION @extschema@.dqds_level_grants() IS 'the privileges that each level brings';
 
-CREATE FUNCTION dqds_level_rank(level text)
+CREATE FUNCTION @extschema@.dqds_level_rank(level text)
 RETURNS integer
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	found_rank integer := (SELECT min(o.rank) FROM dqds_level_objects() o WHERE o.level = dqds_level_rank.level);
+	found_rank integer := (SELECT min(o.rank) FROM @extschema@.dqds_level_objects() o WHERE o.level = dqds_level_rank.level);
 BEGIN
 	IF found_rank IS NULL THEN
 		RAISE EXCEPTION 'unknown level "%"', level
@@ -557,21 +561,21 @@ BEGIN
 	RETURN found_rank;
 END
 $$;
-COMMENT ON FUNCTION dqds_level_rank(text) IS 'the place of a level in their order; an unknown one is an error';
+COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'the place of a level in their order; an unknown one is an error';
 
-CREATE FUNCTION dqds_grant(level text, role regrole)
+CREATE FUNCTION @extschema@.dqds_grant(level text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	privilege text;
-	my_rank integer := dqds_level_rank(level);
+	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	FOR privilege IN SELECT g.privilege FROM dqds_level_grants() g WHERE g.rank <= my_rank LOOP
+	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank <= my_rank LOOP
 		EXECUTE format('GRANT %s TO %s', privilege, role);
 	END LOOP;
 	IF NOT has_schema_privilege(role, '@extschema@'::regnamespace, 'USAGE') THEN
@@ -579,31 +583,31 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION dqds_grant(text, regrole) IS 'give a role a level (viewer, operator, editor, admin), which includes those before it';
+COMMENT ON FUNCTION @extschema@.dqds_grant(text, regrole) IS 'give a role a level (viewer, operator, editor, admin), which includes those before it';
 
-CREATE FUNCTION dqds_revoke(level text, role regrole)
+CREATE FUNCTION @extschema@.dqds_revoke(level text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	privilege text;
-	my_rank integer := dqds_level_rank(level);
+	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	FOR privilege IN SELECT g.privilege FROM dqds_level_grants() g WHERE g.rank >= my_rank LOOP
+	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank >= my_rank LOOP
 		EXECUTE format('REVOKE %s FROM %s', privilege, role);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION dqds_revoke(text, regrole) IS 'take a level from a role, and with it those that include it';
+COMMENT ON FUNCTION @extschema@.dqds_revoke(text, regrole) IS 'take a level from a role, and with it those that include it';
 
-CREATE FUNCTION dqds_connection_id(name text)
+CREATE FUNCTION @extschema@.dqds_connection_id(name text)
 RETURNS bigint
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_id bigint;
@@ -611,7 +615,7 @@ BEGIN
 	IF name IS NULL THEN
 		RAISE EXCEPTION 'the name of a connection must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT c.id INTO found_id FROM dqds_connection c
+	SELECT c.id INTO found_id FROM @extschema@.dqds_connection c
 	WHERE c.name_hash = hashtextextended(dqds_connection_id.name COLLATE "C", 0)
 		AND c.name = dqds_connection_id.name;
 	IF NOT FOUND THEN
@@ -622,43 +626,43 @@ BEGIN
 	RETURN found_id;
 END
 $$;
-COMMENT ON FUNCTION dqds_connection_id(text) IS 'internal: the id of a connection by name';
+COMMENT ON FUNCTION @extschema@.dqds_connection_id(text) IS 'internal: the id of a connection by name';
 
-CREATE FUNCTION dqds_grant_connection(name text, role regrole)
+CREATE FUNCTION @extschema@.dqds_grant_connection(name text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	INSERT INTO dqds_connection_grant (connection_id, grantee)
-	VALUES (dqds_connection_id(name), role)
+	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
+	VALUES (@extschema@.dqds_connection_id(name), role)
 	ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION dqds_grant_connection(text, regrole) IS 'let a role use a connection that it does not own';
+COMMENT ON FUNCTION @extschema@.dqds_grant_connection(text, regrole) IS 'let a role use a connection that it does not own';
 
-CREATE FUNCTION dqds_revoke_connection(name text, role regrole)
+CREATE FUNCTION @extschema@.dqds_revoke_connection(name text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	DELETE FROM dqds_connection_grant
-	WHERE connection_id = dqds_connection_id(name) AND grantee = role;
+	DELETE FROM @extschema@.dqds_connection_grant
+	WHERE connection_id = @extschema@.dqds_connection_id(name) AND grantee = role;
 END
 $$;
-COMMENT ON FUNCTION dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
 
 -- ---- views ------------------------------------------------------------------------------------------------
 
 -- They run as their owner, who may read the tables, and show what current_user may see.
-CREATE VIEW dqds_connections WITH (security_barrier) AS
+CREATE VIEW @extschema@.dqds_connections WITH (security_barrier) AS
 SELECT c.name AS connection_name,
 	c.model ->> 'provider_type' AS provider_type,
 	section.value ->> 'host' AS host,
@@ -689,7 +693,7 @@ SELECT c.name AS connection_name,
 			jsonb_build_object('connection', c.name, 'deleteErrors', true, 'deleteStatistics', true,
 				'deleteCheckResults', true, 'deleteSensorReadouts', true, 'deleteErrorSamples', true,
 				'deleteIncidents', true, 'deleteChecksConfiguration', false)) AS model
-FROM dqds_connection c
+FROM @extschema@.dqds_connection c
 	CROSS JOIN LATERAL (SELECT c.model -> (c.model ->> 'provider_type') AS value) AS section
 	CROSS JOIN LATERAL (
 		SELECT pg_has_role(c.owner, 'USAGE')
@@ -698,107 +702,107 @@ FROM dqds_connection c
 			has_function_privilege('@extschema@.dqds_list_schemas(text, boolean)'::regprocedure, 'EXECUTE') AS be_operator
 	) AS may
 WHERE may.edit
-	OR EXISTS (SELECT FROM dqds_connection_grant g
+	OR EXISTS (SELECT FROM @extschema@.dqds_connection_grant g
 		WHERE g.connection_id = c.id AND pg_has_role(g.grantee, 'USAGE'));
-COMMENT ON VIEW dqds_connections IS 'the connections that the current user may see, secrets masked';
+COMMENT ON VIEW @extschema@.dqds_connections IS 'the connections that the current user may see, secrets masked';
 
-CREATE VIEW dqds_imported_tables WITH (security_barrier) AS
+CREATE VIEW @extschema@.dqds_imported_tables WITH (security_barrier) AS
 SELECT v.connection_name, t.schema_name, t.table_name, t.table_kind, t.estimated_rows, t.comment,
 	t.imported_at, t.updated_at
-FROM dqds_imported_table t
-	JOIN dqds_connection c ON c.id = t.connection_id
-	JOIN dqds_connections v ON v.connection_name = c.name;
-COMMENT ON VIEW dqds_imported_tables IS 'imported tables of the connections that the current user may see';
+FROM @extschema@.dqds_imported_table t
+	JOIN @extschema@.dqds_connection c ON c.id = t.connection_id
+	JOIN @extschema@.dqds_connections v ON v.connection_name = c.name;
+COMMENT ON VIEW @extschema@.dqds_imported_tables IS 'imported tables of the connections that the current user may see';
 
-CREATE VIEW dqds_imported_columns WITH (security_barrier) AS
+CREATE VIEW @extschema@.dqds_imported_columns WITH (security_barrier) AS
 SELECT v.connection_name, t.schema_name, t.table_name, ic.ordinal_position, ic.column_name,
 	ic.column_type, ic.length, ic."precision", ic.scale, ic.nullable, ic.primary_key, ic.comment
-FROM dqds_imported_column ic
-	JOIN dqds_imported_table t ON t.id = ic.table_id
-	JOIN dqds_connection c ON c.id = t.connection_id
-	JOIN dqds_connections v ON v.connection_name = c.name;
-COMMENT ON VIEW dqds_imported_columns IS 'columns of the imported tables that the current user may see';
+FROM @extschema@.dqds_imported_column ic
+	JOIN @extschema@.dqds_imported_table t ON t.id = ic.table_id
+	JOIN @extschema@.dqds_connection c ON c.id = t.connection_id
+	JOIN @extschema@.dqds_connections v ON v.connection_name = c.name;
+COMMENT ON VIEW @extschema@.dqds_imported_columns IS 'columns of the imported tables that the current user may see';
 
 -- ---- called by the C code only, as the owner of the tables ----------------------------------------------
 
-CREATE FUNCTION dqds_store_secrets(id bigint, secrets jsonb)
+CREATE FUNCTION @extschema@.dqds_store_secrets(id bigint, secrets jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
-	DELETE FROM dqds_connection_secret WHERE connection_id = id;
-	INSERT INTO dqds_connection_secret (connection_id, secrets)
+	DELETE FROM @extschema@.dqds_connection_secret WHERE connection_id = id;
+	INSERT INTO @extschema@.dqds_connection_secret (connection_id, secrets)
 	SELECT dqds_store_secrets.id, dqds_store_secrets.secrets
 	WHERE dqds_store_secrets.secrets IS NOT NULL;
 $$;
-COMMENT ON FUNCTION dqds_store_secrets(bigint, jsonb) IS 'internal: replace the secrets of a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_secrets(bigint, jsonb) IS 'internal: replace the secrets of a connection';
 
-CREATE FUNCTION dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb)
+CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	new_id bigint;
 BEGIN
-	INSERT INTO dqds_connection (name, owner, model)
+	INSERT INTO @extschema@.dqds_connection (name, owner, model)
 	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model)
 	ON CONFLICT (name_hash) DO NOTHING
 	RETURNING id INTO new_id;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'connection "%" already exists', name USING ERRCODE = 'duplicate_object';
 	END IF;
-	PERFORM dqds_store_secrets(new_id, secrets);
+	PERFORM @extschema@.dqds_store_secrets(new_id, secrets);
 	RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION dqds_store_connection(text, regrole, jsonb, jsonb) IS 'internal: add a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb) IS 'internal: add a connection';
 
-CREATE FUNCTION dqds_replace_connection(id bigint, model jsonb, secrets jsonb)
+CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
-	UPDATE dqds_connection c
+	UPDATE @extschema@.dqds_connection c
 	SET model = dqds_replace_connection.model, updated_at = now()
 	WHERE c.id = dqds_replace_connection.id;
-	SELECT dqds_store_secrets(id, secrets);
+	SELECT @extschema@.dqds_store_secrets(id, secrets);
 $$;
-COMMENT ON FUNCTION dqds_replace_connection(bigint, jsonb, jsonb) IS 'internal: replace the model of a connection';
+COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb) IS 'internal: replace the model of a connection';
 
-CREATE FUNCTION dqds_store_connection_name(id bigint, new_name text)
+CREATE FUNCTION @extschema@.dqds_store_connection_name(id bigint, new_name text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	UPDATE dqds_connection c
+	UPDATE @extschema@.dqds_connection c
 	SET name = new_name, updated_at = now()
 	WHERE c.id = dqds_store_connection_name.id;
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION 'connection "%" already exists', new_name USING ERRCODE = 'duplicate_object';
 END
 $$;
-COMMENT ON FUNCTION dqds_store_connection_name(bigint, text) IS 'internal: rename a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection_name(bigint, text) IS 'internal: rename a connection';
 
-CREATE FUNCTION dqds_remove_connection(id bigint)
+CREATE FUNCTION @extschema@.dqds_remove_connection(id bigint)
 RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
-	DELETE FROM dqds_connection c WHERE c.id = dqds_remove_connection.id;
+	DELETE FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id;
 $$;
-COMMENT ON FUNCTION dqds_remove_connection(bigint) IS 'internal: forget a connection';
+COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection';
 
 -- Store tables and their columns, given as one array for each column of the remote's answer.  What is
 -- stored already and has not changed is not touched.
-CREATE FUNCTION dqds_store_import(connection_id bigint, schema_name text,
+CREATE FUNCTION @extschema@.dqds_store_import(connection_id bigint, schema_name text,
 	table_names text[], kinds text[], estimates text[], comments text[],
 	column_tables text[], ordinals text[], column_names text[], types text[], lengths text[],
 	precisions text[], scales text[], nullables text[], primary_keys text[], column_comments text[])
 RETURNS TABLE (connection_name text, schema_of_table text, table_name text, status text, column_count integer)
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -811,13 +815,13 @@ DECLARE
 	added_columns bigint[];
 BEGIN
 	-- One import of a connection at a time, so that two of the same table do not meet.
-	SELECT c.name INTO my_name FROM dqds_connection c WHERE c.id = my_connection FOR NO KEY UPDATE;
+	SELECT c.name INTO my_name FROM @extschema@.dqds_connection c WHERE c.id = my_connection FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the connection was dropped meanwhile' USING ERRCODE = 'undefined_object';
 	END IF;
 
 	WITH inserted AS (
-		INSERT INTO dqds_imported_table (connection_id, schema_name, table_name, table_kind, estimated_rows, comment)
+		INSERT INTO @extschema@.dqds_imported_table (connection_id, schema_name, table_name, table_kind, estimated_rows, comment)
 		SELECT DISTINCT ON (u.name) my_connection, my_schema, u.name, u.kind, u.estimate::bigint, u.comment
 		FROM unnest(table_names, kinds, estimates, comments) AS u (name, kind, estimate, comment)
 		ON CONFLICT (connection_id, schema_name, table_name) DO NOTHING
@@ -831,11 +835,11 @@ BEGIN
 	), compared AS (
 		SELECT t.id, u.kind, u.estimate::bigint AS estimate, u.comment,
 			(t.table_kind, t.comment) IS DISTINCT FROM (u.kind, u.comment) AS differs
-		FROM dqds_imported_table t JOIN incoming u ON u.name = t.table_name
+		FROM @extschema@.dqds_imported_table t JOIN incoming u ON u.name = t.table_name
 		WHERE t.connection_id = my_connection AND t.schema_name = my_schema
 			AND (t.table_kind, t.estimated_rows, t.comment) IS DISTINCT FROM (u.kind, u.estimate::bigint, u.comment)
 	), updated AS (
-		UPDATE dqds_imported_table t
+		UPDATE @extschema@.dqds_imported_table t
 		SET table_kind = d.kind, estimated_rows = d.estimate, comment = d.comment
 		FROM compared d WHERE d.id = t.id
 		RETURNING t.id, d.differs
@@ -843,8 +847,8 @@ BEGIN
 	SELECT coalesce(array_agg(id), '{}') INTO changed FROM updated WHERE differs;
 
 	WITH removed AS (
-		DELETE FROM dqds_imported_column ic
-		USING dqds_imported_table t
+		DELETE FROM @extschema@.dqds_imported_column ic
+		USING @extschema@.dqds_imported_table t
 		WHERE ic.table_id = t.id AND t.connection_id = my_connection AND t.schema_name = my_schema
 			AND t.table_name = ANY (table_names)
 			AND (t.table_name, ic.ordinal_position) NOT IN (
@@ -854,14 +858,14 @@ BEGIN
 	SELECT coalesce(array_agg(DISTINCT table_id), '{}') INTO removed_columns FROM removed;
 
 	WITH stored AS (
-		INSERT INTO dqds_imported_column AS ic (table_id, ordinal_position, column_name, column_type, length,
+		INSERT INTO @extschema@.dqds_imported_column AS ic (table_id, ordinal_position, column_name, column_type, length,
 			"precision", scale, nullable, primary_key, comment)
 		SELECT DISTINCT ON (t.id, u.ordinal::integer) t.id, u.ordinal::integer, u.name, u.type, u.length::integer,
 			u."precision"::integer, u.scale::integer, u.nullable::boolean, u.primary_key::boolean, u.comment
 		FROM unnest(column_tables, ordinals, column_names, types, lengths, precisions, scales, nullables,
 				primary_keys, column_comments)
 				AS u (of_table, ordinal, name, type, length, "precision", scale, nullable, primary_key, comment)
-			JOIN dqds_imported_table t ON t.connection_id = my_connection AND t.schema_name = my_schema
+			JOIN @extschema@.dqds_imported_table t ON t.connection_id = my_connection AND t.schema_name = my_schema
 				AND t.table_name = u.of_table
 		ON CONFLICT (table_id, ordinal_position) DO UPDATE
 		SET column_name = excluded.column_name, column_type = excluded.column_type, length = excluded.length,
@@ -875,7 +879,7 @@ BEGIN
 	)
 	SELECT coalesce(array_agg(DISTINCT table_id), '{}') INTO added_columns FROM stored;
 
-	UPDATE dqds_imported_table t
+	UPDATE @extschema@.dqds_imported_table t
 	SET updated_at = now()
 	WHERE t.id = ANY (changed || removed_columns || added_columns) AND t.id <> ALL (added);
 
@@ -884,22 +888,22 @@ BEGIN
 		CASE WHEN t.id = ANY (added) THEN 'imported'
 			WHEN t.id = ANY (changed || removed_columns || added_columns) THEN 'updated'
 			ELSE 'unchanged' END,
-		(SELECT count(*)::integer FROM dqds_imported_column ic WHERE ic.table_id = t.id)
-	FROM dqds_imported_table t
+		(SELECT count(*)::integer FROM @extschema@.dqds_imported_column ic WHERE ic.table_id = t.id)
+	FROM @extschema@.dqds_imported_table t
 	WHERE t.connection_id = my_connection AND t.schema_name = my_schema AND t.table_name = ANY (table_names)
 	ORDER BY t.table_name;
 END
 $$;
-COMMENT ON FUNCTION dqds_store_import(bigint, text, text[], text[], text[], text[], text[], text[], text[],
+COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], text[], text[], text[], text[], text[],
 	text[], text[], text[], text[], text[], text[], text[]) IS 'internal: store imported tables with their columns';
 
-CREATE FUNCTION dqds_remove_imports(connection_id bigint, schema_name text, table_names text[])
+CREATE FUNCTION @extschema@.dqds_remove_imports(connection_id bigint, schema_name text, table_names text[])
 RETURNS bigint
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH removed AS (
-		DELETE FROM dqds_imported_table t
+		DELETE FROM @extschema@.dqds_imported_table t
 		WHERE t.connection_id = dqds_remove_imports.connection_id
 			AND t.schema_name = dqds_remove_imports.schema_name
 			AND (table_names IS NULL OR t.table_name = ANY (table_names))
@@ -907,7 +911,7 @@ AS $$
 	)
 	SELECT count(*) FROM removed;
 $$;
-COMMENT ON FUNCTION dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
+COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
 -- ---- closed until granted ------------------------------------------------------------------------------
 

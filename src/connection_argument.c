@@ -114,6 +114,16 @@ connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArg
 		connection_by_name(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), result);
 }
 
+/* A name in argument number n; NULL is the error 22004, in which what says what it is the name of. */
+char *
+name_argument(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", what)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
 /* A model in argument number n, of the type text, json or jsonb; NULL is the error 22004. */
 Jsonb *
 model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)

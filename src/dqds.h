@@ -389,6 +389,24 @@ __attribute__((noreturn)) extern void registry_unknown(const char *name);
 extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);
 extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 
+/* ---- internal SQL functions (owner_call.c) ---------------------------------------------- */
+
+#define MAX_OWNER_CALL_ARGUMENTS 16 /* dqds_store_import takes them all */
+
+typedef struct OwnerCall
+{
+	int count;
+	Oid types[MAX_OWNER_CALL_ARGUMENTS];
+	Datum values[MAX_OWNER_CALL_ARGUMENTS];
+	char nulls[MAX_OWNER_CALL_ARGUMENTS];
+} OwnerCall;
+
+extern void owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull);
+extern void owner_call_add_jsonb(OwnerCall *call, Jsonb *value);
+extern void owner_call_add_text(OwnerCall *call, const char *value);
+extern void owner_call(const Caller *caller, const char *function, OwnerCall *call);
+extern void owner_call_rows(const Caller *caller, const char *function, OwnerCall *call);
+
 /* ---- a function's first argument (connection_argument.c) ----------------------------------- */
 
 /* What a connection argument, a name or a model, came to. */
@@ -406,6 +424,7 @@ extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
 extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);
 extern void connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result);
 extern void connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result);
+extern char *name_argument(FunctionCallInfo fcinfo, int n, const char *what);
 extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
 
 /* While it lasts, errors are logged without their statement, which holds a password. */

@@ -35,15 +35,6 @@ optional_text(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static char *
-required_text(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 /* A number of rows; -1 for NULL, which is no limit. */
 static int64
 row_limit(FunctionCallInfo fcinfo, int n)
@@ -160,7 +151,7 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 	statement_hide_model(&scope, &caller, fcinfo);
 	listing_init(&listing);
 	connection_argument(&caller, fcinfo, &listing.connection);
-	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
 	listing.contains = optional_text(fcinfo, 2);
 	listing.max_rows = row_limit(fcinfo, 3);
 	listing.emit = emit_table_row;
@@ -185,7 +176,7 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 	statement_hide_model(&scope, &caller, fcinfo);
 	listing_init(&listing);
 	connection_argument(&caller, fcinfo, &listing.connection);
-	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
 	if (!PG_ARGISNULL(2))
 		listing_restrict(&listing, PG_GETARG_DATUM(2));
 	listing.emit = emit_column_row;
@@ -282,7 +273,7 @@ dqds_list_schemas_json(PG_FUNCTION_ARGS)
 
 	caller_init(&caller, fcinfo);
 	listing_init(&listing);
-	connection_by_name(&caller, required_text(fcinfo, 0, "connection_name"), &listing.connection);
+	connection_by_name(&caller, name_argument(fcinfo, 0, "connection_name"), &listing.connection);
 	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	listing.emit = emit_schema_json;
 	output.imported = imported_schemas(&caller, listing.connection.registry_id);
@@ -300,8 +291,8 @@ dqds_list_tables_json(PG_FUNCTION_ARGS)
 
 	caller_init(&caller, fcinfo);
 	listing_init(&listing);
-	connection_by_name(&caller, required_text(fcinfo, 0, "connection_name"), &listing.connection);
-	listing.schema_name = required_text(fcinfo, 1, "schema_name");
+	connection_by_name(&caller, name_argument(fcinfo, 0, "connection_name"), &listing.connection);
+	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
 	listing.contains = optional_text(fcinfo, 2);
 	listing.max_rows = row_limit(fcinfo, 3);
 	listing.emit = emit_table_json;
