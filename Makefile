@@ -42,7 +42,8 @@ EXTENSION_SOURCES = \
 	src/secret.c \
 	src/session.c \
 	src/session_cache.c \
-	src/test_functions.c
+	src/test_functions.c \
+	src/token_functions.c
 
 BRIDGE_SOURCES = \
 	bridge/access.c \
@@ -107,7 +108,7 @@ BRIDGE_CFLAGS = -std=gnu11 -O2 -g -Wall -fstack-protector-strong -D_FORTIFY_SOUR
 all: $(BRIDGE)
 
 $(BRIDGE): $(BRIDGE_OBJS)
-	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lpq
+	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lcrypto -lpq
 
 $(BRIDGE_OBJS): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<

@@ -2,10 +2,9 @@
  * access.c
  *		Who is asking, and may a request that looks like this be believed?
  *
- * The database decides what a role may do; here is only decided which role it
- * is.  Tokens will come in here: identify() is where a well-formed one becomes
- * an Identity, whose hash control.c then sends along in the same round trip.
- * Until then an Authorization header can only be wrong.
+ * The database decides which role a token stands for and what that may do; here
+ * a well-formed token becomes its hash, which control.c sends along in the same
+ * round trip.  The token itself goes nowhere.
  *
  * Without a token nothing proves that a request comes from where we think.  A
  * web page on evil.example may resolve to 127.0.0.1 (DNS rebinding), but its
@@ -15,6 +14,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -100,13 +101,47 @@ refuse(Failure *failure)
 	return fail(failure, 401, "a valid bearer token is required");
 }
 
+/* The token of "Bearer TOKEN", which may hold the characters of RFC 6750; NULL when it is none. */
+static const char *
+bearer_token(const char *authorization)
+{
+	static const char characters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+	const char *token = authorization + strlen("Bearer ");
+
+	if (strncasecmp(authorization, "Bearer ", strlen("Bearer ")) != 0)
+		return NULL;
+	token += strspn(token, " ");
+	return *token != '\0' && token[strspn(token, characters)] == '\0' ? token : NULL;
+}
+
+static bool
+hash_token(const char *token, char *hash)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int length;
+
+	if (!EVP_Digest(token, strlen(token), digest, &length, EVP_sha256(), NULL))
+		return false;
+	strcpy(hash, "\\x");
+	for (unsigned int i = 0; i < length; i++)
+		sprintf(hash + 2 + 2 * i, "%02x", digest[i]);
+	return true;
+}
+
 static bool
 identify(const Options *options, const HttpRequest *request, Identity *identity, Failure *failure)
 {
-	if (http_header(request, "Authorization") != NULL || options->anonymous_role == NULL)
-		return refuse(failure);
-	identity->role = options->anonymous_role;
-	return true;
+	const char *authorization = http_header(request, "Authorization");
+	const char *token;
+
+	if (authorization == NULL)
+	{
+		identity->role = options->anonymous_role;
+		return identity->role != NULL || refuse(failure);
+	}
+	token = bearer_token(authorization);
+	return (token != NULL && hash_token(token, identity->token_hash)) || refuse(failure);
 }
 
 bool
@@ -115,5 +150,8 @@ access_check(const Options *options, const HttpRequest *request, Identity *ident
 {
 	if (identity != NULL && !identify(options, request, identity, failure))
 		return false;
+	/* Who knows a token is no web page.  And to ask for health from afar harms nobody. */
+	if (identity == NULL ? !options->is_loopback : identity->token_hash[0] != '\0')
+		return true;
 	return check_host_and_origin(options, request, failure);
 }

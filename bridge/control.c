@@ -35,6 +35,10 @@
 /* Cancelling may hang with the server; then this many threads do, and no more. */
 #define MAX_CANCELLING 16
 
+static const Statement take_token_role = {
+	"dqds_bridge_token_role", "SELECT pg_catalog.set_config('role', "
+							  "@extschema@.dqds_token_role($1::pg_catalog.bytea), true), "
+							  "pg_catalog.set_config('statement_timeout', $2, true)"};
 static const Statement take_role = {"dqds_bridge_role",
 									"SELECT pg_catalog.set_config('role', $1, true), "
 									"pg_catalog.set_config('statement_timeout', $2, true)"};
@@ -137,14 +141,27 @@ send_statement(ControlConnection *connection, Pipeline *pipeline, Step step,
 }
 
 static bool
+has_token(const ControlCall *call)
+{
+	return call->token_hash != NULL && call->token_hash[0] != '\0';
+}
+
+static const Statement *
+role_statement(const ControlCall *call)
+{
+	return has_token(call) ? &take_token_role : &take_role;
+}
+
+static bool
 send_call(ControlConnection *connection, const ControlCall *call, Pipeline *pipeline)
 {
 	char timeout[16];
-	const char *role_values[] = {call->role ? call->role : "none", timeout};
+	const char *role = call->role ? call->role : "none";
+	const char *role_values[] = {has_token(call) ? call->token_hash : role, timeout};
 	int left_ms = clock_ms_until(call->deadline_ms);
 
 	snprintf(timeout, sizeof(timeout), "%d", left_ms > 0 ? left_ms : 1);
-	if (!send_statement(connection, pipeline, STEP_ROLE, &take_role, role_values, 2) ||
+	if (!send_statement(connection, pipeline, STEP_ROLE, role_statement(call), role_values, 2) ||
 		!send_statement(connection, pipeline, STEP_STATEMENT, call->statement, call->values,
 						call->value_count))
 		return false;
@@ -243,12 +260,16 @@ receive_step(ControlConnection *connection, const ControlCall *call, Step step,
 		{
 			case PGRES_COMMAND_OK:
 				if (step == STEP_ROLE_PREPARE || step == STEP_PREPARE)
-					remember_prepared(connection,
-									  step == STEP_PREPARE ? call->statement : &take_role);
+					remember_prepared(connection, step == STEP_PREPARE ? call->statement
+																	   : role_statement(call));
 				break;
 			case PGRES_SINGLE_TUPLE:
 				if (!pass_row(call, pg_result, result))
 					outcome = CONTROL_STOPPED;
+				break;
+			case PGRES_TUPLES_OK:
+				if (step == STEP_ROLE && PQntuples(pg_result) == 1)
+					snprintf(result->role, sizeof(result->role), "%s", PQgetvalue(pg_result, 0, 0));
 				break;
 			case PGRES_PIPELINE_SYNC:
 				ended = true;

@@ -23,7 +23,8 @@ typedef struct Statement
 typedef struct ControlCall
 {
 	const Statement *statement;
-	const char *role; /* to run as; NULL: the login role */
+	const char *role;       /* to run as; NULL: the token's role, or else the login role */
+	const char *token_hash; /* SHA-256 of a token, as a bytea; NULL or "": none */
 	const char *const *values;
 	int value_count;
 	int64_t deadline_ms;
@@ -51,6 +52,7 @@ typedef struct ControlResult
 	ControlOutcome outcome;
 	uint64_t rows; /* that on_row was given */
 	bool in_role;  /* refused while the role was taken on, before the statement */
+	char role[64]; /* that was taken on */
 	char sqlstate[6];
 	char message[768]; /* also says why a connection could not be opened, where that may be known */
 	char hint[256];

@@ -33,6 +33,7 @@ static const SqlstateRule sqlstate_rules[] = {
 	{"54001", 400, "the JSON is nested too deeply"},
 	/* it can be read, but not used */
 	{"22023", 406, NULL},
+	{"28000", 401, NULL}, /* a token that is unknown or has expired */
 	{"42501", 403, NULL},
 	{"42704", 404, NULL},
 	{"42710", 409, NULL},
@@ -121,12 +122,13 @@ fail_sqlstate(Failure *failure, const ControlResult *result, int remote_status)
 
 		/* what goes wrong while the role is taken on is no fault of the request */
 		if (strncmp(result->sqlstate, rule->prefix, strlen(rule->prefix)) != 0 ||
-			(result->in_role && rule->status < 500))
+			(result->in_role && rule->status < 500 && rule->status != 401))
 			continue;
 		return fail(failure, rule->status, "%s", rule->message ? rule->message : result->message);
 	}
 	log_event(LOG_ERROR,
-			  result->in_role ? "the role of a request cannot be taken on: SQLSTATE %s"
+			  result->in_role ? "the role of a request cannot be taken on (is the login role a "
+								"member of it?): SQLSTATE %s"
 							  : "a statement failed: SQLSTATE %s",
 			  result->sqlstate);
 	return fail(failure, 500, "internal error");

@@ -30,7 +30,7 @@ typedef struct HttpRequest
 	/* What is known of the answer, for the log. */
 	int status;
 	uint64_t bytes_sent;
-	const char *role;
+	char role[64]; /* "": none was taken on */
 } HttpRequest;
 
 /* The one function that serves a request; it must send an answer. */

@@ -66,6 +66,9 @@ static const OptionSpec option_table[] = {
 	 "how lines on standard error look"},
 	{"--allow-superuser", "DQDS_ALLOW_SUPERUSER", NULL, OPTION_SWITCH, AT(allow_superuser), "no", 0, 0,
 	 "let the login role of --control-db be a superuser"},
+	{"--allow-remote-anonymous", "DQDS_ALLOW_REMOTE_ANONYMOUS", NULL, OPTION_SWITCH,
+	 AT(allow_remote_anonymous), "no", 0, 0,
+	 "let --anonymous-role be used on an address that is not loopback"},
 	{"--check", NULL, NULL, OPTION_SWITCH, AT(check), "no", 0, 0,
 	 "check options and control database, then exit with status 0 or 1"},
 	{"--version", NULL, NULL, OPTION_SHOW_VERSION, 0, NULL, 0, 0, "show the version"},
@@ -111,7 +114,7 @@ static void __attribute__((noreturn)) show_help(void)
 	}
 	printf(
 		"\nThe name in brackets is the environment variable that does the same; the command line "
-		"wins.\nIt speaks plain HTTP on loopback: TLS ends in a proxy in front.\n");
+		"wins.\nIt speaks plain HTTP: TLS ends in a proxy in front.\n");
 	exit(0);
 }
 
@@ -290,7 +293,7 @@ take_command_line(Options *options, int argc, char **argv)
 	}
 }
 
-/* Splits --listen, lets only loopback through, and writes the canonical form for CivetWeb. */
+/* Splits --listen and writes the canonical form for CivetWeb. */
 static void
 check_listen(Options *options)
 {
@@ -323,10 +326,24 @@ check_listen(Options *options)
 			give_up("--listen must name an address or localhost, not \"%.100s\"", listen);
 		snprintf(options->listen_address, sizeof(options->listen_address), "%s:%d", host, port);
 	}
-	if (!access_is_loopback(host))
-		give_up("--listen %.100s is refused: it is not a loopback address, and there are no tokens "
-				"yet to keep strangers out",
-				listen);
+	options->is_loopback = access_is_loopback(host);
+}
+
+/* What others can reach is closed to those without a token, unless it is asked for twice. */
+static void
+check_remote(const Options *options)
+{
+	if (options->is_loopback)
+		return;
+	if (options->anonymous_role != NULL && !options->allow_remote_anonymous)
+		give_up(
+			"--listen %.100s is refused: with --anonymous-role, requests without a token would be "
+			"served to everybody who reaches this address; add --allow-remote-anonymous if that is "
+			"wanted",
+			options->listen);
+	if (options->allow_superuser)
+		give_up("--allow-superuser is for loopback addresses only, not for --listen %.100s",
+				options->listen);
 }
 
 /*
@@ -365,6 +382,7 @@ options_read(Options *options, int argc, char **argv)
 	take_environment(options);
 	take_command_line(options, argc, argv);
 	check_listen(options);
+	check_remote(options);
 	check_anonymous_role(options);
 	check_control_db(options);
 }

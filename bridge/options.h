@@ -25,6 +25,8 @@ typedef struct Options
 	int max_body;        /* bytes */
 	bool log_json;
 	bool allow_superuser;
+	bool allow_remote_anonymous;
+	bool is_loopback; /* what it listens on */
 	bool check;
 } Options;
 

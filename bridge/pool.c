@@ -36,7 +36,6 @@ typedef struct Slot
 	uint64_t target;       /* hash of what its call waits for; 0: nothing */
 	int64_t idle_since_ms; /* end of the last request */
 	bool sessions_closed;  /* dqds_close_idle() has run since */
-	const char *role;      /* of the last request, whose remote sessions those are */
 } Slot;
 
 static struct
@@ -221,7 +220,6 @@ pool_run(const ControlCall *call, const char *target, bool may_repeat, ControlRe
 	run_in_slot(slot, call, may_repeat, result);
 	slot->idle_since_ms = clock_now_ms();
 	slot->sessions_closed = false;
-	slot->role = call->role;
 	give_slot(slot);
 }
 
@@ -233,7 +231,6 @@ close_idle_sessions(Slot *slot, int64_t idle_ms)
 	char seconds[32];
 	const char *values[] = {seconds};
 	ControlCall call = {.statement = &close_idle,
-						.role = slot->role,
 						.values = values,
 						.value_count = 1,
 						.deadline_ms = clock_now_ms() + KEEPER_TIMEOUT_MS};

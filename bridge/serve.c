@@ -95,6 +95,7 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 	Exchange exchange = {.request = request, .route = route};
 	ControlCall call = {.statement = &route->statement,
 						.role = identity->role,
+						.token_hash = identity->token_hash,
 						.values = parameters->values,
 						.value_count = parameters->count,
 						.deadline_ms = request->deadline_ms,
@@ -108,6 +109,7 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 		return fail(failure, 503, "out of memory");
 	pool_run(&call, route->remote ? parameters->values[0] : NULL, strcmp(route->method, "GET") == 0,
 			 &result);
+	memcpy(request->role, result.role, sizeof(request->role));
 	if (result.outcome == CONTROL_OK)
 		finish_answer(&exchange);
 	else if (!exchange.answer.streaming && result.outcome != CONTROL_STOPPED)
@@ -160,8 +162,6 @@ serve(HttpRequest *request, RouteMatch *match, Failure *failure)
 	*failure = no_route;
 	if (!access_check(options, request, is_health ? NULL : &identity, &denied))
 		*failure = denied;
-	else
-		request->role = identity.role;
 	if (failure->status != 0)
 		return false;
 	return is_health ? serve_health(request) : serve_route(request, match, &identity, failure);
@@ -174,7 +174,7 @@ log_answer(const HttpRequest *request)
 {
 	LogRequest line = {.method = request->method,
 					   .path = request->path,
-					   .role = request->role,
+					   .role = request->role[0] != '\0' ? request->role : NULL,
 					   .status = request->status,
 					   .bytes = request->bytes_sent,
 					   .ms = clock_now_ms() - request->started_ms};

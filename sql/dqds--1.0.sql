@@ -65,6 +65,17 @@ CREATE TABLE @extschema@.dqds_imported_column (
 	PRIMARY KEY (table_id, ordinal_position)
 );
 
+CREATE TABLE @extschema@.dqds_token (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	role regrole NOT NULL,
+	token_hash bytea NOT NULL CONSTRAINT dqds_token_hash_key UNIQUE,
+	created_by regrole NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	expires_at timestamptz,
+	description text
+);
+
+COMMENT ON TABLE @extschema@.dqds_token IS 'tokens of the HTTP bridge, by their SHA-256';
 COMMENT ON TABLE @extschema@.dqds_connection IS 'registered connections; the model holds a mask in place of each secret';
 COMMENT ON TABLE @extschema@.dqds_connection_secret IS 'secrets of registered connections; leave its data out of dumps that others may read';
 COMMENT ON TABLE @extschema@.dqds_connection_grant IS 'roles that may use a connection which they do not own';
@@ -78,6 +89,8 @@ SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_table', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_column', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_token', '');
+SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_token', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_connection', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_imported_table', 'id'), '');
 
@@ -523,6 +536,9 @@ AS $$
 		(3, 'editor', 'function', 'dqds_drop_connection_json'),
 		(3, 'editor', 'function', 'dqds_import_named_tables'),
 		(3, 'editor', 'function', 'dqds_import_tables_json'),
+		(4, 'admin', 'view', 'dqds_tokens'),
+		(4, 'admin', 'function', 'dqds_create_token'),
+		(4, 'admin', 'function', 'dqds_revoke_token'),
 		(4, 'admin', 'function', 'dqds_grant'),
 		(4, 'admin', 'function', 'dqds_revoke'),
 		(4, 'admin', 'function', 'dqds_grant_connection'),
@@ -659,6 +675,58 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
 
+-- ---- tokens -----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.dqds_create_token(role regrole, expires_in interval DEFAULT '90 days', description text DEFAULT NULL)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_create_token';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+
+CREATE FUNCTION @extschema@.dqds_revoke_token(token_id bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM @extschema@.dqds_token t WHERE t.id = token_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'token % does not exist', token_id
+			USING ERRCODE = 'undefined_object', HINT = 'The view dqds_tokens shows the tokens.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token useless from now on';
+
+-- Open to all, because it gives nothing away: who has the hash of a valid token had the token.
+CREATE FUNCTION @extschema@.dqds_token_role(token_hash bytea)
+RETURNS name
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	role_name name;
+BEGIN
+	SELECT r.rolname INTO role_name
+	FROM @extschema@.dqds_token t JOIN pg_roles r ON r.oid = t.role
+	WHERE t.token_hash = dqds_token_role.token_hash
+		AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+		-- It may have become a superuser since.
+		AND NOT r.rolsuper;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'a valid bearer token is required' USING ERRCODE = 'invalid_authorization_specification';
+	END IF;
+	RETURN role_name;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_token_role(bytea) IS 'the role that a token stands for, by the SHA-256 of the token';
+
+CREATE VIEW @extschema@.dqds_tokens AS
+SELECT t.id AS token_id, t.role, t.description, t.created_by, t.created_at, t.expires_at,
+	coalesce(t.expires_at <= now(), false) AS expired
+FROM @extschema@.dqds_token t;
+COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge; not what they are, only whose';
+
 -- ---- views ------------------------------------------------------------------------------------------------
 
 -- They run as their owner, who may read the tables, and show what current_user may see.
@@ -757,6 +825,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb) IS 'internal: add a connection';
+
+CREATE FUNCTION @extschema@.dqds_store_token(role regrole, token_hash bytea, created_by regrole, expires_at timestamptz, description text)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO @extschema@.dqds_token (role, token_hash, created_by, expires_at, description)
+	VALUES (dqds_store_token.role, dqds_store_token.token_hash, dqds_store_token.created_by,
+		dqds_store_token.expires_at, dqds_store_token.description)
+	RETURNING id;
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_store_token(regrole, bytea, regrole, timestamptz, text) IS 'internal: add a token';
 
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb)
 RETURNS void
@@ -924,7 +1004,7 @@ BEGIN
 		SELECT p.oid FROM pg_proc p
 			JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 			JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-		WHERE e.extname = 'dqds' AND p.proname NOT IN ('dqds_json_member', 'dqds_job_id_json', 'dqds_close_idle')
+		WHERE e.extname = 'dqds' AND p.proname NOT IN ('dqds_json_member', 'dqds_job_id_json', 'dqds_close_idle', 'dqds_token_role')
 	LOOP
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
 	END LOOP;
