@@ -82,6 +82,7 @@ COMMENT ON TABLE @extschema@.dqds_connection_grant IS 'roles that may use a conn
 COMMENT ON TABLE @extschema@.dqds_imported_table IS 'tables imported from remote data sources';
 COMMENT ON TABLE @extschema@.dqds_imported_column IS 'columns of imported tables';
 COMMENT ON SEQUENCE @extschema@.dqds_connection_id_seq IS 'ids of registered connections';
+COMMENT ON SEQUENCE @extschema@.dqds_token_id_seq IS 'ids of tokens';
 COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported tables';
 
 SELECT pg_extension_config_dump('@extschema@.dqds_connection', '');
