@@ -122,6 +122,27 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 
 /* ---- The steps ---- */
 
+/*
+ * A request that fails before it comes to the database has a token that nobody
+ * has looked at.  Who has no valid one learns nothing else, not even which
+ * paths there are.
+ */
+static bool
+fail_token_first(HttpRequest *request, const Identity *identity, Failure *failure)
+{
+	static const Statement prove = {"dqds_bridge_prove_token", "SELECT 1"};
+	ControlCall call = {.statement = &prove,
+						.token_hash = identity->token_hash,
+						.deadline_ms = request->deadline_ms};
+	ControlResult result;
+
+	if (identity->token_hash[0] == '\0')
+		return false;
+	pool_run(&call, NULL, true, &result);
+	memcpy(request->role, result.role, sizeof(request->role));
+	return result.outcome == CONTROL_OK ? false : fail_control(failure, &result, 400);
+}
+
 static bool
 serve_health(HttpRequest *request)
 {
@@ -140,8 +161,10 @@ serve_route(HttpRequest *request, const RouteMatch *match, const Identity *ident
 
 	if (http_is_draining())
 		return fail(failure, 503, "the service is stopping");
-	answered = parameters_read(request, match, (size_t) options->max_body, &parameters, failure) &&
-			   run_route(request, match->route, &parameters, identity, failure);
+	if (parameters_read(request, match, (size_t) options->max_body, &parameters, failure))
+		answered = run_route(request, match->route, &parameters, identity, failure);
+	else
+		answered = fail_token_first(request, identity, failure);
 	parameters_release(&parameters);
 	return answered;
 }
@@ -162,6 +185,8 @@ serve(HttpRequest *request, RouteMatch *match, Failure *failure)
 	*failure = no_route;
 	if (!access_check(options, request, is_health ? NULL : &identity, &denied))
 		*failure = denied;
+	else if (!found)
+		return fail_token_first(request, &identity, failure);
 	if (failure->status != 0)
 		return false;
 	return is_health ? serve_health(request) : serve_route(request, match, &identity, failure);

@@ -213,25 +213,28 @@ static const struct
 static void
 append_foreign(StringInfo out, const char *foreign, const Target *target)
 {
-	char *text = pstrdup(remote_text(foreign));
-	size_t length = strcspn(text, "\r\n");
 	const char *password = target->password;
-	char *hit;
+	const char *rest = remote_text(foreign);
+	const char *hit;
+	StringInfoData text;
 
-	text[length] = '\0';
-	for (char *c = text; *c != '\0'; c++)
-		if ((unsigned char) *c < ' ' || *c == 0x7f)
-			*c = ' ';
-	if (length > MAX_REMOTE_MESSAGE)
-		text[pg_mbcliplen(text, length, MAX_REMOTE_MESSAGE)] = '\0';
-
-	while (password != NULL && *password != '\0' && (hit = strstr(text, password)) != NULL)
+	/* The password first: what is cut off or replaced below could hide a piece of it from us. */
+	initStringInfo(&text);
+	while (password != NULL && *password != '\0' && (hit = strstr(rest, password)) != NULL)
 	{
-		appendBinaryStringInfo(out, text, hit - text);
-		appendStringInfoString(out, DQDS_MASK);
-		text = hit + strlen(password);
+		appendBinaryStringInfo(&text, rest, hit - rest);
+		appendStringInfoString(&text, DQDS_MASK);
+		rest = hit + strlen(password);
 	}
-	appendStringInfoString(out, text);
+	appendStringInfoString(&text, rest);
+
+	text.len = strcspn(text.data, "\r\n");
+	if (text.len > MAX_REMOTE_MESSAGE)
+		text.len = pg_mbcliplen(text.data, text.len, MAX_REMOTE_MESSAGE);
+	for (int i = 0; i < text.len; i++)
+		if ((unsigned char) text.data[i] < ' ' || text.data[i] == 0x7f)
+			text.data[i] = ' ';
+	appendBinaryStringInfo(out, text.data, text.len);
 }
 
 /* An identifier as it stands in SQL, always quoted, so that it can be pasted anywhere. */

@@ -171,6 +171,22 @@ ignore_notice(void *arg, const PGresult *result)
 	(void) result;
 }
 
+/*
+ * Notifications would pile up in libpq until somebody takes them, and a hostile
+ * server can send millions.  Before the login has come that far, looking for
+ * them would disturb libpq.
+ */
+static void
+drop_notifications(PGconn *conn)
+{
+	PGnotify *notification;
+
+	if (PQstatus(conn) != CONNECTION_AUTH_OK && PQstatus(conn) != CONNECTION_OK)
+		return;
+	while ((notification = PQnotifies(conn)) != NULL)
+		PQfreemem(notification);
+}
+
 /* ---- opening and closing ------------------------------------------------------ */
 
 static void
@@ -620,6 +636,7 @@ poll_login(Session *session, uint32 events, Failure *failure)
 	libpq_enter(&scope);
 	status = PQconnectPoll(session->conn);
 	libpq_leave(&scope);
+	drop_notifications(session->conn);
 	if (status != PGRES_POLLING_FAILED)
 		trace_progress(session, session->stage, stage_of(session->conn));
 
@@ -819,6 +836,12 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 			if (session->phase == PHASE_PREPARE)
 				session->prepared[session->query_family] |= 1u << session->query.question;
 			break;
+		case PGRES_COPY_OUT:
+		case PGRES_COPY_IN:
+		case PGRES_COPY_BOTH:
+			/* Nobody asked for that, and libpq would give this same result for ever. */
+			connection_lost(session, failure);
+			break;
 		default:
 			if (failure->code == DQDS_OK)
 				diagnose_query(
@@ -863,6 +886,7 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	}
 	if (PQflush(session->conn) == 0)
 		reactor_watch(session->fd, EPOLLIN, session);
+	drop_notifications(session->conn);
 
 	while (session->state == SESSION_BUSY && !PQisBusy(session->conn))
 	{
