@@ -11,10 +11,11 @@
 /* clang-format off */
 const Route route_table[] = {
 	{"POST", "/api/datasource/testconnection",
-	 {"testConnection", "SELECT @extschema@.dqds_test_connection_json($1::text, $2::boolean)"},
+	 {"testConnection", "SELECT @extschema@.dqds_test_connection_json($1::text, $2::boolean, $3::boolean)"},
 	 ANSWER_PIECES, 200, 400, true,
 	 {{FROM_BODY, "body", TYPE_TEXT, NULL, false},
-	  {FROM_QUERY, "verifyNameUniqueness", TYPE_BOOLEAN, "true", false}}},
+	  {FROM_QUERY, "verifyNameUniqueness", TYPE_BOOLEAN, "true", false},
+	  {FROM_QUERY, "details", TYPE_BOOLEAN, "false", false}}},
 
 	{"GET", "/api/datasource/connections/{}/schemas",
 	 {"getRemoteDataSourceSchemas", "SELECT @extschema@.dqds_list_schemas_json($1::text, $2::boolean)"},

@@ -344,11 +344,11 @@ COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'fo
 
 -- ---- for the bridge: JSON in pieces ---------------------------------------------------------------
 
-CREATE FUNCTION @extschema@.dqds_test_connection_json(model text, verify_name_uniqueness boolean)
+CREATE FUNCTION @extschema@.dqds_test_connection_json(model text, verify_name_uniqueness boolean, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection_json';
-COMMENT ON FUNCTION @extschema@.dqds_test_connection_json(text, boolean) IS 'dqds_test_connection for the bridge';
+COMMENT ON FUNCTION @extschema@.dqds_test_connection_json(text, boolean, boolean) IS 'dqds_test_connection for the bridge';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas_json(connection_name text, include_system boolean)
 RETURNS SETOF text

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "dqds.h"
 #include "utils/builtins.h"
 
@@ -25,21 +27,12 @@ typedef enum Step
 	STEP_DATABASE,
 	STEP_SERVER,
 	STEP_SCHEMAS,
-	STEP_TABLES,
-	NUM_STEPS
+	STEP_TABLES
 } Step;
 
-static const char *const step_names[NUM_STEPS] = {"model",  "resolve",      "connect",
-												  "tls",    "authenticate", "database",
-												  "server", "schemas",      "tables"};
-
-typedef struct StepResult
-{
-	const char *status; /* ok, warning, failed, skipped */
-	double elapsed_ms;  /* negative: not measured */
-	const char *message;
-	const char *hint;
-} StepResult;
+static const char *const step_names[DIAGNOSIS_STEPS] = {"model",  "resolve",      "connect",
+														"tls",    "authenticate", "database",
+														"server", "schemas",      "tables"};
 
 /* What the overview query said; counts are -1 where the server cannot tell. */
 typedef struct Overview
@@ -52,11 +45,11 @@ typedef struct Overview
 typedef struct Diagnosis
 {
 	const Target *target;
-	Operation operation;
+	Operation *operation;
 	LoginTrace trace;
 	Overview overview;
 	bool show_addresses;
-	StepResult steps[NUM_STEPS];
+	DiagnosisStep *steps;
 } Diagnosis;
 
 static void
@@ -108,7 +101,7 @@ static Step
 failed_step(const Diagnosis *diagnosis)
 {
 	const LoginTrace *trace = &diagnosis->trace;
-	DqdsErrorCode code = diagnosis->operation.failure.code;
+	DqdsErrorCode code = diagnosis->operation->failure.code;
 
 	if (trace->logged_in_us != 0 && code != DQDS_PASSWORD_REQUIRED)
 		return STEP_SERVER;
@@ -167,7 +160,7 @@ describe_tls(Diagnosis *diagnosis)
 static void
 describe_server(Diagnosis *diagnosis)
 {
-	const Operation *operation = &diagnosis->operation;
+	const Operation *operation = diagnosis->operation;
 
 	set_step(diagnosis, STEP_SERVER, "ok",
 			 psprintf("version %s, %s, %s",
@@ -204,7 +197,7 @@ describe_counts(Diagnosis *diagnosis)
 static double
 between(int64 from_us, int64 to_us)
 {
-	return from_us == 0 || to_us == 0 ? -1 : (to_us - from_us) / 1000.0;
+	return from_us == 0 || to_us == 0 ? -1 : (double) (to_us - from_us) / 1000.0;
 }
 
 static void
@@ -213,26 +206,24 @@ measure(Diagnosis *diagnosis)
 	const LoginTrace *trace = &diagnosis->trace;
 	int64 encrypted = trace->encrypted_us != 0 ? trace->encrypted_us : trace->connected_us;
 
-	for (int i = 0; i < NUM_STEPS; i++)
-		diagnosis->steps[i].elapsed_ms = -1;
 	diagnosis->steps[STEP_RESOLVE].elapsed_ms = between(trace->started_us, trace->resolved_us);
 	diagnosis->steps[STEP_CONNECT].elapsed_ms = between(trace->resolved_us, trace->connected_us);
 	diagnosis->steps[STEP_TLS].elapsed_ms = between(trace->connected_us, trace->encrypted_us);
 	diagnosis->steps[STEP_AUTHENTICATE].elapsed_ms = between(encrypted, trace->logged_in_us);
 	diagnosis->steps[STEP_SERVER].elapsed_ms =
-		trace->logged_in_us == 0
-			? -1
-			: diagnosis->operation.elapsed_ms - between(trace->started_us, trace->logged_in_us);
+		trace->logged_in_us == 0 ? -1
+								 : rint((diagnosis->operation->elapsed_ms -
+										 between(trace->started_us, trace->logged_in_us)) *
+										1000.0) /
+									   1000.0;
 }
 
 static void
 describe_steps(Diagnosis *diagnosis)
 {
 	const Target *target = diagnosis->target;
-	const Failure *failure = &diagnosis->operation.failure;
+	const Failure *failure = &diagnosis->operation->failure;
 
-	for (int i = 0; i < NUM_STEPS; i++)
-		set_step(diagnosis, i, "skipped", NULL, NULL);
 	measure(diagnosis);
 	set_step(diagnosis, STEP_MODEL, "ok", pstrdup("the connection model is valid"), NULL);
 	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
@@ -250,46 +241,46 @@ describe_steps(Diagnosis *diagnosis)
 	}
 	if (failure->code == DQDS_OK)
 		return;
-	for (int i = failed_step(diagnosis); i < NUM_STEPS; i++)
+	for (int i = failed_step(diagnosis); i < DIAGNOSIS_STEPS; i++)
+	{
 		set_step(diagnosis, i, "skipped", NULL, NULL);
+		diagnosis->steps[i].elapsed_ms = -1;
+	}
 	set_step(diagnosis, failed_step(diagnosis), "failed", failure->message, failure->hint);
 }
 
-static void
-put_steps(const Diagnosis *diagnosis, RowsOut *rows)
+/*
+ * Test a connection with a fresh login, and tell how far it got.  *operation is
+ * the test itself, with its outcome; steps has room for DIAGNOSIS_STEPS.  A
+ * connection that cannot be used at all ends in the first step.
+ */
+void
+diagnose_steps(const Caller *caller, const ConnectionArgument *connection, bool show_addresses,
+			   Operation *operation, DiagnosisStep *steps)
 {
-	for (int i = 0; i < NUM_STEPS; i++)
+	Diagnosis diagnosis = {.target = &connection->target,
+						   .operation = operation,
+						   .show_addresses = show_addresses,
+						   .steps = steps};
+
+	memset(operation, 0, sizeof(*operation));
+	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
+		steps[i] = (DiagnosisStep){.name = step_names[i], .status = "skipped", .elapsed_ms = -1};
+	if (connection->failure.code != DQDS_OK)
 	{
-		const StepResult *step = &diagnosis->steps[i];
-		Datum values[5];
-		bool nulls[5] = {false};
-
-		row_text(&values[0], &nulls[0], step_names[i]);
-		row_text(&values[1], &nulls[1], step->status);
-		values[2] = Float8GetDatum(step->elapsed_ms);
-		nulls[2] = step->elapsed_ms < 0 || strcmp(step->status, "skipped") == 0;
-		row_text(&values[3], &nulls[3], step->message);
-		row_text(&values[4], &nulls[4], step->hint);
-		rows_put(rows, values, nulls);
+		operation->failure = connection->failure;
+		set_step(&diagnosis, STEP_MODEL, "failed", connection->failure.message,
+				 connection->failure.hint);
+		return;
 	}
-}
-
-/* Run the diagnosis of what connection_argument found. */
-static void
-diagnose(const Caller *caller, const ConnectionArgument *connection, Diagnosis *diagnosis)
-{
-	memset(diagnosis, 0, sizeof(*diagnosis));
-	diagnosis->target = &connection->target;
-	diagnosis->show_addresses = caller_is_admin(caller);
-	diagnosis->operation.target = &connection->target;
-	diagnosis->operation.query.question = QUESTION_OVERVIEW;
-	diagnosis->operation.fresh = true;
-	diagnosis->operation.on_row = take_overview;
-	diagnosis->operation.sink = &diagnosis->overview;
-	diagnosis->operation.trace = &diagnosis->trace;
-	diagnosis->operation.failure = connection->failure;
-	if (connection->failure.code == DQDS_OK)
-		engine_run(&diagnosis->operation, 1, caller->role);
+	operation->target = &connection->target;
+	operation->query.question = QUESTION_OVERVIEW;
+	operation->fresh = true;
+	operation->on_row = take_overview;
+	operation->sink = &diagnosis.overview;
+	operation->trace = &diagnosis.trace;
+	engine_run(operation, 1, caller->role);
+	describe_steps(&diagnosis);
 }
 
 /* dqds_diagnose_connection(connection) */
@@ -299,25 +290,28 @@ dqds_diagnose_connection(PG_FUNCTION_ARGS)
 	Caller caller;
 	StatementScope scope;
 	ConnectionArgument connection;
-	Diagnosis diagnosis;
+	Operation operation;
+	DiagnosisStep steps[DIAGNOSIS_STEPS];
 	RowsOut rows;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
 	rows_open(fcinfo, &rows);
 	connection_argument(&caller, fcinfo, &connection);
-	diagnose(&caller, &connection, &diagnosis);
-	if (connection.failure.code == DQDS_OK)
-		describe_steps(&diagnosis);
-	else
+	diagnose_steps(&caller, &connection, caller_is_admin(&caller), &operation, steps);
+	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
 	{
-		for (int i = 1; i < NUM_STEPS; i++)
-			set_step(&diagnosis, i, "skipped", NULL, NULL);
-		set_step(&diagnosis, STEP_MODEL, "failed", connection.failure.message,
-				 connection.failure.hint);
-		diagnosis.steps[STEP_MODEL].elapsed_ms = -1;
+		Datum values[5];
+		bool nulls[5] = {false};
+
+		row_text(&values[0], &nulls[0], steps[i].name);
+		row_text(&values[1], &nulls[1], steps[i].status);
+		values[2] = Float8GetDatum(steps[i].elapsed_ms);
+		nulls[2] = steps[i].elapsed_ms < 0;
+		row_text(&values[3], &nulls[3], steps[i].message);
+		row_text(&values[4], &nulls[4], steps[i].hint);
+		rows_put(&rows, values, nulls);
 	}
-	put_steps(&diagnosis, &rows);
 	statement_show(&scope);
 	return (Datum) 0;
 }

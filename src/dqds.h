@@ -356,6 +356,19 @@ extern NameSet *name_set_make(void);
 extern void name_set_add(NameSet *set, char *name);
 extern bool name_set_has(NameSet *set, const char *name);
 
+/* ---- diagnosis step by step (diagnose_functions.c) ----------------------------------------- */
+
+#define DIAGNOSIS_STEPS 9
+
+typedef struct DiagnosisStep
+{
+	const char *name;
+	const char *status; /* ok, warning, failed, skipped */
+	double elapsed_ms;  /* negative: not measured */
+	const char *message;
+	const char *hint;
+} DiagnosisStep;
+
 /* ---- the registry (registry.c, registry_write.c) ---------------------------------------- */
 
 /* Who calls what: looked up once at the entry of each SQL function. */
@@ -424,6 +437,8 @@ extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
 extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);
 extern void connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result);
 extern void connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result);
+extern void diagnose_steps(const Caller *caller, const ConnectionArgument *connection,
+						   bool show_addresses, Operation *operation, DiagnosisStep *steps);
 extern char *name_argument(FunctionCallInfo fcinfo, int n, const char *what);
 extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
 

@@ -55,12 +55,13 @@ refuse_existing_name(TestResult *result)
 }
 
 /*
- * Test one connection.  A model whose name is taken is not tested when the
+ * Test one connection, with steps (unless NULL) for how far it got; returns
+ * whether they were filled.  A model whose name is taken is not tested when the
  * caller wants to know about names: he is about to create it.
  */
-static void
+static bool
 test_one(const Caller *caller, const ConnectionArgument *connection, bool verify_name,
-		 TestResult *result)
+		 DiagnosisStep *steps, TestResult *result)
 {
 	RegistryEntry entry;
 	Operation operation;
@@ -71,17 +72,18 @@ test_one(const Caller *caller, const ConnectionArgument *connection, bool verify
 		registry_find(caller, connection->name, &entry))
 	{
 		refuse_existing_name(result);
-		return;
-	}
-	if (connection->failure.code != DQDS_OK)
-	{
-		result->result = "FAILURE";
-		result->failure = connection->failure;
-		return;
+		return false;
 	}
 	prepare_test(&operation, &connection->target);
-	engine_run(&operation, 1, caller->role);
+	if (steps != NULL)
+		/* Literal addresses are not for HTTP clients, whoever they are. */
+		diagnose_steps(caller, connection, false, &operation, steps);
+	else if (connection->failure.code == DQDS_OK)
+		engine_run(&operation, 1, caller->role);
+	else
+		operation.failure = connection->failure;
 	take_outcome(&operation, result);
+	return steps != NULL;
 }
 
 /* The columns from connection_test_result on. */
@@ -118,14 +120,59 @@ dqds_test_connection(PG_FUNCTION_ARGS)
 	statement_hide_model(&scope, &caller, fcinfo);
 	rows_open(fcinfo, &rows);
 	connection_argument(&caller, fcinfo, &connection);
-	test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1), &result);
+	(void) test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1), NULL, &result);
 	put_result(&result, values, nulls);
 	rows_put(&rows, values, nulls);
 	statement_show(&scope);
 	return (Datum) 0;
 }
 
-/* dqds_test_connection_json(model text, verify_name_uniqueness): for the bridge, one document */
+static void
+append_result(StringInfo text, const TestResult *result)
+{
+	const Failure *failure = &result->failure;
+
+	json_out_string(text, "connectionTestResult", result->result);
+	json_out_string(text, "errorMessage", failure->message);
+	if (failure->code != DQDS_OK)
+	{
+		json_out_string(text, "errorCode", error_code_name(failure->code));
+		json_out_string(text, "hint", failure->hint);
+	}
+	if (failure->sqlstate[0] != '\0')
+		json_out_string(text, "sqlstate", failure->sqlstate);
+	json_out_string(text, "serverVersion", result->server_version);
+	json_out_string(text, "tls", result->tls);
+	json_out_name(text, "elapsedMs");
+	appendStringInfo(text, "%.3f", result->elapsed_ms);
+}
+
+static void
+append_steps(StringInfo text, const DiagnosisStep *steps)
+{
+	json_out_name(text, "details");
+	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
+	{
+		appendStringInfoString(text, i == 0 ? "[{" : ",{");
+		json_out_string(text, "step", steps[i].name);
+		json_out_string(text, "status", steps[i].status);
+		if (steps[i].elapsed_ms >= 0)
+		{
+			json_out_name(text, "elapsedMs");
+			appendStringInfo(text, "%.3f", steps[i].elapsed_ms);
+		}
+		json_out_string(text, "message", steps[i].message);
+		json_out_string(text, "hint", steps[i].hint);
+		appendStringInfoChar(text, '}');
+	}
+	appendStringInfoChar(text, ']');
+}
+
+/*
+ * dqds_test_connection_json(model text, verify_name_uniqueness, details): for the
+ * bridge, one document.  With details the test tells how far it got, unless the
+ * name is taken and there was no test.
+ */
 Datum
 dqds_test_connection_json(PG_FUNCTION_ARGS)
 {
@@ -133,29 +180,22 @@ dqds_test_connection_json(PG_FUNCTION_ARGS)
 	StatementScope scope;
 	ConnectionArgument connection;
 	TestResult result;
+	DiagnosisStep steps[DIAGNOSIS_STEPS];
+	bool details = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	JsonOut out;
-	const Failure *failure = &result.failure;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	json_out_open(fcinfo, &out);
 	connection_by_model(&caller, model_argument(&caller, fcinfo, 0), &connection);
-	test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1), &result);
+	details = test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1),
+					   details ? steps : NULL, &result);
 
 	appendStringInfoChar(&out.text, '{');
-	json_out_string(&out.text, "connectionTestResult", result.result);
-	json_out_string(&out.text, "errorMessage", failure->message);
-	if (failure->code != DQDS_OK)
-	{
-		json_out_string(&out.text, "errorCode", error_code_name(failure->code));
-		json_out_string(&out.text, "hint", failure->hint);
-	}
-	if (failure->sqlstate[0] != '\0')
-		json_out_string(&out.text, "sqlstate", failure->sqlstate);
-	json_out_string(&out.text, "serverVersion", result.server_version);
-	json_out_string(&out.text, "tls", result.tls);
-	json_out_name(&out.text, "elapsedMs");
-	appendStringInfo(&out.text, "%.3f}", result.elapsed_ms);
+	append_result(&out.text, &result);
+	if (details)
+		append_steps(&out.text, steps);
+	appendStringInfoChar(&out.text, '}');
 	json_out_close(&out);
 	statement_show(&scope);
 	return (Datum) 0;
