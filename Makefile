@@ -19,6 +19,7 @@ EXTENSION_SOURCES = \
 	src/background.c \
 	src/connection_argument.c \
 	src/diagnosis.c \
+	src/credential_functions.c \
 	src/diagnose_functions.c \
 	src/dialect.c \
 	src/dqds.c \

@@ -23,6 +23,8 @@ CREATE TABLE @extschema@.dqds_connection (
 		CONSTRAINT dqds_connection_name_hash_key UNIQUE,
 	owner regrole NOT NULL,
 	model jsonb NOT NULL,
+	-- Only then may it refer to the server's environment.
+	written_by_admin boolean NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -36,6 +38,22 @@ CREATE TABLE @extschema@.dqds_connection_grant (
 	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
 	grantee regrole NOT NULL,
 	PRIMARY KEY (connection_id, grantee)
+);
+
+CREATE TABLE @extschema@.dqds_credential (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	name text COLLATE "C" NOT NULL CHECK (name <> '' AND octet_length(name) <= 1000)
+		CONSTRAINT dqds_credential_name_key UNIQUE,
+	secret text NOT NULL,
+	allowed_hosts text NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE @extschema@.dqds_credential_grant (
+	credential_id bigint NOT NULL REFERENCES @extschema@.dqds_credential ON DELETE CASCADE,
+	grantee regrole NOT NULL,
+	PRIMARY KEY (credential_id, grantee)
 );
 
 CREATE TABLE @extschema@.dqds_imported_table (
@@ -79,9 +97,12 @@ COMMENT ON TABLE @extschema@.dqds_token IS 'tokens of the HTTP bridge, by their 
 COMMENT ON TABLE @extschema@.dqds_connection IS 'registered connections; the model holds a mask in place of each secret';
 COMMENT ON TABLE @extschema@.dqds_connection_secret IS 'secrets of registered connections; leave its data out of dumps that others may read';
 COMMENT ON TABLE @extschema@.dqds_connection_grant IS 'roles that may use a connection which they do not own';
+COMMENT ON TABLE @extschema@.dqds_credential IS 'stored credentials that connection models refer to; leave its data out of dumps that others may read';
+COMMENT ON TABLE @extschema@.dqds_credential_grant IS 'roles whose connections may use a credential';
 COMMENT ON TABLE @extschema@.dqds_imported_table IS 'tables imported from remote data sources';
 COMMENT ON TABLE @extschema@.dqds_imported_column IS 'columns of imported tables';
 COMMENT ON SEQUENCE @extschema@.dqds_connection_id_seq IS 'ids of registered connections';
+COMMENT ON SEQUENCE @extschema@.dqds_credential_id_seq IS 'ids of credentials';
 COMMENT ON SEQUENCE @extschema@.dqds_token_id_seq IS 'ids of tokens';
 COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported tables';
 
@@ -90,6 +111,9 @@ SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_table', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_column', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_credential', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_credential_grant', '');
+SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_credential', 'id'), '');
 SELECT pg_extension_config_dump('@extschema@.dqds_token', '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_token', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_connection', 'id'), '');
@@ -537,6 +561,12 @@ AS $$
 		(3, 'editor', 'function', 'dqds_drop_connection_json'),
 		(3, 'editor', 'function', 'dqds_import_named_tables'),
 		(3, 'editor', 'function', 'dqds_import_tables_json'),
+		(4, 'admin', 'view', 'dqds_credentials'),
+		(4, 'admin', 'function', 'dqds_create_credential'),
+		(4, 'admin', 'function', 'dqds_replace_credential'),
+		(4, 'admin', 'function', 'dqds_drop_credential'),
+		(4, 'admin', 'function', 'dqds_grant_credential'),
+		(4, 'admin', 'function', 'dqds_revoke_credential'),
 		(4, 'admin', 'view', 'dqds_tokens'),
 		(4, 'admin', 'function', 'dqds_create_token'),
 		(4, 'admin', 'function', 'dqds_revoke_token'),
@@ -676,6 +706,81 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
 
+-- ---- credentials ------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.dqds_create_credential(name text, secret text, allowed_hosts text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_create_credential';
+COMMENT ON FUNCTION @extschema@.dqds_create_credential(text, text, text) IS 'store a secret that models refer to as ${credential://name}, towards the listed hosts only';
+
+CREATE FUNCTION @extschema@.dqds_replace_credential(name text, secret text, allowed_hosts text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_replace_credential';
+COMMENT ON FUNCTION @extschema@.dqds_replace_credential(text, text, text) IS 'replace the secret of a credential, and its hosts unless NULL';
+
+CREATE FUNCTION @extschema@.dqds_credential_id(name text)
+RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_id bigint := (SELECT c.id FROM @extschema@.dqds_credential c WHERE c.name = dqds_credential_id.name);
+BEGIN
+	IF found_id IS NULL THEN
+		RAISE EXCEPTION 'credential "%" does not exist', name
+			USING ERRCODE = 'undefined_object', HINT = 'The view dqds_credentials shows the names of all.';
+	END IF;
+	RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_credential_id(text) IS 'internal: the id of a credential by name';
+
+CREATE FUNCTION @extschema@.dqds_drop_credential(name text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	my_id bigint := @extschema@.dqds_credential_id(name);
+BEGIN
+	DELETE FROM @extschema@.dqds_credential c WHERE c.id = my_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'forget a credential and its grants';
+
+CREATE FUNCTION @extschema@.dqds_grant_credential(name text, role regrole)
+RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
+	VALUES (@extschema@.dqds_credential_id(dqds_grant_credential.name), dqds_grant_credential.role)
+	ON CONFLICT DO NOTHING;
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_grant_credential(text, regrole) IS 'let the connections of a role use a credential';
+
+CREATE FUNCTION @extschema@.dqds_revoke_credential(name text, role regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	my_id bigint := @extschema@.dqds_credential_id(name);
+BEGIN
+	DELETE FROM @extschema@.dqds_credential_grant g
+	WHERE g.credential_id = my_id AND g.grantee = dqds_revoke_credential.role;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_revoke_credential(text, regrole) IS 'take the use of a credential from a role';
+
+CREATE VIEW @extschema@.dqds_credentials AS
+SELECT c.name AS credential_name, c.allowed_hosts, c.created_at, c.updated_at,
+	ARRAY(SELECT g.grantee FROM @extschema@.dqds_credential_grant g WHERE g.credential_id = c.id) AS granted_to
+FROM @extschema@.dqds_credential c;
+COMMENT ON VIEW @extschema@.dqds_credentials IS 'the stored credentials, without their secrets';
+
 -- ---- tokens -----------------------------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.dqds_create_token(role regrole, expires_in interval DEFAULT '90 days', description text DEFAULT NULL)
@@ -806,7 +911,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_store_secrets(bigint, jsonb) IS 'internal: replace the secrets of a connection';
 
-CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb)
+CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb, by_admin boolean)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -814,8 +919,8 @@ AS $$
 DECLARE
 	new_id bigint;
 BEGIN
-	INSERT INTO @extschema@.dqds_connection (name, owner, model)
-	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model)
+	INSERT INTO @extschema@.dqds_connection (name, owner, model, written_by_admin)
+	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model, by_admin)
 	ON CONFLICT (name_hash) DO NOTHING
 	RETURNING id INTO new_id;
 	IF NOT FOUND THEN
@@ -825,7 +930,40 @@ BEGIN
 	RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb) IS 'internal: add a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, boolean) IS 'internal: add a connection';
+
+CREATE FUNCTION @extschema@.dqds_store_credential(name text, secret text, allowed_hosts text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO @extschema@.dqds_credential (name, secret, allowed_hosts)
+	VALUES (dqds_store_credential.name, dqds_store_credential.secret, dqds_store_credential.allowed_hosts)
+	ON CONFLICT DO NOTHING;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'credential "%" already exists', name USING ERRCODE = 'duplicate_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_store_credential(text, text, text) IS 'internal: add a credential';
+
+CREATE FUNCTION @extschema@.dqds_store_credential_secret(name text, secret text, allowed_hosts text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	my_id bigint := @extschema@.dqds_credential_id(name);
+BEGIN
+	UPDATE @extschema@.dqds_credential c
+	SET secret = dqds_store_credential_secret.secret,
+		allowed_hosts = coalesce(dqds_store_credential_secret.allowed_hosts, c.allowed_hosts),
+		updated_at = now()
+	WHERE c.id = my_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_store_credential_secret(text, text, text) IS 'internal: replace the secret of a credential';
 
 CREATE FUNCTION @extschema@.dqds_store_token(role regrole, token_hash bytea, created_by regrole, expires_at timestamptz, description text)
 RETURNS bigint
@@ -839,17 +977,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_store_token(regrole, bytea, regrole, timestamptz, text) IS 'internal: add a token';
 
-CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb)
+CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE @extschema@.dqds_connection c
-	SET model = dqds_replace_connection.model, updated_at = now()
+	SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
 	WHERE c.id = dqds_replace_connection.id;
 	SELECT @extschema@.dqds_store_secrets(id, secrets);
 $$;
-COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb) IS 'internal: replace the model of a connection';
+COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_name(id bigint, new_name text)
 RETURNS void

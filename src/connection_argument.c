@@ -43,12 +43,16 @@ argument_is_model(const Caller *caller, FunctionCallInfo fcinfo)
 
 /* A registered connection that the caller may use has become a target. */
 void
-connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result)
+connection_of_entry(const Caller *caller, const RegistryEntry *entry, ConnectionArgument *result)
 {
+	/* The owner answers for what the model refers to, as with a SECURITY DEFINER function. */
+	SecretScope scope = {
+		.caller = caller, .role = entry->owner, .may_use_environment = entry->written_by_admin};
+
 	init_result(result);
 	result->name = entry->name;
 	result->registry_id = entry->id;
-	if (!model_to_target(entry->model, entry->secrets, &result->target, &result->failure))
+	if (!model_to_target(entry->model, entry->secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_id = entry->id;
 	result->target.connection_name = entry->name;
@@ -61,7 +65,7 @@ connection_by_name(const Caller *caller, const char *name, ConnectionArgument *r
 	RegistryEntry entry;
 
 	registry_get(caller, name, &entry);
-	connection_of_entry(&entry, result);
+	connection_of_entry(caller, &entry, result);
 }
 
 /*
@@ -71,6 +75,8 @@ connection_by_name(const Caller *caller, const char *name, ConnectionArgument *r
 void
 connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result)
 {
+	SecretScope scope = {
+		.caller = caller, .role = caller->role, .may_use_environment = caller_is_admin(caller)};
 	RegistryEntry entry;
 	NormalModel normal;
 	bool registered;
@@ -84,7 +90,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
 						 &normal, &result->failure) ||
-		!model_to_target(normal.model, normal.secrets, &result->target, &result->failure))
+		!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_name = result->name;
 	if (!result->target.password_required)

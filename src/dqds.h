@@ -83,6 +83,16 @@ extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *fa
 
 /* ---- targets (model.c) ------------------------------------------------ */
 
+typedef struct Caller Caller;
+
+/* Whose references to secrets a model may use. */
+typedef struct SecretScope
+{
+	const Caller *caller;
+	Oid role;                 /* must have been granted a credential */
+	bool may_use_environment; /* an admin wrote the model */
+} SecretScope;
+
 typedef enum Provider
 {
 	PROVIDER_POSTGRESQL,
@@ -117,7 +127,10 @@ struct Target
 	bool password_required;
 	bool allow_cleartext;
 	int connect_timeout_ms;
-	int parallel_limit; /* 0: none */
+	int parallel_limit;       /* 0: none */
+	const SecretScope *scope; /* while the model is read; NULL: it is only checked */
+	List
+		*secret_hosts; /* host lists (char *) of the credentials in use: each must allow the host */
 };
 
 /* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
@@ -128,7 +141,8 @@ typedef struct NormalModel
 	bool kept_secret; /* a mask was sent, and a stored secret put in its place */
 } NormalModel;
 
-extern bool model_to_target(Jsonb *model, Jsonb *secrets, Target *target, Failure *failure);
+extern bool model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
+							Failure *failure);
 extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets,
 							NormalModel *result, Failure *failure);
 extern bool model_validate(const NormalModel *normal, Failure *failure);
@@ -138,7 +152,7 @@ extern Jsonb *model_parse(text *input);
 
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
-extern bool secret_resolve(const char *key, char **value, Failure *failure);
+extern bool secret_resolve(Target *target, const char *key, char **value, Failure *failure);
 
 /* ---- policy (policy.c) ------------------------------------------------- */
 
@@ -165,6 +179,7 @@ extern const AllowedParameter *policy_parameter(const char *name);
 extern bool policy_allows_name(const Target *target, Failure *failure);
 extern bool policy_allows_address(const Target *target, const struct sockaddr *address,
 								  Failure *failure);
+extern char *policy_bad_host(const char *list);
 extern bool policy_check_hosts(char **newval, void **extra, GucSource source);
 
 /* ---- questions (dialect.c) --------------------------------------------- */
@@ -372,20 +387,21 @@ typedef struct DiagnosisStep
 /* ---- the registry (registry.c, registry_write.c) ---------------------------------------- */
 
 /* Who calls what: looked up once at the entry of each SQL function. */
-typedef struct Caller
+struct Caller
 {
 	Oid role;              /* GetUserId() at entry: decides everything */
 	Oid function;          /* the SQL function */
 	Oid schema;            /* the extension's schema */
 	Oid owner;             /* owner of the function: owns the registry's tables too */
 	Oid argument_types[2]; /* of the first two arguments, InvalidOid without */
-} Caller;
+};
 
 typedef struct RegistryEntry
 {
 	int64 id;
 	char *name;
 	Oid owner;
+	bool written_by_admin;
 	Jsonb *model;   /* masked */
 	Jsonb *secrets; /* NULL when none */
 } RegistryEntry;
@@ -396,6 +412,15 @@ extern bool registry_find(const Caller *caller, const char *name, RegistryEntry 
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
 extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
+/* A stored credential. */
+typedef struct Credential
+{
+	char *secret;
+	char *allowed_hosts;
+} Credential;
+
+extern bool registry_credential(const Caller *caller, const char *name, Oid role,
+								Credential *credential);
 extern List *registry_usable(const Caller *caller);
 __attribute__((noreturn)) extern void registry_unknown(const char *name);
 
@@ -436,7 +461,8 @@ extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
 								ConnectionArgument *result);
 extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);
 extern void connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result);
-extern void connection_of_entry(const RegistryEntry *entry, ConnectionArgument *result);
+extern void connection_of_entry(const Caller *caller, const RegistryEntry *entry,
+								ConnectionArgument *result);
 extern void diagnose_steps(const Caller *caller, const ConnectionArgument *connection,
 						   bool show_addresses, Operation *operation, DiagnosisStep *steps);
 extern char *name_argument(FunctionCallInfo fcinfo, int n, const char *what);

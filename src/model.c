@@ -291,7 +291,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	target->host = get_string(section, name, "host");
 	if (target->host == NULL)
 		return missing(failure, name, "host");
-	if (!secret_resolve("host", &target->host, failure))
+	if (!secret_resolve(target, "host", &target->host, failure))
 		return false;
 	if (strlen(target->host) > 253)
 		return invalid(failure, name, "host", "at most 253 characters long");
@@ -316,7 +316,7 @@ read_port(JsonbContainer *section, const char *name, int default_port, Target *t
 	text = scalar_text(&value, name, "port");
 	if (text == NULL)
 		return true;
-	if (!secret_resolve("port", &text, failure))
+	if (!secret_resolve(target, "port", &text, failure))
 		return false;
 	if (!parse_integer(text, 1, 65535, &target->port))
 		return invalid(failure, name, "port", "a whole number from 1 to 65535");
@@ -338,17 +338,17 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	target->user = get_string(section, name, "user");
 	if (target->user == NULL)
 		return missing(failure, name, "user");
-	if (!secret_resolve("user", &target->user, failure))
+	if (!secret_resolve(target, "user", &target->user, failure))
 		return false;
 	target->database = get_string(section, name, "database");
 	if (target->database == NULL)
 		target->database = pstrdup(default_database != NULL ? default_database : target->user);
-	else if (!secret_resolve("database", &target->database, failure))
+	else if (!secret_resolve(target, "database", &target->database, failure))
 		return false;
 	if (looks_like_conninfo(target->database))
 		return invalid(failure, name, "database", "the name of a database");
 	target->options = get_string(section, name, "options");
-	return target->options == NULL || secret_resolve("options", &target->options, failure);
+	return target->options == NULL || secret_resolve(target, "options", &target->options, failure);
 }
 
 static bool
@@ -444,7 +444,7 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 		value = scalar_text(&item, name, psprintf("properties.%s", key));
 		if (value == NULL)
 			continue;
-		if (!secret_resolve(key, &value, failure) ||
+		if (!secret_resolve(target, key, &value, failure) ||
 			!apply_property(name, key, value, target, failure))
 			return false;
 	}
@@ -470,7 +470,8 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	/* A mask with nothing behind it: the secrets were left out of a dump. */
 	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
 		target->password = NULL;
-	return target->password == NULL || secret_resolve("password", &target->password, failure);
+	return target->password == NULL ||
+		   secret_resolve(target, "password", &target->password, failure);
 }
 
 static bool
@@ -532,16 +533,19 @@ read_section(JsonbContainer *root, int provider, JsonbContainer *secrets, Target
 
 /*
  * Read a model, with its secrets apart or (NULL) still in it, into *target, in
- * the current memory context.  connection_id is left 0.  False: *failure tells
+ * the current memory context.  References to secrets are resolved by scope, or
+ * taken as good where that is NULL.  connection_id is left 0.  False: *failure tells
  * what cannot be used.  Raises 42804 for a value of the wrong JSON type.
  */
 bool
-model_to_target(Jsonb *model, Jsonb *secrets, Target *target, Failure *failure)
+model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
+				Failure *failure)
 {
 	JsonbContainer *root = root_object(model);
 	int provider;
 
 	memset(target, 0, sizeof(*target));
+	target->scope = scope;
 	target->connect_timeout_ms = dqds_connect_timeout_ms;
 	target->connection_name = model_connection_name(model);
 	if (!find_provider(root, &provider, failure) || !read_limit(root, target, failure))
@@ -835,8 +839,8 @@ model_validate(const NormalModel *normal, Failure *failure)
 	(void) get_object(root, "", "advanced_properties");
 	if (!find_provider(root, &provider, failure))
 		return false;
-	if (model_to_target(normal->model, normal->secrets, &target, failure) ||
-		failure->code == DQDS_UNRESOLVED_SECRET || failure->code == DQDS_UNSUPPORTED_PROVIDER)
+	if (model_to_target(normal->model, normal->secrets, NULL, &target, failure) ||
+		failure->code == DQDS_UNSUPPORTED_PROVIDER)
 	{
 		failure->code = DQDS_OK;
 		return true;

@@ -269,32 +269,38 @@ next_entry(char **list)
 	return entry;
 }
 
-/* GUC check hook of both host lists. */
-bool
-policy_check_hosts(char **newval, void **extra, GucSource source)
+/* The first entry of a host list that is none, palloc'd; NULL: the list is good. */
+char *
+policy_bad_host(const char *list)
 {
-	char *copy = pstrdup(*newval);
-	char *rest = copy;
+	char *rest = pstrdup(list);
 	char *entry;
 	HostRule rule;
 
-	(void) extra;
-	(void) source;
 	while ((entry = next_entry(&rest)) != NULL)
 	{
 		char *shown = pstrdup(entry);
 
 		if (*entry != '\0' && !parse_rule(entry, &rule))
-		{
-			GUC_check_errdetail("\"%s\" is not a name pattern, an address or a network with an "
-								"optional port.",
-								shown);
-			return false;
-		}
-		pfree(shown);
+			return shown;
 	}
-	pfree(copy);
-	return true;
+	return NULL;
+}
+
+/* GUC check hook of both host lists. */
+bool
+policy_check_hosts(char **newval, void **extra, GucSource source)
+{
+	char *bad = policy_bad_host(*newval);
+
+	(void) extra;
+	(void) source;
+	if (bad == NULL)
+		return true;
+	GUC_check_errdetail("\"%s\" is not a name pattern, an address or a network with an optional "
+						"port.",
+						bad);
+	return false;
 }
 
 /*
@@ -347,6 +353,27 @@ refuse(const Target *target, const char *list, Failure *failure)
 	return false;
 }
 
+/* Every credential in use must allow the host; address is NULL while only the name is known. */
+static bool
+credentials_allow(const Target *target, const Address *address, Failure *failure)
+{
+	ListCell *cell;
+
+	foreach (cell, target->secret_hosts)
+	{
+		bool networks = false;
+
+		if (list_matches(lfirst(cell), target, address, &networks) || (address == NULL && networks))
+			continue;
+		failure_set(failure, DQDS_UNRESOLVED_SECRET,
+					"Ask an admin to review the hosts that the credential is for.",
+					"a credential of this connection is not for \"%s\" port %d", target->host,
+					target->port);
+		return false;
+	}
+	return true;
+}
+
 /* Decide on the name as written, before it is resolved. */
 bool
 policy_allows_name(const Target *target, Failure *failure)
@@ -358,7 +385,7 @@ policy_allows_name(const Target *target, Failure *failure)
 	networks = false;
 	if (!list_matches(dqds_allowed_hosts, target, NULL, &networks) && !networks)
 		return refuse(target, "dqds.allowed_hosts", failure);
-	return true;
+	return credentials_allow(target, NULL, failure);
 }
 
 /* Decide on an address that is about to be connected to, or that a session is connected to. */
@@ -373,5 +400,5 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 		return refuse(target, "dqds.denied_hosts", failure);
 	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))
 		return refuse(target, "dqds.allowed_hosts", failure);
-	return true;
+	return credentials_allow(target, &address, failure);
 }

@@ -34,12 +34,19 @@
 #define CONNECTION_NAME_HASH 3
 #define CONNECTION_OWNER     4
 #define CONNECTION_MODEL     5
+#define CONNECTION_BY_ADMIN  6
 
 #define SECRET_CONNECTION_ID 1
 #define SECRET_SECRETS       2
 
-#define GRANT_CONNECTION_ID 1
-#define GRANT_GRANTEE       2
+/* The same in both tables of grants. */
+#define GRANT_OBJECT_ID 1
+#define GRANT_GRANTEE   2
+
+#define CREDENTIAL_ID            1
+#define CREDENTIAL_NAME          2
+#define CREDENTIAL_SECRET        3
+#define CREDENTIAL_ALLOWED_HOSTS 4
 
 #define IMPORTED_CONNECTION_ID 2
 #define IMPORTED_SCHEMA_NAME   3
@@ -158,6 +165,7 @@ read_entry(Scan *scan, HeapTuple tuple, RegistryEntry *entry)
 	entry->name = text_column(scan, tuple, CONNECTION_NAME);
 	entry->owner = DatumGetObjectId(column(scan, tuple, CONNECTION_OWNER));
 	entry->model = DatumGetJsonbPCopy(column(scan, tuple, CONNECTION_MODEL));
+	entry->written_by_admin = DatumGetBool(column(scan, tuple, CONNECTION_BY_ADMIN));
 	entry->secrets = NULL;
 }
 
@@ -190,20 +198,19 @@ registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
 	return found;
 }
 
+/* Does role have what was granted to one of the grantees in a table of grants? */
 static bool
-was_granted(const Caller *caller, int64 connection_id)
+was_granted(const Caller *caller, const char *table, const char *index, int64 id, Oid role)
 {
 	Scan scan;
 	ScanKeyData key;
 	HeapTuple tuple;
 	bool granted = false;
 
-	bigint_key(&key, GRANT_CONNECTION_ID, connection_id);
-	scan_begin(&scan, caller->schema, "dqds_connection_grant", "dqds_connection_grant_pkey", 1,
-			   &key);
+	bigint_key(&key, GRANT_OBJECT_ID, id);
+	scan_begin(&scan, caller->schema, table, index, 1, &key);
 	while (!granted && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
-		granted =
-			has_privs_of_role(caller->role, DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
+		granted = has_privs_of_role(role, DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
 	scan_end(&scan);
 	return granted;
 }
@@ -219,7 +226,9 @@ registry_may_edit(const Caller *caller, const RegistryEntry *entry)
 bool
 registry_may_use(const Caller *caller, const RegistryEntry *entry)
 {
-	return has_privs_of_role(caller->role, entry->owner) || was_granted(caller, entry->id) ||
+	return has_privs_of_role(caller->role, entry->owner) ||
+		   was_granted(caller, "dqds_connection_grant", "dqds_connection_grant_pkey", entry->id,
+					   caller->role) ||
 		   caller_is_admin(caller);
 }
 
@@ -269,6 +278,34 @@ registry_usable(const Caller *caller)
 	scan_end(&scan);
 	list_sort(entries, compare_entries);
 	return entries;
+}
+
+/* ---- credentials ----------------------------------------------------------------------------- */
+
+/*
+ * Find a stored credential that was granted to role; one that was not, and one
+ * that is not there, are the same false.  The secret is palloc'd.
+ */
+bool
+registry_credential(const Caller *caller, const char *name, Oid role, Credential *credential)
+{
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	int64 id = 0;
+
+	ScanKeyInit(&key, CREDENTIAL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	scan_begin(&scan, caller->schema, "dqds_credential", "dqds_credential_name_key", 1, &key);
+	tuple = systable_getnext(scan.desc);
+	if (HeapTupleIsValid(tuple))
+	{
+		id = DatumGetInt64(column(&scan, tuple, CREDENTIAL_ID));
+		credential->secret = text_column(&scan, tuple, CREDENTIAL_SECRET);
+		credential->allowed_hosts = text_column(&scan, tuple, CREDENTIAL_ALLOWED_HOSTS);
+	}
+	scan_end(&scan);
+	return id != 0 &&
+		   was_granted(caller, "dqds_credential_grant", "dqds_credential_grant_pkey", id, role);
 }
 
 /* ---- what was imported --------------------------------------------------------------------- */

@@ -85,6 +85,7 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(caller.role), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
+	owner_call_add(&call, BOOLOID, BoolGetDatum(caller_is_admin(&caller)), false);
 	owner_call(&caller, "dqds_store_connection", &call);
 	statement_show(&scope);
 	PG_RETURN_VOID();
@@ -124,6 +125,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
+	owner_call_add(&call, BOOLOID, BoolGetDatum(caller_is_admin(&caller)), false);
 	owner_call(&caller, "dqds_replace_connection", &call);
 	statement_show(&scope);
 	PG_RETURN_VOID();

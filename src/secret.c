@@ -2,29 +2,118 @@
  * secret.c
  *		References to secrets, ${...}, in the values of a model.
  *
- * A value that holds a reference must never be used as it stands: the remote
- * would be sent the reference in place of the secret.  There is no store of
- * credentials in this version, so every reference is refused, by its own text.
+ *	${credential://NAME}	a stored credential that was granted to the model's role
+ *	${NAME}, ${NAME:default}	an environment variable of the server whose name begins
+ *				with dqds.secret_env_prefix, in models written by an admin
+ *
+ * A reference that is unknown and one that is forbidden read alike, and no
+ * message ever shows more than the reference's name.  A credential brings its
+ * list of hosts along, which policy.c then demands of the target.
  */
 #include "postgres.h"
 
 #include "dqds.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+#define CREDENTIAL_PREFIX "credential://"
+#define MAX_SHOWN         200
+
+static bool
+refuse(const char *key, const char *name, Failure *failure)
+{
+	bool is_credential = strncmp(name, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
+
+	failure_set(failure, DQDS_UNRESOLVED_SECRET,
+				is_credential
+					? "The credential must exist and be granted to the owner of the connection, or "
+					  "to the caller for a connection that is not registered."
+					: "The variable must be set for the server, begin with the setting "
+					  "dqds.secret_env_prefix, and stand in a model written by an admin.",
+				"the reference ${%.*s} in \"%s\" cannot be resolved", MAX_SHOWN, name, key);
+	return false;
+}
+
+static bool
+append_credential(Target *target, const char *name, StringInfo out)
+{
+	const SecretScope *scope = target->scope;
+	Credential credential;
+
+	if (!registry_credential(scope->caller, name, scope->role, &credential))
+		return false;
+	appendStringInfoString(out, credential.secret);
+	target->secret_hosts = lappend(target->secret_hosts, credential.allowed_hosts);
+	return true;
+}
+
+/* fallback is NULL when the reference has none. */
+static bool
+append_variable(const Target *target, const char *name, const char *fallback, StringInfo out)
+{
+	const char *prefix = dqds_secret_env_prefix;
+	const char *value;
+
+	if (!target->scope->may_use_environment || *prefix == '\0' ||
+		strncmp(name, prefix, strlen(prefix)) != 0)
+		return false;
+	value = getenv(name);
+	if (value == NULL)
+		value = fallback;
+	if (value == NULL)
+		return false;
+	appendStringInfoString(out, value);
+	return true;
+}
+
+/* One reference, without its ${ and }, which is scribbled on. */
+static bool
+append_reference(Target *target, const char *key, char *reference, StringInfo out, Failure *failure)
+{
+	char *fallback;
+
+	if (strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0)
+		return append_credential(target, reference + strlen(CREDENTIAL_PREFIX), out) ||
+			   refuse(key, reference, failure);
+	fallback = strchr(reference, ':');
+	if (fallback != NULL)
+		*fallback++ = '\0';
+	return append_variable(target, reference, fallback, out) || refuse(key, reference, failure);
+}
 
 /*
- * Expand the references in *value, the member called key.  Returns false, with
- * DQDS_UNRESOLVED_SECRET, when one cannot be resolved.
+ * Expand the references in *value, the member called key, as target->scope
+ * permits; *value is replaced by palloc'd text.  Where the scope is NULL the
+ * model is only checked, and a value with references counts as "1", which fits
+ * every member.  False: *failure is DQDS_UNRESOLVED_SECRET.
  */
 bool
-secret_resolve(const char *key, char **value, Failure *failure)
+secret_resolve(Target *target, const char *key, char **value, Failure *failure)
 {
-	const char *start = strstr(*value, "${");
-	const char *end = start == NULL ? NULL : strchr(start, '}');
+	const char *rest = *value;
+	const char *start = strstr(rest, "${");
+	StringInfoData out;
 
-	if (end == NULL)
+	if (start == NULL || strchr(start, '}') == NULL)
 		return true;
-	failure_set(failure, DQDS_UNRESOLVED_SECRET,
-				"This version resolves no references: give the value itself.",
-				"the reference %.*s in \"%s\" cannot be resolved", (int) Min(end - start + 1, 200),
-				start, key);
-	return false;
+	if (target->scope == NULL)
+	{
+		*value = pstrdup("1");
+		return true;
+	}
+	initStringInfo(&out);
+	for (; start != NULL; start = strstr(rest, "${"))
+	{
+		const char *end = strchr(start, '}');
+
+		if (end == NULL)
+			break;
+		appendBinaryStringInfo(&out, rest, start - rest);
+		if (!append_reference(target, key, pnstrdup(start + 2, end - start - 2), &out, failure))
+			return false;
+		rest = end + 1;
+	}
+	appendStringInfoString(&out, rest);
+	*value = out.data;
+	return true;
 }

@@ -248,7 +248,7 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < count; i++)
 	{
-		connection_of_entry(list_nth(entries, i), &connections[i]);
+		connection_of_entry(&caller, list_nth(entries, i), &connections[i]);
 		if (connections[i].failure.code == DQDS_OK)
 			prepare_test(&operations[noperations++], &connections[i].target);
 	}
