@@ -46,7 +46,7 @@ SELECT call, r.* FROM unnest(ARRAY[
 	'* FROM dqds_connections', '* FROM dqds_imported_tables', '* FROM dqds_imported_columns', '* FROM dqds_connection_json(''granted'')',
 	'* FROM dqds_test_connection(''granted'')', '* FROM dqds_test_connection(self())', '* FROM dqds_test_connections()',
 	'* FROM dqds_list_schemas(''granted'')', '* FROM dqds_list_schemas(self())', '* FROM dqds_list_tables(''granted'', ''s'')',
-	'* FROM dqds_list_columns(''granted'', ''s'')', '* FROM dqds_test_connection_json(self()::text, false)',
+	'* FROM dqds_list_columns(''granted'', ''s'')', '* FROM dqds_test_connection_json(self()::text, false, false)',
 	'* FROM dqds_list_schemas_json(''granted'', false)', '* FROM dqds_list_tables_json(''granted'', ''s'', NULL, NULL, true)',
 	'* FROM dqds_import_tables(''granted'', ''s'')', 'dqds_unimport_tables(''granted'', ''s'')',
 	'* FROM dqds_import_tables_json(''{"connectionName": "granted", "schemaName": "s"}'', NULL)',
