@@ -50,6 +50,7 @@ static struct
 	char start_message[256]; /* CivetWeb's first words when it does not start */
 	atomic_int in_flight;
 	atomic_bool draining;
+	atomic_bool broken_off;
 } server;
 
 /* ---- Headers ---- */
@@ -375,6 +376,18 @@ bool
 http_is_draining(void)
 {
 	return atomic_load(&server.draining);
+}
+
+void
+http_break_off(void)
+{
+	atomic_store(&server.broken_off, true);
+}
+
+bool
+http_is_broken_off(void)
+{
+	return atomic_load(&server.broken_off);
 }
 
 int

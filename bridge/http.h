@@ -50,6 +50,10 @@ bool http_start(const Options *options, HttpHandler handler, HttpFailureHandler 
 void http_drain(void);
 bool http_is_draining(void);
 
+/* From now on nobody waits for answers any more: http_is_broken_off() is true. */
+void http_break_off(void);
+bool http_is_broken_off(void);
+
 /* Requests whose handler has begun and not ended. */
 int http_in_flight(void);
 

@@ -5,6 +5,7 @@
  * Exit status: 0 after a stop or a good --check, 1 after a bad one, 2 for
  * options that cannot be used.
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,6 +80,19 @@ static void __attribute__((noreturn)) give_up(const char *what, const char *why)
 	exit(2);
 }
 
+/* A socket must not get the number of a closed standard error: log lines would go into it. */
+static void
+fill_standard_descriptors(void)
+{
+	int descriptor;
+
+	do
+		descriptor = open("/dev/null", O_RDWR);
+	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	if (descriptor >= 0)
+		close(descriptor);
+}
+
 static void
 start(void)
 {
@@ -111,8 +125,10 @@ drain(const sigset_t *signals)
 	while (http_in_flight() > 0 && clock_now_ms() < deadline_ms)
 		if (sigtimedwait(signals, NULL, &tick) > 0)
 			break;
-	if (http_in_flight() > 0)
-		log_event(LOG_WARNING, "%d requests are broken off", http_in_flight());
+	if (http_in_flight() == 0)
+		return;
+	log_event(LOG_WARNING, "%d requests are broken off", http_in_flight());
+	http_break_off();
 }
 
 int
@@ -121,6 +137,7 @@ main(int argc, char **argv)
 	sigset_t signals;
 	int signal_number;
 
+	fill_standard_descriptors();
 	options_read(&options, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	if (options.check)

@@ -63,11 +63,11 @@ take_row(void *context, const char *data, size_t len)
 }
 
 static bool
-client_is_gone(void *context)
+nobody_waits(void *context)
 {
 	Exchange *exchange = context;
 
-	return descriptor_peer_is_gone(http_descriptor(exchange->request));
+	return http_is_broken_off() || descriptor_peer_is_gone(http_descriptor(exchange->request));
 }
 
 static void
@@ -100,7 +100,7 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 						.value_count = parameters->count,
 						.deadline_ms = request->deadline_ms,
 						.on_row = take_row,
-						.is_abandoned = client_is_gone,
+						.is_abandoned = nobody_waits,
 						.context = &exchange};
 	ControlResult result;
 	bool answered = true;

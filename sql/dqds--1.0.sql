@@ -1028,6 +1028,7 @@ DECLARE
 	my_connection bigint := connection_id;
 	my_schema text := schema_name;
 	my_name text;
+	tables bigint[];
 	added bigint[];
 	changed bigint[];
 	removed_columns bigint[];
@@ -1047,6 +1048,10 @@ BEGIN
 		RETURNING id
 	)
 	SELECT coalesce(array_agg(id), '{}') INTO added FROM inserted;
+	-- Looked up name by name: a join might be planned to compare each name with each table of the schema.
+	tables := ARRAY(SELECT (SELECT t.id FROM @extschema@.dqds_imported_table t
+			WHERE t.connection_id = my_connection AND t.schema_name = my_schema AND t.table_name = u.name)
+		FROM unnest(table_names) AS u (name));
 
 	-- The estimate of the rows is brought up to date, but is no change of the table.
 	WITH incoming AS (
@@ -1067,9 +1072,8 @@ BEGIN
 
 	WITH removed AS (
 		DELETE FROM @extschema@.dqds_imported_column ic
-		USING @extschema@.dqds_imported_table t
-		WHERE ic.table_id = t.id AND t.connection_id = my_connection AND t.schema_name = my_schema
-			AND t.table_name = ANY (table_names)
+		USING unnest(tables) AS u (id) JOIN @extschema@.dqds_imported_table t ON t.id = u.id
+		WHERE ic.table_id = t.id
 			AND (t.table_name, ic.ordinal_position) NOT IN (
 				SELECT u.name, u.ordinal::integer FROM unnest(column_tables, ordinals) AS u (name, ordinal))
 		RETURNING ic.table_id
@@ -1108,8 +1112,7 @@ BEGIN
 			WHEN t.id = ANY (changed || removed_columns || added_columns) THEN 'updated'
 			ELSE 'unchanged' END,
 		(SELECT count(*)::integer FROM @extschema@.dqds_imported_column ic WHERE ic.table_id = t.id)
-	FROM @extschema@.dqds_imported_table t
-	WHERE t.connection_id = my_connection AND t.schema_name = my_schema AND t.table_name = ANY (table_names)
+	FROM unnest(tables) AS u (id) JOIN @extschema@.dqds_imported_table t ON t.id = u.id
 	ORDER BY t.table_name;
 END
 $$;

@@ -88,8 +88,12 @@ thread_main(void *arg)
 	return NULL;
 }
 
-static bool
-start_thread(BackgroundJob *job)
+/*
+ * Start a detached thread with all signals blocked; false when there is none to
+ * be had.  It must not call PostgreSQL.
+ */
+bool
+background_thread(void *(*main_function)(void *), void *argument)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -103,7 +107,7 @@ start_thread(BackgroundJob *job)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, &attributes, thread_main, job);
+	rc = pthread_create(&thread, &attributes, main_function, argument);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 
 	pthread_attr_destroy(&attributes);
@@ -135,7 +139,7 @@ background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
 	job->dispose = dispose;
 	job->argument = argument;
 
-	if (!start_thread(job))
+	if (!background_thread(thread_main, job))
 	{
 		free_job(job);
 		return NULL;

@@ -132,6 +132,20 @@ static const struct
 	 "invalid ",
 	 {DQDS_INVALID_CONNECTION, "a property of the connection to %h:%p is not valid: %m",
 	  "Check the values of the connection's properties."}},
+	/* PgBouncer, whose errors all carry SQLSTATE 08P01 */
+	{STAGE_STARTUP,
+	 "08P01: SASL authentication failed",
+	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
+	  "Check the user and the password of the connection, and the users of the pooler."}},
+	{STAGE_STARTUP,
+	 "08P01: password authentication failed",
+	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
+	  "Check the user and the password of the connection, and the users of the pooler."}},
+	{STAGE_STARTUP,
+	 "08P01: database \"",
+	 {DQDS_DATABASE_NOT_FOUND,
+	  "database \"%d\" does not exist behind the connection pooler at %h:%p",
+	  "Check the name of the database; names are case-sensitive."}},
 	{STAGE_STARTUP,
 	 "no such database",
 	 {DQDS_DATABASE_NOT_FOUND, "the connection pooler at %h:%p knows no database \"%d\"",
@@ -377,7 +391,11 @@ diagnose_connect(const Target *target, ConnectStage stage, const char *message, 
 	if (sqlstate != NULL && explain_login_state(target, sqlstate, failure))
 		return;
 	if (explain_libpq_message(target, stage, message, failure))
+	{
+		if (sqlstate != NULL)
+			strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
 		return;
+	}
 	if (sqlstate != NULL)
 	{
 		explain(&unknown, target, sqlstate + 7, failure);

@@ -66,21 +66,31 @@
  * initdb pinned (pg_catalog, pg_toast) have no such rows.
  */
 #define BY_DEPENDENCY \
-	" AND c.oid" EQ "ANY (SELECT d.objid FROM pg_catalog.pg_depend d" \
-	" WHERE d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS " AND d.refobjid" EQ "n.oid" \
-	" AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS ")"
+	" JOIN pg_catalog.pg_depend d ON d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS \
+	" AND d.refobjid" EQ "n.oid AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS \
+	" AND d.objid" EQ "c.oid AND d.objsubid" EQ "0 AND d.deptype" EQ "'n'" CHAR
 #define BY_SCAN ""
 
-#define IN_SCHEMA(narrow) \
-	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND c.relnamespace" EQ "n.oid" narrow \
-	" AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
+#define FROM_RELATIONS(narrow) \
+	" FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace" EQ "n.oid" narrow
+
+#define IN_SCHEMA \
+	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
+
+/*
+ * A subquery, not a join: where nothing was analyzed yet, the planner takes
+ * pg_description for nearly empty and joins it in quadratic time.
+ */
+#define COMMENT_ON(relation, number) \
+	"(SELECT ds.description FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
+	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ number ")"
 
 #define NAME_CONTAINS \
 	" AND ($2" TEXT EQ "'' OR pg_catalog.strpos(" BY_BYTES("c.relname") ", $2" TEXT ")" GT "0)"
 
 #define PG_TABLE_NAMES(sort, narrow) \
-	"SELECT c.relname FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c" \
-	IN_SCHEMA(narrow) NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
+	"SELECT c.relname" FROM_RELATIONS(narrow) \
+	IN_SCHEMA NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
 
 #define KIND \
 	"CASE WHEN c.relkind" EQ "'p'" CHAR " THEN 'partitioned_table'" \
@@ -97,11 +107,8 @@
 	" OPERATOR(pg_catalog.<) 140000) THEN NULL ELSE c.reltuples::pg_catalog.int8 END"
 
 #define PG_TABLES(sort, narrow) \
-	"SELECT c.relname, " KIND ", " ESTIMATE ", ds.description" \
-	" FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c" \
-	" LEFT JOIN pg_catalog.pg_description ds ON ds.objoid" EQ "c.oid" \
-	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ "0" \
-	IN_SCHEMA(narrow) NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
+	"SELECT c.relname, " KIND ", " ESTIMATE ", " COMMENT_ON("c.oid", "0") FROM_RELATIONS(narrow) \
+	IN_SCHEMA NAME_CONTAINS " ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
 
 /*
  * The type without its modifiers, and independent of the remote search_path:
@@ -144,20 +151,20 @@
 	"SELECT c.relname, a.attnum, a.attname, " TYPE_NAME ", " TYPE_LENGTH ", " TYPE_PRECISION \
 	", " TYPE_SCALE ", NOT (a.attnotnull OR (t.typtype" EQ "'d'" CHAR " AND t.typnotnull))," \
 	" EXISTS (SELECT 1 FROM pg_catalog.pg_constraint pk WHERE pk.conrelid" EQ "c.oid AND pk.contype" EQ "'p'" CHAR \
-	" AND a.attnum" EQ "ANY (pk.conkey)), ds.description" \
-	" FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c, pg_catalog.pg_attribute a" \
+	" AND a.attnum" EQ "ANY (pk.conkey)), " COMMENT_ON("a.attrelid", "a.attnum") \
+	FROM_RELATIONS(narrow) \
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid" EQ "c.oid" \
 	" JOIN pg_catalog.pg_type t ON t.oid" EQ "a.atttypid" \
 	" JOIN pg_catalog.pg_namespace tn ON tn.oid" EQ "t.typnamespace" \
 	" LEFT JOIN pg_catalog.pg_type te ON te.oid" EQ "t.typelem" \
-	" LEFT JOIN pg_catalog.pg_description ds ON ds.objoid" EQ "a.attrelid" \
-	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ "a.attnum," \
-	" LATERAL (SELECT CASE WHEN t.typtype" EQ "'d'" CHAR " THEN t.typbasetype" \
+	" CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype" EQ "'d'" CHAR " THEN t.typbasetype" \
 	" WHEN t.typcategory" EQ "'A'" CHAR " AND t.typelem" NE "0::pg_catalog.oid THEN t.typelem" \
 	" ELSE t.oid END AS typid," \
 	" CASE WHEN t.typtype" EQ "'d'" CHAR " THEN t.typtypmod ELSE a.atttypmod END AS typmod) m" \
-	IN_SCHEMA(narrow) \
-	" AND ($2" TEXT " IS NULL OR c.relname" TEXT EQ "ANY ($2::pg_catalog.text[]))" \
-	" AND a.attrelid" EQ "c.oid AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
+	IN_SCHEMA \
+	" AND ($2::pg_catalog.text[] IS NULL OR c.relname" TEXT EQ \
+	"ANY (SELECT u.name FROM pg_catalog.unnest($2::pg_catalog.text[]) AS u (name)))" \
+	" AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
 	" ORDER BY " sort("c.relname") ", a.attnum"
 
 /* Over the whole database, so it is asked only when somebody wants a diagnosis. */

@@ -235,6 +235,7 @@ extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 typedef struct BackgroundJob BackgroundJob;
 
 extern void background_start_module(void);
+extern bool background_thread(void *(*thread_main)(void *), void *argument);
 extern BackgroundJob *background_run(void (*run)(void *), void (*dispose)(void *), void *argument);
 extern bool background_done(BackgroundJob *job);
 extern bool background_wait(BackgroundJob *job, int64 deadline_us);
@@ -317,9 +318,7 @@ extern bool session_same_key(const Session *a, const Session *b);
 extern bool session_same_connection(const Session *session, Oid role, int64 connection_id);
 extern bool session_still_allowed(const Session *session, const Target *target, Failure *failure);
 extern bool session_reusable(const Session *session);
-extern int64 session_idle_since(const Session *session);
-extern void session_set_idle(Session *session, bool idle);
-extern void session_shutdown_socket(Session *session);
+extern void session_disconnect(Session *session);
 
 /* ---- idle sessions (session_cache.c) ----------------------------------------- */
 
@@ -328,7 +327,6 @@ extern Session *session_cache_take(const Target *target, Oid role, const char *k
 extern void session_cache_put(Session *session);
 extern void session_cache_drop(Session *session);
 extern int session_cache_close_all(void);
-extern void session_cache_start_module(void);
 
 /* ---- limits over all callers (limits.c) ----------------------------------------- */
 

@@ -280,7 +280,6 @@ engine_run(Operation *operations, int count, Oid role)
 {
 	Run *runs = palloc0(sizeof(Run) * Max(count, 1));
 
-	session_cache_start_module();
 	reactor_start();
 	background_start_module();
 	for (int i = 0; i < count; i++)

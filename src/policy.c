@@ -77,11 +77,12 @@ typedef struct HostRule
 	int port; /* 0: any */
 } HostRule;
 
+static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 /* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address. */
 static void
 unwrap_ipv4(Address *address)
 {
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 	static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
 	static const unsigned char compatible[12] = {0};
 	bool is_compatible;
@@ -121,7 +122,6 @@ address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 		memcpy(address->bytes, &((const struct sockaddr_in6 *) sockaddr)->sin6_addr, 16);
 	else
 		return false;
-	unwrap_ipv4(address);
 	return true;
 }
 
@@ -213,6 +213,18 @@ split_port(char *entry, int *port)
 	return true;
 }
 
+/* 10.*, 010.0.0.1 and 0x7f.1 are no names, and as patterns they would miss every other spelling. */
+static bool
+looks_like_address(const char *pattern)
+{
+	const char *dot = strrchr(pattern, '.');
+	const char *last = dot == NULL ? pattern : dot + 1;
+
+	if (strspn(last, "0123456789") == strlen(last) || strncasecmp(last, "0x", 2) == 0)
+		return true;
+	return strspn(pattern, "0123456789.*") == strlen(pattern) && strpbrk(pattern, "0123456789");
+}
+
 /* Read one entry; entry is scribbled on. */
 static bool
 parse_rule(char *entry, HostRule *rule)
@@ -233,9 +245,18 @@ parse_rule(char *entry, HostRule *rule)
 		bits = rule->network.family == AF_INET ? 32 : 128;
 		rule->is_network = true;
 		rule->prefix_bits = bits;
-		return slash == NULL || small_number(slash + 1, bits, &rule->prefix_bits);
+		if (slash != NULL && !small_number(slash + 1, bits, &rule->prefix_bits))
+			return false;
+		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8. */
+		if (rule->prefix_bits >= 96 && rule->network.family == AF_INET6 &&
+			memcmp(rule->network.bytes, mapped, sizeof(mapped)) == 0)
+		{
+			unwrap_ipv4(&rule->network);
+			rule->prefix_bits -= 96;
+		}
+		return true;
 	}
-	if (slash != NULL)
+	if (slash != NULL || looks_like_address(entry))
 		return false;
 	for (int i = 0; entry[i] != '\0'; i++)
 	{
@@ -393,10 +414,17 @@ bool
 policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Failure *failure)
 {
 	Address address;
+	Address as_is;
 	bool networks = false;
 
-	if (!address_from_sockaddr(sockaddr, &address) ||
-		list_matches(dqds_denied_hosts, target, &address, &networks))
+	if (!address_from_sockaddr(sockaddr, &address))
+		return refuse(target, "dqds.denied_hosts", failure);
+	as_is = address;
+	unwrap_ipv4(&address);
+	/* Who denies 64:ff9b::/96 means the way, who denies 10.0.0.0/8 where it leads. */
+	if (list_matches(dqds_denied_hosts, target, &address, &networks) ||
+		(as_is.family != address.family &&
+		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))
 		return refuse(target, "dqds.denied_hosts", failure);
 	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))
 		return refuse(target, "dqds.allowed_hosts", failure);

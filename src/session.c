@@ -75,6 +75,7 @@ struct Session
 	const struct sockaddr *addresses[MAX_ADDRESSES]; /* belong to resolution */
 	int naddresses;
 	int next_address;
+	bool raw_bytes;     /* ask for names as they are, without conversion */
 	ConnectStage stage; /* as of the last poll */
 	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
 	int64 started_us;
@@ -101,7 +102,6 @@ struct Session
 	int uses;                      /* answers completed */
 	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */
 
-	volatile int64 idle_since_us; /* 0 while in use; read by a signal handler */
 };
 
 static dlist_head live_sessions = DLIST_STATIC_INIT(live_sessions);
@@ -344,7 +344,7 @@ trace_progress(Session *session, ConnectStage before, ConnectStage after)
 
 /* Start libpq on one address.  Returns NULL when libpq could not even begin. */
 static PGconn *
-start_libpq(const Target *target, const char *hostaddr)
+start_libpq(const Target *target, const char *hostaddr, bool raw_bytes)
 {
 	const char *keywords[24 + MAX_TARGET_PARAMETERS];
 	const char *values[24 + MAX_TARGET_PARAMETERS];
@@ -371,8 +371,11 @@ start_libpq(const Target *target, const char *hostaddr)
 	ADD("sslkey", NO_SUCH_FILE);
 	ADD("sslcrl", NO_SUCH_FILE);
 	ADD("passfile", NO_SUCH_FILE);
-	ADD("client_encoding",
-		GetDatabaseEncoding() == PG_SQL_ASCII ? "UTF8" : GetDatabaseEncodingName());
+	if (raw_bytes)
+		ADD("client_encoding", "SQL_ASCII");
+	else
+		ADD("client_encoding",
+			GetDatabaseEncoding() == PG_SQL_ASCII ? "UTF8" : GetDatabaseEncodingName());
 	if (target->options != NULL)
 		ADD("options", target->options);
 	for (int i = 0; i < target->nparameters; i++)
@@ -438,7 +441,7 @@ connect_next(Session *session, Failure *failure)
 			continue;
 		memset(&session->peer, 0, sizeof(session->peer));
 		memcpy(&session->peer, address, address_length(address));
-		session->conn = start_libpq(session->target, hostaddr);
+		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
 		if (session->conn == NULL)
 		{
 			diagnose_known(session->target, DQDS_BUSY, failure);
@@ -610,6 +613,14 @@ complete_login(Session *session, Failure *failure)
 			"the server at %s:%d did not ask for the password of user \"%s\"", target->host,
 			target->port, target->user);
 		fail(session);
+		return;
+	}
+	/* Such a server cannot convert, and would refuse to send bytes that are no UTF-8: log in anew. */
+	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0 && !session->raw_bytes)
+	{
+		session->raw_bytes = true;
+		session->next_address--;
+		connect_next(session, failure);
 		return;
 	}
 	PQsetnonblocking(conn, 1);
@@ -1113,30 +1124,16 @@ session_reusable(const Session *session)
 		   PQtransactionStatus(session->conn) == PQTRANS_IDLE;
 }
 
-int64
-session_idle_since(const Session *session)
-{
-	return session->idle_since_us;
-}
-
-void
-session_set_idle(Session *session, bool idle)
-{
-	session->idle_since_us = idle ? dqds_now_us() : 0;
-}
-
 /*
- * Say good-bye and close the line, leaving the descriptor and all memory in
- * place: callable from a signal handler.  The session is useless afterwards.
+ * Take leave of the remote and free the connection, so that only the memory of
+ * the Session is left for session_close.  It calls nothing of PostgreSQL's, so
+ * the thread of session_cache.c may do it, for a session that nobody else uses.
  */
 void
-session_shutdown_socket(Session *session)
+session_disconnect(Session *session)
 {
-	static const char terminate[5] = {'X', 0, 0, 0, 4};
-	int saved_errno = errno;
-
-	if (!PQsslInUse(session->conn))
-		(void) send(session->fd, terminate, sizeof(terminate), MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void) shutdown(session->fd, SHUT_RDWR);
-	errno = saved_errno;
+	/* libpq closes the socket, and with it the kernel forgets that it was watched. */
+	PQfinish(session->conn);
+	session->conn = NULL;
+	session->fd = -1;
 }

@@ -2,37 +2,40 @@
  * session_cache.c
  *		Idle sessions of this backend, kept for reuse by the same role and target.
  *
- * Owns: the idle sessions and the timer that ends them.  It must not judge
+ * Owns: the idle sessions, and the thread that ends them.  It must not judge
  * whether a caller may use a target: the engine checks that again at each reuse.
  *
- * A backend that waits for its client runs no code of ours, except signal
- * handlers.  So the timer's handler only says good-bye on the socket and shuts it
- * down, which is all that the remote needs to free its backend; our memory
- * follows at the next call.
+ * A backend that waits for its client runs no code of ours, and PostgreSQL's
+ * timers are switched off by every error.  So a thread watches the clock.  It
+ * takes leave of the remote properly, which only needs libpq; our own memory
+ * follows at the next call.  Under the mutex a session belongs either to the
+ * cache, where the thread may end it, or to the backend, never to both.
  */
 #include "postgres.h"
 
-#include <signal.h>
+#include <pthread.h>
+#include <time.h>
 
-#include "access/xact.h"
 #include "dqds.h"
 #include "lib/stringinfo.h"
 #include "storage/ipc.h"
-#include "utils/timeout.h"
-#include "utils/timestamp.h"
 
 #define MAX_SESSIONS 1024 /* upper bound of dqds.max_cached_sessions */
 
-/* Look again this soon when the handler met the cache in the middle of a change. */
-#define RETRY_MS 50
+typedef struct Entry
+{
+	Session *session;
+	int64 expires_us; /* on the dqds_now_us clock */
+	bool ended;       /* the thread has disconnected it */
+} Entry;
 
-static Session *cached[MAX_SESSIONS];
-static volatile sig_atomic_t ncached = 0;
-static volatile sig_atomic_t changing = false;
-static volatile sig_atomic_t some_shut_down = false;
+/* Guarded by mutex; oldest first. */
+static Entry entries[MAX_SESSIONS];
+static int nentries = 0;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed;
 
-static bool module_started = false;
-static TimeoutId idle_timeout_id;
+static bool thread_started = false;
 
 /* ---- the key ----------------------------------------------------------------- */
 
@@ -66,58 +69,46 @@ session_cache_key(const Target *target)
 	return key.data;
 }
 
-/* ---- the timer ------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------ */
 
-/* Shut down what has been idle for too long; runs in a signal handler. */
-static void
-end_idle_sessions(void)
+/* End what has expired; returns when the next one will, 0 for never.  Under the mutex. */
+static int64
+end_expired(int64 now_us)
 {
-	int64 now = dqds_now_us();
-	int64 limit = dqds_session_idle_timeout_ms * INT64CONST(1000);
-	int64 next = 0;
+	int64 next_us = 0;
 
-	for (int i = 0; i < ncached; i++)
+	for (int i = 0; i < nentries; i++)
 	{
-		int64 since = session_idle_since(cached[i]);
-
-		if (since == 0)
+		if (entries[i].ended)
 			continue;
-		if (now - since >= limit)
+		if (entries[i].expires_us <= now_us)
 		{
-			session_shutdown_socket(cached[i]);
-			session_set_idle(cached[i], false);
-			some_shut_down = true;
+			session_disconnect(entries[i].session);
+			entries[i].ended = true;
 		}
-		else if (next == 0 || since + limit - now < next)
-			next = since + limit - now;
+		else if (next_us == 0 || entries[i].expires_us < next_us)
+			next_us = entries[i].expires_us;
 	}
-	if (next != 0)
-		enable_timeout_after(idle_timeout_id, (int) (next / 1000) + 1);
+	return next_us;
 }
 
-static void
-idle_timeout_handler(void)
+static void *
+thread_main(void *argument)
 {
-	if (changing)
-		enable_timeout_after(idle_timeout_id, RETRY_MS);
-	else
-		end_idle_sessions();
-}
+	(void) argument;
+	pthread_mutex_lock(&mutex);
+	for (;;)
+	{
+		int64 next_us = end_expired(dqds_now_us());
+		struct timespec until = {.tv_sec = next_us / 1000000,
+								 .tv_nsec = (next_us % 1000000) * 1000};
 
-static void
-arm_timer(void)
-{
-	if (ncached > 0 && !get_timeout_active(idle_timeout_id))
-		enable_timeout_after(idle_timeout_id, Max(dqds_session_idle_timeout_ms, 1));
-}
-
-/* An error switches all timers of the backend off; switch ours on again. */
-static void
-after_transaction(XactEvent event, void *arg)
-{
-	(void) arg;
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT)
-		arm_timer();
+		if (next_us == 0)
+			pthread_cond_wait(&changed, &mutex);
+		else
+			(void) pthread_cond_timedwait(&changed, &mutex, &until);
+	}
+	return NULL;
 }
 
 /* A remote that is told good-bye does not log a broken connection. */
@@ -129,47 +120,64 @@ close_at_exit(int code, Datum arg)
 	(void) session_cache_close_all();
 }
 
-/* Once for each backend, before anything else of this file. */
-void
-session_cache_start_module(void)
+/* Once for each backend; false: without the thread, nothing is kept. */
+static bool
+start_thread(void)
 {
-	if (module_started)
-		return;
-	before_shmem_exit(close_at_exit, (Datum) 0);
-	idle_timeout_id = RegisterTimeout(USER_TIMEOUT, idle_timeout_handler);
-	RegisterXactCallback(after_transaction, NULL);
-	module_started = true;
+	pthread_condattr_t clock;
+
+	if (thread_started)
+		return true;
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&changed, &clock);
+	pthread_condattr_destroy(&clock);
+	thread_started = background_thread(thread_main, NULL);
+	if (thread_started)
+		before_shmem_exit(close_at_exit, (Datum) 0);
+	return thread_started;
 }
 
 /* ---- the cache -------------------------------------------------------------------- */
 
-static void
+/* From now on the session is the caller's. */
+static Session *
 remove_at(int position)
 {
-	changing = true;
-	memmove(&cached[position], &cached[position + 1], sizeof(cached[0]) * (ncached - position - 1));
-	ncached--;
-	changing = false;
+	Session *session;
+
+	pthread_mutex_lock(&mutex);
+	session = entries[position].session;
+	memmove(&entries[position], &entries[position + 1],
+			sizeof(entries[0]) * (nentries - position - 1));
+	nentries--;
+	pthread_mutex_unlock(&mutex);
+	return session;
 }
 
 static void
 close_at(int position)
 {
-	Session *session = cached[position];
-
-	remove_at(position);
-	session_close(session);
+	session_close(remove_at(position));
 }
 
-/* Free what the timer's handler has shut down. */
+static bool
+has_ended(int position)
+{
+	bool ended;
+
+	pthread_mutex_lock(&mutex);
+	ended = entries[position].ended;
+	pthread_mutex_unlock(&mutex);
+	return ended;
+}
+
+/* Free what the thread has ended. */
 static void
 sweep(void)
 {
-	if (!some_shut_down)
-		return;
-	some_shut_down = false;
-	for (int i = ncached - 1; i >= 0; i--)
-		if (session_idle_since(cached[i]) == 0)
+	for (int i = nentries - 1; i >= 0; i--)
+		if (has_ended(i))
 			close_at(i);
 }
 
@@ -181,24 +189,34 @@ sweep(void)
 Session *
 session_cache_take(const Target *target, Oid role, const char *key)
 {
-	Session *found = NULL;
-
-	sweep();
-	for (int i = ncached - 1; i >= 0; i--)
+	for (int i = nentries - 1; i >= 0; i--)
 	{
-		Session *session = cached[i];
+		Session *session = entries[i].session;
 
-		if (found == NULL && session_matches(session, role, key))
+		if (session_matches(session, role, key))
 		{
-			remove_at(i);
-			session_set_idle(session, false);
-			found = session;
+			session = remove_at(i);
+			/* The thread may have been quicker. */
+			if (session_reusable(session))
+				return session;
+			session_close(session);
 		}
-		else if (session_same_connection(session, role, target->connection_id) &&
-				 !session_matches(session, role, key))
+		else if (session_same_connection(session, role, target->connection_id))
 			close_at(i);
 	}
-	return found;
+	return NULL;
+}
+
+static void
+add(Session *session)
+{
+	pthread_mutex_lock(&mutex);
+	entries[nentries].session = session;
+	entries[nentries].expires_us = dqds_now_us() + dqds_session_idle_timeout_ms * INT64CONST(1000);
+	entries[nentries].ended = false;
+	nentries++;
+	pthread_cond_signal(&changed);
+	pthread_mutex_unlock(&mutex);
 }
 
 /*
@@ -210,30 +228,23 @@ session_cache_put(Session *session)
 {
 	sweep();
 	session_attach(session, NULL, NULL);
-	for (int i = ncached - 1; i >= 0; i--)
-		if (session_same_key(cached[i], session))
+	for (int i = nentries - 1; i >= 0; i--)
+		if (session_same_key(entries[i].session, session))
 			close_at(i);
-	while (ncached > 0 && ncached >= dqds_max_cached_sessions)
+	while (nentries > 0 && nentries >= dqds_max_cached_sessions)
 		close_at(0);
-	if (dqds_max_cached_sessions == 0 || dqds_session_idle_timeout_ms == 0)
-	{
+	if (dqds_max_cached_sessions == 0 || dqds_session_idle_timeout_ms == 0 || !start_thread())
 		session_close(session);
-		return;
-	}
-	changing = true;
-	cached[ncached] = session;
-	ncached++;
-	session_set_idle(session, true);
-	changing = false;
-	arm_timer();
+	else
+		add(session);
 }
 
 /* The remote closed, or spoke without being asked: end this idle session. */
 void
 session_cache_drop(Session *session)
 {
-	for (int i = 0; i < ncached; i++)
-		if (cached[i] == session)
+	for (int i = 0; i < nentries; i++)
+		if (entries[i].session == session)
 		{
 			close_at(i);
 			return;
@@ -247,10 +258,7 @@ session_cache_close_all(void)
 	int count = 0;
 
 	sweep();
-	while (ncached > 0)
-	{
-		close_at(ncached - 1);
-		count++;
-	}
+	for (; nentries > 0; count++)
+		close_at(nentries - 1);
 	return count;
 }

@@ -51,15 +51,11 @@ sub ask_dqds
 	return $control->safe_psql('postgres', "SELECT line FROM ($query) AS q (line) ORDER BY line COLLATE \"C\"");
 }
 
-# same_lines(GOT, EXPECTED, NAME): an assertion that shows no more than the differences.
+# same_lines(GOT, EXPECTED, NAME): an assertion about two sets of lines, of which neither is empty.
 sub same_lines
 {
 	my ($got, $expected, $name) = @_;
-	my %count;
-	$count{$_}++ foreach split /\n/, $got;
-	$count{$_}-- foreach split /\n/, $expected;
-	my @differences = map { ($count{$_} > 0 ? 'too much: ' : 'missing: ') . $_ } grep { $count{$_} } sort keys %count;
-	return ok(length $got && !@differences, $name) || diag(join "\n", @differences > 20 ? (@differences[0 .. 19], '...') : @differences);
+	return is(length $got ? line_differences($got, $expected) : 'nothing at all', '', $name);
 }
 
 # compare_all(TITLE): every list of every user beside what the remote says.

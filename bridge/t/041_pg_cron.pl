@@ -1,9 +1,10 @@
 # Scheduled tests: the real pg_cron runs dqds_test_connection into a table, as a role that is neither a superuser nor may
-# read a password. The statements are those of README; only the schedule is brought forward, to the start of the server.
+# read a password. The statements are taken from README; only the schedule is brought forward, to the start of the server.
 use strict;
 use warnings;
 
 use DqdsTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $remote  = remote_server('remote');
@@ -17,34 +18,15 @@ $control->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
 create_connection($control, 'prod', connection_model($remote));
 create_connection($control, 'secret', connection_model($remote));
 
-# --- The recipe --------------------------------------------------------------------------------------
+# --- The recipe of README ----------------------------------------------------------------------------
 
-$control->safe_psql('postgres', <<'SQL');
-CREATE ROLE dqds_monitor LOGIN;
-SELECT dqds_grant('operator', 'dqds_monitor');
-SELECT dqds_grant_connection('prod', 'dqds_monitor');
-GRANT USAGE ON SCHEMA cron TO dqds_monitor;
+my ($as_superuser, $as_monitor) = slurp_file('README.md') =~ /^## On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```/ms
+  or BAIL_OUT('README.md has no recipe for pg_cron');
+$control->safe_psql('postgres', $as_superuser);
 
-CREATE TABLE connection_log (
-	tested_at timestamptz NOT NULL DEFAULT now(),
-	connection_name text NOT NULL,
-	result text NOT NULL,
-	error_code text,
-	error_message text,
-	elapsed_ms double precision
-);
-GRANT SELECT, INSERT ON connection_log TO dqds_monitor;
-SQL
-my $recipe = <<'SQL';
-SELECT cron.schedule('test prod', '*/5 * * * *', $$
-	INSERT INTO connection_log (connection_name, result, error_code, error_message, elapsed_ms)
-	SELECT 'prod', connection_test_result, error_code, error_message, elapsed_ms
-	FROM dqds_test_connection('prod')
-$$);
-SQL
 sub as_monitor { return $control->safe_psql('postgres', $_[0], extra_params => [ '-U', 'dqds_monitor' ]); }
 
-my $job = as_monitor($recipe);
+my $job = as_monitor($as_monitor);
 is(as_monitor('SELECT username, schedule FROM cron.job'), 'dqds_monitor|*/5 * * * *', 'the job is scheduled for its maker');
 
 # Another one, for a connection that the role may not use.
@@ -82,15 +64,7 @@ $remote->stop;
 runs('source away', 'prod|FAILURE|connection_refused|t|t');
 
 my $password = remote_password($remote);
-unlike(slurp_log($control), qr/$password/, 'no password in the log of the control server');
+unlike(slurp_file($control->logfile), qr/$password/, 'no password in the log of the control server');
 
 $control->stop;
 done_testing();
-
-sub slurp_log
-{
-	my ($node) = @_;
-	open my $file, '<', $node->logfile or die "the log: $!";
-	local $/ = undef;
-	return <$file>;
-}

@@ -29,9 +29,9 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
 our @EXPORT = (
-	qw(control_server remote_server remote_password connection_model create_connection grant_role),
+	qw(control_server remote_server wide_server remote_password connection_model create_connection grant_role),
 	qw(start_bridge bridge_conninfo run_bridge start_pgbouncer start_fake_server free_port),
-	qw(to_json from_json sql_literal poll_until),
+	qw(to_json from_json sql_literal poll_until line_differences),
 	@DqdsTest::Http::EXPORT);
 
 # --- Small things ------------------------------------------------------------------------------------
@@ -62,6 +62,18 @@ sub poll_until
 		return         if time > $end;
 		sleep 0.02;
 	}
+}
+
+# line_differences(GOT, EXPECTED): the lines of two texts that the other one lacks, in whatever order; '' when there are none.
+sub line_differences
+{
+	my ($got, $expected) = @_;
+	my %count;
+	$count{$_}++ foreach split /\n/, $got;
+	$count{$_}-- foreach split /\n/, $expected;
+	my @different = map { ($count{$_} > 0 ? 'too much: ' : 'missing: ') . $_ } grep { $count{$_} } sort keys %count;
+	splice @different, 20, @different - 20, '…' if @different > 20;
+	return join "\n", @different;
 }
 
 # free_port(): a TCP port of 127.0.0.1 that nobody listens on, reserved among tests that run at the same time.
@@ -123,6 +135,28 @@ sub remote_server
 
 # remote_password(REMOTE): the password of its login role.
 sub remote_password { return $password_of{ $_[0]->name }; }
+
+# wide_server(NAME, SCHEMA, COUNT): a remote_server whose login role owns a SCHEMA of COUNT tables without columns (100,000
+# take about 10 seconds). Their names sort differently by code point than by alphabet. Returns the server and, as a
+# reference to an array, the names in the order of their bytes.
+sub wide_server
+{
+	my ($name, $schema, $count) = @_;
+	my $node = remote_server($name, conf => "wal_level = minimal\nmax_wal_senders = 0\nautovacuum = off\nmax_locks_per_transaction = 256");
+	my ($role, $ident) = map { '"' . ($_ =~ s/"/""/gr) . '"' } $node->{dqds_role}, $schema;
+	$node->safe_psql('postgres', "CREATE SCHEMA $ident AUTHORIZATION $role");
+	# Two sessions at once, each in transactions of 5,000 tables, since every table is locked until the end of its own.
+	my @sessions = map {
+		my $sql = "DO \$\$ BEGIN FOR i IN 1 .. $count LOOP IF i % 2 = $_ THEN"
+		  . " EXECUTE format('CREATE TABLE %I ()', (ARRAY['a','B','_','é','Z','😀'])[1 + i % 6] || substr(md5(i::text), 1, 4) || i);"
+		  . " END IF; IF i % 10000 = 0 THEN COMMIT; END IF; END LOOP; END \$\$";
+		my @commands = map { ('-c', $_) } "SET SESSION AUTHORIZATION $role", "SET search_path = $ident", $sql;
+		IPC::Run::start([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), @commands ], '<', '/dev/null')
+	} 0, 1;
+	foreach my $session (@sessions) { $session->finish or die "the tables of $name were not created\n"; }
+	my @names = split /\n/, $node->safe_psql('postgres', "SELECT relname FROM pg_class WHERE relnamespace = '$ident'::regnamespace");
+	return ($node, [ sort @names ]);
+}
 
 # connection_model(REMOTE, KEY => VALUE…): a connection model for REMOTE as JSON, of provider postgresql (database
 # postgres, its login role). Keys of the provider's section go there, all others to the top; undef leaves a key out.

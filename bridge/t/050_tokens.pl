@@ -1,0 +1,458 @@
+# Tokens and roles: how a token is made and kept, that every useless one is refused in the same words, and that a request
+# runs as the token's role and as nobody else. Who may do what is a table of levels and operations, each cell tried over
+# REST and over SQL. No token ever shows in a log or in pg_stat_activity.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::FakePostgres;
+use DqdsTest::Sql;
+use Digest::SHA qw(sha256_hex);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $remote  = remote_server('remote', conf => 'log_connections = on');
+my $control = control_server('control',
+	conf => "log_statement = all\nlog_min_duration_statement = 0\nlog_line_prefix = '%m [%p] %a '");
+my $sql = DqdsTest::Sql->connect($control);
+
+# The levels, from nothing up. Each role can log in, for SQL; each owns a connection, may use "shop", and not "closed".
+my @levels = qw(nobody viewer operator editor admin);
+$remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id int); CREATE TABLE shop.lines (id int);'
+	  . 'GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader');
+my $model = connection_model($remote);
+create_connection($control, $_, $model) foreach 'shop', 'closed';
+foreach my $level (@levels)
+{
+	$control->safe_psql('postgres', "CREATE ROLE $level LOGIN");
+	grant_role($control, $level, level => $level eq 'nobody' ? undef : $level, connections => ['shop']);
+	create_connection($control, "own $level $_", $model) foreach 'rest', 'sql';
+	$control->safe_psql('postgres', "UPDATE dqds_connection SET owner = '$level' WHERE name LIKE 'own $level %'");
+}
+
+my @tokens;    # all that were ever made: none of them may be found anywhere in the end
+
+# A token of a role, made by a superuser unless there is another session.
+sub new_token
+{
+	my ($role, $more, $by) = @_;
+	my $token = ($by // $sql)->value('SELECT dqds_create_token(' . sql_literal($role) . ($more // '') . ')');
+	push @tokens, $token;
+	return $token;
+}
+
+sub bearer { return { Authorization => "Bearer $_[0]" }; }
+
+# --- How a token is made ------------------------------------------------------------------------------
+
+my %token = map { $_ => new_token($_) } @levels;
+like($token{viewer}, qr/^dqds_[0-9a-f]{64}$/, 'a token is 256 bits in hexadecimal digits');
+isnt(new_token('viewer'), $token{viewer}, 'each token is another one');
+
+{
+	is($sql->value(q(SELECT count(*) FROM dqds_token WHERE token_hash = '\x) . sha256_hex($token{viewer}) . q(')), 1, 'its SHA-256 is stored');
+	my ($dump) = run_command([ 'pg_dump', '-d', $control->connstr('postgres') ]);
+	like($dump, qr/COPY public\.dqds_token /, 'a dump carries the tokens');
+	my @shown = grep { my $digits = substr $_, 5; $dump =~ /\Q$digits\E/ } @tokens;
+	is(@shown, 0, 'but no token itself');
+
+	$sql->value(q(SELECT dqds_create_token('viewer', '1 hour', 'her notebook')));
+	is_deeply([ $sql->rows(q(SELECT role, description, created_by, date_trunc('second', expires_at - created_at) AS lives, expired FROM dqds_tokens ORDER BY token_id DESC LIMIT 1)) ],
+		[ { role => 'viewer', description => 'her notebook', created_by => scalar getpwuid($<), lives => '01:00:00', expired => 'f' } ],
+		'dqds_tokens says whose it is, who made it and when it ends');
+	is(join(' ', $sql->column(q(SELECT attname FROM pg_attribute WHERE attrelid = 'dqds_tokens'::regclass AND attnum > 0 ORDER BY attnum))),
+		'token_id role description created_by created_at expires_at expired', 'and not what it is, nor its hash');
+	is($sql->value(q(SELECT date_trunc('second', expires_at - created_at) FROM dqds_tokens ORDER BY token_id LIMIT 1)), '90 days', 'without a time it lives for 90 days');
+	$sql->value(q(SELECT dqds_create_token('viewer', NULL)));
+	is($sql->value(q(SELECT expires_at IS NULL FROM dqds_tokens ORDER BY token_id DESC LIMIT 1)), 't', 'NULL: it lives for ever');
+	foreach my $time ('0 seconds', '-1 day')
+	{
+		is($sql->query("SELECT dqds_create_token('viewer', '$time')")->{error}{sqlstate}, '22023', "none is made that lives for $time");
+	}
+	is($sql->query('SELECT dqds_create_token(NULL)')->{error}{sqlstate}, '22004', 'nor one for nobody');
+	is($sql->query(q(SELECT dqds_create_token('stranger')))->{error}{sqlstate}, '42704', 'nor one for a role that does not exist');
+}
+
+# Whom it may stand for.
+{
+	my $superuser = getpwuid $<;
+	foreach my $role ($superuser, qw(pg_monitor pg_read_all_data pg_execute_server_program))
+	{
+		my $error = $sql->query("SELECT dqds_create_token('$role')")->{error};
+		is("$error->{sqlstate} $error->{message}", qq(42501 a token cannot stand for role "$role"), "not even a superuser makes one for $role");
+	}
+	my $admin = DqdsTest::Sql->connect($control, user => 'admin');
+	foreach my $role (qw(editor viewer pg_monitor), $superuser)
+	{
+		is($admin->query("SELECT dqds_create_token('$role')")->{error}{sqlstate}, '42501', "an admin who is no member of $role makes none for it");
+	}
+	$sql->must('CREATE ROLE team; GRANT team TO admin');
+	like(new_token('team', '', $admin), qr/^dqds_/, 'an admin makes one for a role that he is a member of');
+	like(new_token('admin', '', $admin), qr/^dqds_/, 'and for himself');
+	is($admin->value(q(SELECT created_by FROM dqds_tokens WHERE role = 'team'::regrole)), 'admin', 'which shows who made it');
+	$admin->close;
+}
+
+# --- What is refused ------------------------------------------------------------------------------------
+
+my $bridge = start_bridge($control, anonymous => undef, options => [ '--pool-size', 2 ]);
+$sql->must("GRANT $_ TO dqds_bridge") foreach @levels;
+{
+	my $same;    # what every refusal reads like
+
+	# REQUEST's answer must be that 401.
+	my $refused = sub {
+		my ($what, $answer) = @_;
+		my $text = $answer->{raw};
+		$text =~ s/^Date: .*\r\n//m;
+		$text =~ s/"timestamp":\d+/"timestamp":0/;
+		$same //= $text;
+		is(answer_fault($answer, 401), undef, "$what: 401");
+		is($text, $same, "$what: in the same words");
+	};
+	my $schemas = '/api/datasource/connections/shop/schemas';
+	my $try = sub { my ($what, $authorization) = @_; $refused->($what, http($bridge, GET => $schemas, { Authorization => $authorization })); };
+
+	$refused->('no token', http($bridge, GET => $schemas));
+	my $good = $token{operator};
+	is(http($bridge, GET => $schemas, bearer($good))->{status}, 200, 'a good token is served');
+	is(http($bridge, GET => $schemas, { Authorization => "bEARER   $good" })->{status}, 200, 'also with another case and more spaces');
+
+	$try->("malformed ($_->[0])", $_->[1])
+	  foreach [ 'nothing behind Bearer', 'Bearer' ], [ 'only a space behind it', 'Bearer  ' ], [ 'without Bearer', $good ],
+	  [ 'another scheme', "Basic $good" ], [ 'an empty header', '' ], [ 'two tokens', "Bearer $good $good" ],
+	  [ 'two with a comma', "Bearer $good,$good" ], [ 'in quotes', qq(Bearer "$good") ], [ 'no space', "Bearer:$good" ],
+	  [ 'an odd byte', "Bearer $good\xe9" ];
+	$try->("unknown ($_->[0])", "Bearer $_->[1]")
+	  foreach [ 'never made', 'dqds_' . '0' x 64 ], [ 'short', 'x' ], [ 'in capitals', uc $good ], [ 'cut off', substr $good, 0, -1 ],
+	  [ 'longer', $good . '0' ], [ 'without its prefix', substr $good, 5 ], [ 'a role', 'operator' ], [ 'SQL', "'--" =~ s/'/~/r ],
+	  [ 'its hash', sha256_hex($good) ];
+
+	my $short = new_token('operator', ", '300 milliseconds'");
+	ok(poll_until(sub { http($bridge, GET => $schemas, bearer($short))->{status} == 401 }, 10), 'a token ends with its time');
+	$try->('expired', "Bearer $short");
+	is($sql->value(q(SELECT count(*) FROM dqds_tokens WHERE expired)), 1, 'dqds_tokens shows that it has expired');
+
+	my $revoked = new_token('operator');
+	is(http($bridge, GET => $schemas, bearer($revoked))->{status}, 200, 'before it is revoked a token is served');
+	my $id = $sql->value('SELECT max(token_id) FROM dqds_tokens');
+	$sql->must("SELECT dqds_revoke_token($id)");
+	$try->('revoked', "Bearer $revoked");
+	is($sql->query("SELECT dqds_revoke_token($id)")->{error}{sqlstate}, '42704', 'a token can be revoked once');
+
+	$sql->must("CREATE ROLE rising; CREATE ROLE leaving; SELECT dqds_grant('operator', 'rising'), dqds_grant('operator', 'leaving'); GRANT rising, leaving TO dqds_bridge");
+	my %later = map { $_ => new_token($_) } qw(rising leaving);
+	is(http($bridge, GET => '/api/connections', bearer($later{$_}))->{status}, 200, "the token of role $_ is served") foreach sort keys %later;
+	$sql->must('ALTER ROLE rising SUPERUSER; DROP OWNED BY leaving; DROP ROLE leaving');
+	$try->('its role became a superuser', "Bearer $later{rising}");
+	$try->('its role was dropped', "Bearer $later{leaving}");
+	$sql->must('ALTER ROLE rising NOSUPERUSER');
+	is(http($bridge, GET => '/api/connections', bearer($later{rising}))->{status}, 200, 'the role is none any more: served again');
+
+	# On every path but one, whether it is there or not.
+	foreach my $target ('/api/nothing/here', '/', '/api/connections', '/api/connections/x/basic')
+	{
+		foreach my $authorization (undef, 'Bearer dqds_0', 'Basic x')
+		{
+			my $answer = http($bridge, DELETE => $target, { Authorization => $authorization });
+			is(answer_fault($answer, 401), undef, "DELETE $target, " . ($authorization // 'no token') . ': 401');
+		}
+	}
+	is(http($bridge, GET => '/api/ishealthy')->{body}, '"OK"', 'health needs no token');
+	is(http($bridge, GET => '/api/ishealthy', { Authorization => 'Bearer dqds_0' })->{status}, 200, 'and takes no offence at a bad one');
+
+	# Two headers could be read in two ways.
+	foreach my $pair ([ $good, $good ], [ $good, 'x' ], [ 'x', $good ])
+	{
+		my $raw = raw_request($bridge, "GET $schemas HTTP/1.1\r\nHost: localhost\r\n" . join('', map { "Authorization: Bearer $_\r\n" } @$pair) . "\r\n");
+		like($raw, qr{^HTTP/1\.1 400 }, 'two Authorization headers: 400');
+	}
+
+	# The body of a stranger is not read: it has not even come when the answer is there.
+	foreach my $authorization ('', "Authorization: Basic $good\r\n")
+	{
+		my $socket  = open_socket($bridge);
+		my $started = time;
+		print $socket "POST /api/datasource/testconnection HTTP/1.1\r\nHost: localhost\r\n${authorization}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n";
+		$socket->flush;
+		my ($raw, $closed) = read_all($socket, 3);
+		like($raw, qr{^HTTP/1\.1 401 }, ($authorization ? 'malformed' : 'no token') . ': 401 before the body');
+		ok($closed && time - $started < 1, 'at once, and the connection is closed');
+	}
+}
+
+# --- Which role it is ------------------------------------------------------------------------------------
+
+# Levels and operations over REST: the lowest level that is served, and the status that it gets. Lower levels get 403.
+# NAME is a connection of the role's own.
+my $rank = 0;
+my %rank = map { $_ => $rank++ } @levels;
+my $tables = '/api/datasource/connections/shop/schemas/shop/tables';
+my $import = to_json({ connectionName => 'shop', schemaName => 'shop' });
+my @rest   = (
+	[ 'isHealthy',            'nobody',   200, GET    => '/api/ishealthy' ],
+	[ 'getAllConnections',    'viewer',   200, GET    => '/api/connections' ],
+	[ 'getConnectionBasic',   'viewer',   200, GET    => '/api/connections/shop/basic' ],
+	[ 'testConnection',       'operator', 200, POST   => '/api/datasource/testconnection', $model ],
+	[ 'testConnection, details', 'operator', 200, POST => '/api/datasource/testconnection?details=true', $model ],
+	[ 'getRemoteDataSourceSchemas', 'operator', 200, GET => '/api/datasource/connections/shop/schemas' ],
+	[ 'getRemoteDataSourceTables',  'operator', 200, GET => $tables ],
+	[ 'getRemoteDataSourceTables, details', 'operator', 200, GET => "$tables?details=true" ],
+	[ 'importTables',           'editor', 200, POST   => '/api/jobs/importtables', $import ],
+	[ 'createConnectionBasic',  'editor', 201, POST   => '/api/connections/new%20NAME/basic', $model ],
+	[ 'updateConnectionBasic',  'editor', 204, PUT    => '/api/connections/NAME/basic', $model ],
+	[ 'updateConnectionBasic, not his own', 'admin', 204, PUT => '/api/connections/shop/basic', $model ],
+	[ 'deleteConnection',       'editor', 200, DELETE => '/api/connections/NAME' ],
+	[ 'deleteConnection, not his own', 'admin', 200, DELETE => '/api/connections/shop' ]);
+foreach my $row (@rest)
+{
+	my ($operation, $lowest, $status, $method, $target, $body) = @$row;
+	foreach my $level (@levels)
+	{
+		my $path   = $target =~ s/NAME/own%20$level%20rest/r;
+		my $wanted = $rank{$level} >= $rank{$lowest} ? $status : 403;
+		my $answer = http($bridge, $method => $path, bearer($token{$level}), $body);
+		is(answer_fault($answer, $wanted), undef, "REST: $operation as $level: $wanted");
+	}
+}
+create_connection($control, 'shop', $model);
+$sql->must("SELECT dqds_grant_connection('shop', '$_')") foreach @levels;
+
+# What is not his own is not changed by what is not allowed.
+is($sql->value(q(SELECT count(*) FROM dqds_connection WHERE name IN ('own nobody rest', 'own viewer rest', 'own operator rest'))),
+	3, 'a refused DELETE deletes nothing');
+
+# The same over SQL, for every function and view of the extension: the lowest level, the statement, and what it comes to
+# (undef: it succeeds). The connection named OWN belongs to the role, TOKEN is the id of a token. A function that is missing
+# here, or that has gone, is a failure of its own.
+my $quoted = sql_literal($model);
+my %three  = (text => '::text', json => '::json', jsonb => '::jsonb');
+my @sql    = (
+	[ 'dqds_close_idle()',                'nobody', 'SELECT dqds_close_idle()' ],
+	[ 'dqds_job_id_json(text)',           'nobody', 'SELECT dqds_job_id_json(NULL)' ],
+	[ 'dqds_json_member(jsonb,text,text)', 'nobody', q(SELECT dqds_json_member('{"a": 1}', 'a', 'number')) ],
+	[ 'dqds_token_role(bytea)',           'nobody', q(SELECT dqds_token_role('\x00')), '28000' ],
+	[ 'dqds_connections',                 'viewer', 'SELECT * FROM dqds_connections' ],
+	[ 'dqds_imported_tables',             'viewer', 'SELECT * FROM dqds_imported_tables' ],
+	[ 'dqds_imported_columns',            'viewer', 'SELECT * FROM dqds_imported_columns' ],
+	[ 'dqds_connection_json(text)',       'viewer', q(SELECT dqds_connection_json('shop')) ],
+	(map { (
+		[ "dqds_test_connection($_,boolean)", 'operator', "SELECT * FROM dqds_test_connection($quoted$three{$_})" ],
+		[ "dqds_diagnose_connection($_)",     'operator', "SELECT * FROM dqds_diagnose_connection($quoted$three{$_})" ],
+		[ "dqds_list_schemas($_,boolean)",    'operator', "SELECT * FROM dqds_list_schemas($quoted$three{$_})" ],
+		[ "dqds_list_tables($_,text,text,integer)", 'operator', "SELECT * FROM dqds_list_tables($quoted$three{$_}, 'shop')" ],
+		[ "dqds_list_columns($_,text,text[])",      'operator', "SELECT * FROM dqds_list_columns($quoted$three{$_}, 'shop')" ],
+		[ "dqds_create_connection(text,$_)",        'editor',   "SELECT dqds_create_connection('new', $quoted$three{$_})" ],
+		[ "dqds_update_connection(text,$_)",        'editor',   "SELECT dqds_update_connection(OWN, $quoted$three{$_})" ],
+		# A model that is not registered has nowhere to import to.
+		[ "dqds_import_tables($_,text,text,text[],integer)", 'editor', "SELECT * FROM dqds_import_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ],
+		[ "dqds_unimport_tables($_,text,text[])", 'editor', "SELECT dqds_unimport_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ]) }
+	  sort keys %three),
+	[ 'dqds_test_connections(text[])',        'operator', 'SELECT * FROM dqds_test_connections()' ],
+	[ 'dqds_test_connection_json(text,boolean,boolean)', 'operator', "SELECT dqds_test_connection_json($quoted, false, true)" ],
+	[ 'dqds_list_schemas_json(text,boolean)', 'operator', q(SELECT dqds_list_schemas_json('shop', false)) ],
+	[ 'dqds_list_tables_json(text,text,text,integer,boolean)', 'operator', q(SELECT dqds_list_tables_json('shop', 'shop', NULL, NULL, true)) ],
+	[ 'dqds_drop_connection(text)',           'editor', 'SELECT dqds_drop_connection(OWN)' ],
+	[ 'dqds_drop_connection_json(text)',      'editor', 'SELECT dqds_drop_connection_json(OWN)' ],
+	[ 'dqds_rename_connection(text,text)',    'editor', q(SELECT dqds_rename_connection(OWN, 'renamed')) ],
+	[ 'dqds_import_named_tables(text,text,text,text[],integer)', 'editor', q(SELECT * FROM dqds_import_named_tables('shop', 'shop', NULL, NULL, NULL)) ],
+	[ 'dqds_import_tables_json(text,text)',   'editor', 'SELECT dqds_import_tables_json(' . sql_literal($import) . ', NULL)' ],
+	[ 'dqds_credentials',                     'admin', 'SELECT * FROM dqds_credentials' ],
+	[ 'dqds_create_credential(text,text,text)',  'admin', q(SELECT dqds_create_credential('new', 'x', '*')) ],
+	[ 'dqds_replace_credential(text,text,text)', 'admin', q(SELECT dqds_replace_credential('stored', 'x')) ],
+	[ 'dqds_drop_credential(text)',           'admin', q(SELECT dqds_drop_credential('stored')) ],
+	[ 'dqds_grant_credential(text,regrole)',  'admin', q(SELECT dqds_grant_credential('stored', 'viewer')) ],
+	[ 'dqds_revoke_credential(text,regrole)', 'admin', q(SELECT dqds_revoke_credential('stored', 'viewer')) ],
+	[ 'dqds_tokens',                          'admin', 'SELECT * FROM dqds_tokens' ],
+	[ 'dqds_create_token(regrole,interval,text)', 'admin', 'SELECT dqds_create_token(current_user::regrole)' ],
+	[ 'dqds_revoke_token(bigint)',            'admin', 'SELECT dqds_revoke_token(TOKEN)' ],
+	[ 'dqds_grant(text,regrole)',             'admin', q(SELECT dqds_grant('viewer', 'nobody')) ],
+	[ 'dqds_revoke(text,regrole)',            'admin', q(SELECT dqds_revoke('operator', 'operator')) ],
+	[ 'dqds_grant_connection(text,regrole)',  'admin', q(SELECT dqds_grant_connection('closed', 'nobody')) ],
+	[ 'dqds_revoke_connection(text,regrole)', 'admin', q(SELECT dqds_revoke_connection('shop', 'viewer')) ],
+	# What only the extension's own code calls, and the tables, are for no level.
+	(map { [ $_, undef, "SELECT $_" ] } (
+		'dqds_connection_id(text)', 'dqds_credential_id(text)', 'dqds_level_grants()', 'dqds_level_objects()', 'dqds_level_rank(text)',
+		'dqds_remove_connection(bigint)', 'dqds_remove_imports(bigint,text,text[])', 'dqds_replace_connection(bigint,jsonb,jsonb,boolean)',
+		'dqds_store_connection(text,regrole,jsonb,jsonb,boolean)', 'dqds_store_connection_name(bigint,text)',
+		'dqds_store_credential(text,text,text)', 'dqds_store_credential_secret(text,text,text)',
+		'dqds_store_import(bigint,text,text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[])',
+		'dqds_store_secrets(bigint,jsonb)', 'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),
+	(map { [ $_, undef, "SELECT * FROM $_" ] } qw(dqds_connection dqds_connection_grant dqds_connection_secret dqds_credential
+		dqds_credential_grant dqds_imported_column dqds_imported_table dqds_token)));
+
+$sql->must(q(SELECT dqds_create_credential('stored', 'x', '*')));
+is(join("\n", sort map { $_->[0] } @sql),
+	join("\n", sort $sql->column(q(
+		SELECT CASE classid WHEN 'pg_proc'::regclass THEN objid::regprocedure::text ELSE objid::regclass::text END
+		FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'dqds')
+			AND (classid = 'pg_proc'::regclass OR classid = 'pg_class'::regclass AND objid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'v')))))),
+	'the table has every function, view and table of the extension');
+
+foreach my $level (@levels)
+{
+	my $session = DqdsTest::Sql->connect($control, user => $level);
+	foreach my $row (@sql)
+	{
+		my ($object, $lowest, $statement, $outcome) = @$row;
+		my $own = sql_literal("own $level sql");
+		my $id  = $sql->value('SELECT max(id) FROM dqds_token');
+		$statement =~ s/OWN/$own/;
+		$statement =~ s/TOKEN/$id/;
+		# Of an internal function only the call is looked at: NULL for each argument.
+		$statement =~ s/^SELECT (\w+)\((.*)\)$/"SELECT $1(" . join(', ', map { "NULL::$_" } split \/,\/, $2) . ')'/e if !defined $lowest && $object =~ /\(/;
+		if ($object =~ /^dqds_(un)?import_tables\(text/) { $statement =~ s/\Q$quoted\E::text/'shop'/; }
+		my $may    = defined $lowest && $rank{$level} >= $rank{$lowest};
+		my $wanted = $may ? $outcome // 'ok' : '42501';
+		my $answer = $session->query("BEGIN; $statement; ROLLBACK");
+		is($answer->{error} ? $answer->{error}{sqlstate} : 'ok', $wanted, "SQL: $object as $level: $wanted")
+		  or diag(explain($answer->{error}));
+		$session->must('ROLLBACK') if $answer->{error};
+	}
+	$session->close;
+}
+
+# A connection that is not there, and one that is not for him, word for word.
+foreach my $row (
+	[ GET => '/api/connections/NAME/basic' ], [ GET => '/api/datasource/connections/NAME/schemas' ],
+	[ GET => '/api/datasource/connections/NAME/schemas/s/tables' ], [ PUT => '/api/connections/NAME/basic', $model ],
+	[ DELETE => '/api/connections/NAME' ], [ POST => '/api/jobs/importtables', to_json({ connectionName => 'NAME', schemaName => 's' }) ])
+{
+	my ($method, $path, $body) = @$row;
+	my ($there, $missing) = map {
+		my ($target, $text, $name) = ($path, $body, $_);
+		defined && s/NAME/$name/ foreach $target, $text;
+		my $answer = http($bridge, $method => $target, bearer($token{editor}), $text);
+		is(answer_fault($answer, 404), undef, "$method $target: 404");
+		$answer->{raw} =~ s/^Date: .*\r\n//mr =~ s/"timestamp":\d+//r =~ s/$name/NAME/gr
+	} qw(closed absent);
+	is($there, $missing, 'forbidden and unknown read alike');
+}
+
+# A mask or a name in a model that is tested tells as little: the name is taken or not, but the secret stays where it is.
+{
+	my $masked = connection_model($remote, connection_name => 'closed', password => '********');
+	my $answer = http($bridge, POST => '/api/datasource/testconnection?verifyNameUniqueness=false', bearer($token{operator}), $masked);
+	is($answer->{json}{errorCode}, 'invalid_connection', 'the mask does not stand for the secret of a connection that is not his');
+	my $elsewhere = connection_model($remote, connection_name => 'shop', password => '********', host => 'localhost');
+	$answer = http($bridge, POST => '/api/datasource/testconnection?verifyNameUniqueness=false', bearer($token{operator}), $elsewhere);
+	is($answer->{json}{errorCode}, 'invalid_connection', 'nor for one that is, towards another host');
+}
+
+# The bridge must be able to become the role.
+{
+	grant_role($control, 'apart', level => 'operator', connections => ['shop']);
+	my $apart  = new_token('apart');
+	my $answer = http($bridge, GET => '/api/connections', bearer($apart));
+	is(answer_fault($answer, 500), undef, 'the login of the bridge is no member of the role: 500');
+	is($answer->{json}{message}, 'internal error', 'which says no more');
+	like($bridge->log, qr/error the role of a request cannot be taken on \(is the login role a member of it\?\): SQLSTATE 42501/, 'the log says why');
+	$sql->must('GRANT apart TO dqds_bridge');
+	is(http($bridge, GET => '/api/connections', bearer($apart))->{status}, 200, 'a member it is: served');
+	like($bridge->log, qr{GET "/api/connections" 200 \d+ms \d+B role="apart"}, 'the log names the role');
+}
+
+# One control connection, one backend: each role has remote sessions of its own, and no request leaves its role behind.
+{
+	my $single = start_bridge($control, anonymous => undef, options => [ '--pool-size', 1 ]);
+	my $before = -s $remote->logfile;
+	my @logins = ();
+	foreach my $role (qw(operator editor operator editor admin operator))
+	{
+		is(http($single, GET => '/api/datasource/connections/shop/schemas', bearer($token{$role}))->{status}, 200, "schemas as $role");
+		push @logins, scalar(() = slurp_file($remote->logfile, $before) =~ /connection authorized: user=reader/g);
+	}
+	is("@logins", '1 2 2 2 3 3', 'a remote session is used again by its role, and never by another one');
+	is($remote->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dqds')) >= 3, 1, 'the remote has a session for each');
+	is(http($single, POST => '/api/connections/x/basic', bearer($token{admin}), $model)->{status}, 201, 'the strong one may');
+	is(http($single, DELETE => '/api/connections/x', bearer($token{viewer}))->{status}, 403, 'the weak one behind it may not');
+	is(http($single, GET => '/api/connections', bearer('dqds_0'))->{status}, 401, 'and an unknown one gets nothing of theirs');
+
+	# No route runs what a client sends, so there is no way back to the login role.
+	my $evil = q(shop'; RESET ROLE; SELECT set_config('role','none',false) -- $1 \\);
+	my $name = encode_segment($evil);
+	my $from = -s $control->logfile;
+	my %status = map { my ($method, $target, $body) = @$_; ("$method $target" => http($single, $method => $target, bearer($token{editor}), $body)->{status}) } (
+		[ GET => "/api/connections/$name/basic" ], [ GET => "/api/datasource/connections/$name/schemas" ],
+		[ GET => "/api/datasource/connections/shop/schemas/$name/tables?tableNameContains=$name" ],
+		[ POST => "/api/connections/$name/basic", $model ], [ PUT => "/api/connections/$name/basic", $model ],
+		[ POST => "/api/jobs/importtables?jobBusinessKey=$name", to_json({ connectionName => $evil, schemaName => $evil, tableNames => [$evil], tableNameContains => $evil }) ],
+		[ POST => '/api/datasource/testconnection', connection_model($remote, connection_name => $evil, options => $evil, database => $evil, user => $evil) ],
+		[ DELETE => "/api/connections/$name" ]);
+	is(join(' ', sort values %status), '200 200 200 200 201 204 404 404', 'SQL in every place is data');
+	my $log = slurp_file($control->logfile, $from);
+	my @ran = $log =~ /dqds-bridge LOG:  (?:statement|execute \S+|duration: \S+ ms  \S+ \S+): (.*)/g;
+	cmp_ok(scalar @ran, '>=', 16, 'the log has what the bridge ran');
+	is(scalar(grep { /RESET|'none'|shop/ } @ran), 0, 'none of it holds anything that the client sent');
+	is($single->stop, 0, 'the bridge ends');
+}
+
+# --- A token is nowhere ------------------------------------------------------------------------------------
+
+{
+	my $silent = start_fake_server(sub { hold($_[0]) });
+	create_connection($control, 'silent', connection_model($remote, port => '' . $silent->port));
+	$sql->must(q(SELECT dqds_grant_connection('silent', 'operator')));
+	my $socket = open_socket($bridge);
+	print $socket "GET /api/datasource/connections/silent/schemas HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token{operator}\r\n\r\n";
+	$socket->flush;
+	my $working = poll_until(sub { $sql->value(q(SELECT pid FROM pg_stat_activity WHERE application_name = 'dqds-bridge' AND state = 'active' AND query LIKE '%list_schemas%')) }, 10);
+	ok($working, 'a request is being worked on');
+	my $activity = to_json([ $sql->rows('SELECT * FROM pg_stat_activity') ]);
+	my ($ps) = run_command([ 'ps', '-ww', '-o', 'args', '-p', join ',', $working, $bridge->pid ]);
+	$sql->must("SELECT pg_cancel_backend($working)");
+	read_all($socket, 10);
+	my @found;
+	my %place = ('the log of the bridge' => $bridge->log, 'the log of the control server' => slurp_file($control->logfile),
+		'the log of the remote' => slurp_file($remote->logfile), 'pg_stat_activity' => $activity, 'the list of processes' => $ps);
+	ok(length $place{$_}, "there is something in $_") foreach sort keys %place;
+	foreach my $place (sort keys %place)
+	{
+		is(scalar(grep { my $digits = substr $_, 5; $place{$place} =~ /\Q$digits\E/ } @tokens), 0, "no token in $place");
+	}
+	like($place{'the log of the control server'}, qr/dqds_token_role/, 'which does log what the bridge does with one');
+}
+
+# --- Where it listens ---------------------------------------------------------------------------------------
+
+{
+	my @listen = ('--listen', '0.0.0.0:0', '--control-db', bridge_conninfo($control));
+	my ($status, $out, $err) = run_bridge(@listen, '--anonymous-role', 'viewer');
+	is($status, 2, 'an address that others reach and an anonymous role: refused');
+	like($err, qr/^dqds-bridge: [^\n]*--allow-remote-anonymous[^\n]*\n$/, 'in one line that names the option');
+	($status, $out, $err) = run_bridge(@listen, '--allow-superuser');
+	is($status, 2, '--allow-superuser on such an address: refused');
+	like($err, qr/^dqds-bridge: --allow-superuser [^\n]*loopback[^\n]*\n$/, 'in one line that says why');
+
+	foreach my $anonymous (0, 1)
+	{
+		my @options = $anonymous ? ('--anonymous-role', 'viewer', '--allow-remote-anonymous', '--host-name', 'dqds.example') : ();
+		my $open = DqdsTest::Process->start('open bridge', PostgreSQL::Test::Utils::tempdir('open') . '/log', [ $ENV{DQDS_BRIDGE} // 'bridge/dqds-bridge', @listen, @options ]);
+		($open->{port}) = $open->await(qr{listening on http://0\.0\.0\.0:(\d+)}, 30);
+		my $what = $anonymous ? 'with an anonymous role' : 'without one';
+		my %foreign = (Host => 'evil.example', Origin => 'https://evil.example');
+		is(http($open, GET => '/api/connections', { %{ bearer($token{viewer}) }, %foreign })->{status}, 200, "$what: a token is served, whatever Host and Origin");
+		is(http($open, GET => '/api/connections')->{status}, $anonymous ? 200 : 401, "$what: without a token");
+		is(http($open, GET => '/api/connections', {%foreign})->{status}, $anonymous ? 403 : 401, "$what: without a token, a foreign Host and Origin");
+		is(http($open, GET => '/api/connections', { Host => 'dqds.example' })->{status}, $anonymous ? 200 : 401, "$what: without a token, a host of ours");
+		is(http($open, GET => '/api/ishealthy', {%foreign})->{status}, 200, "$what: health from afar");
+		is($open->stop, 0, "$what: it ends");
+	}
+}
+
+# With a token nobody asks where it comes from; without one, that is all there is to go by.
+{
+	my $anonymous = start_bridge($control, anonymous => 'viewer', level => undef);
+	foreach my $row ([ Host => 'evil.example', 403 ], [ Host => '127.0.0.1.evil.example', 403 ], [ Origin => 'http://evil.example', 403 ],
+		[ Origin => 'null', 403 ], [ Host => 'localhost', 200 ], [ Host => '127.0.0.1', 200 ], [ Host => '[::1]:8888', 200 ], [ Origin => 'http://localhost:3000', 200 ])
+	{
+		my ($header, $value, $status) = @$row;
+		is(http($anonymous, GET => '/api/connections', { $header => $value })->{status}, $status, "without a token, $header $value: $status");
+		is(http($anonymous, GET => '/api/connections', { $header => $value, %{ bearer($token{operator}) } })->{status}, 200, "with one: 200");
+		is(http($anonymous, GET => '/api/connections', { $header => $value, %{ bearer('dqds_0') } })->{status}, 401, 'with a bad one: 401, not the anonymous role');
+	}
+}
+
+done_testing();
