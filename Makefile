@@ -34,6 +34,7 @@ EXTENSION_SOURCES = \
 	src/model.c \
 	src/name_set.c \
 	src/owner_call.c \
+	src/password_guard.c \
 	src/policy.c \
 	src/reactor.c \
 	src/registry.c \

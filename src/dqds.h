@@ -53,9 +53,10 @@ extern int64 dqds_now_us(void);
 typedef struct Failure
 {
 	DqdsErrorCode code;
-	char *message;    /* which thing, what is wrong */
-	char *hint;       /* what to do next, or NULL */
-	char sqlstate[6]; /* the remote's own, or "" */
+	char *message;             /* which thing, what is wrong */
+	char *hint;                /* what to do next, or NULL */
+	char sqlstate[6];          /* the remote's own, or "" */
+	bool unreadable_parameter; /* the remote has no characters for what was asked */
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);
@@ -278,6 +279,19 @@ typedef struct LoginTrace
 
 extern void trace_address(LoginTrace *trace, const char *address);
 extern void trace_certificate(LoginTrace *trace, void *openssl);
+
+/* ---- before libpq answers a request for the password (password_guard.c) --------- */
+
+typedef enum GuardVerdict
+{
+	GUARD_PASS,      /* libpq may read it */
+	GUARD_WAIT,      /* more must arrive first */
+	GUARD_CLEARTEXT, /* it asks for the password in the clear */
+	GUARD_FORGED     /* it is no answer that a server would send */
+} GuardVerdict;
+
+extern GuardVerdict guard_authentication(int fd, int *needed);
+extern GuardVerdict guard_tls_answer(int fd);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
 

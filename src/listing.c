@@ -102,10 +102,34 @@ fill_query(const Listing *listing, RemoteQuery *query)
 	}
 }
 
+/* Ask without the filters: they are applied to what arrives. */
+static void
+drop_filters(RemoteQuery *query)
+{
+	if (query->question == QUESTION_TABLE_NAMES || query->question == QUESTION_TABLES)
+	{
+		query->values[1] = "";
+		query->values[2] = NULL;
+	}
+	else if (query->question == QUESTION_COLUMNS)
+		query->values[1] = NULL;
+}
+
+static void
+ask(Listing *listing, Operation *operation, const Caller *caller)
+{
+	operation->failure.unreadable_parameter = false;
+	listing->count = 0;
+	engine_run(operation, 1, caller->role);
+}
+
 /*
  * Ask, and call emit for each row.  A failure, of the remote or of the model, is
- * raised as an error of class QD.  Not a row has been emitted by then that a
- * caller's transaction would keep.
+ * raised as an error of class QD; the rows emitted before are of no use then.
+ *
+ * A name or filter that the remote's encoding cannot express matches nothing
+ * there.  It is found out by its error: then all is asked for and filtered here,
+ * and if it is the schema's name, there are no rows.
  */
 void
 listing_run(Listing *listing, Question question, const Caller *caller)
@@ -115,15 +139,19 @@ listing_run(Listing *listing, Question question, const Caller *caller)
 	if (listing->connection.failure.code != DQDS_OK)
 		failure_raise(&listing->connection.failure);
 	listing->question = question;
-	listing->count = 0;
 	listing->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
 	operation.target = &listing->connection.target;
 	fill_query(listing, &operation.query);
 	operation.on_row = take_row;
 	operation.sink = listing;
-	engine_run(&operation, 1, caller->role);
+	ask(listing, &operation, caller);
+	if (operation.failure.code != DQDS_OK && operation.failure.unreadable_parameter)
+	{
+		drop_filters(&operation.query);
+		ask(listing, &operation, caller);
+	}
 	MemoryContextDelete(listing->row_context);
-	if (operation.failure.code != DQDS_OK)
+	if (operation.failure.code != DQDS_OK && !operation.failure.unreadable_parameter)
 		failure_raise(&operation.failure);
 }

@@ -101,7 +101,6 @@ struct Session
 	Directness direct;
 	int uses;                      /* answers completed */
 	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */
-
 };
 
 static dlist_head live_sessions = DLIST_STATIC_INIT(live_sessions);
@@ -513,85 +512,67 @@ stage_of(PGconn *conn)
 	}
 }
 
-typedef enum Peek
-{
-	PEEK_HARMLESS,   /* let libpq read it */
-	PEEK_INCOMPLETE, /* wait for more */
-	PEEK_CLEARTEXT   /* the server wants to see the password */
-} Peek;
-
-/*
- * Look at what the server sent before libpq does: libpq 15 answers a request
- * for the password in the clear without asking anybody (require_auth came with
- * 16).  Message R, code 3; the walk goes on to later messages because a hostile
- * server may hide the request behind another one, and stops at code 0, after
- * which libpq answers no request any more.  What arrives between this look and
- * libpq's read is not seen: TLS is the remedy, not this.
- */
-static Peek
-peek_at_authentication(int fd)
-{
-	unsigned char bytes[4096];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-	ssize_t at = 0;
-
-	if (n <= 0)
-		return PEEK_HARMLESS;
-	if (n < 9)
-		return PEEK_INCOMPLETE;
-	while (at + 9 <= n)
-	{
-		uint32 length =
-			(uint32) bytes[at + 1] << 24 | bytes[at + 2] << 16 | bytes[at + 3] << 8 | bytes[at + 4];
-		uint32 code =
-			(uint32) bytes[at + 5] << 24 | bytes[at + 6] << 16 | bytes[at + 7] << 8 | bytes[at + 8];
-
-		if (bytes[at] == 'R' && code == 3)
-			return PEEK_CLEARTEXT;
-		if (bytes[at] != 'R' || code == 0 || length > sizeof(bytes))
-			break;
-		at += 1 + length;
-	}
-	return PEEK_HARMLESS;
-}
-
 static void
 set_low_water_mark(int fd, int bytes)
 {
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 }
 
+static void
+refuse_cleartext(Session *session, Failure *failure)
+{
+	failure_set(failure, DQDS_AUTHENTICATION_FAILED,
+				"Use TLS (sslmode require) or SCRAM at the server; the property "
+				"allow_cleartext_password set to true permits it for this connection.",
+				"the server at %s:%d asks for the password in clear text without TLS",
+				session->target->host, session->target->port);
+	fail(session);
+}
+
+/* What does the server say that libpq is about to read? */
+static GuardVerdict
+look_ahead(const Session *session, int *needed)
+{
+	const Target *target = session->target;
+
+	if (PQsslInUse(session->conn))
+		return GUARD_PASS;
+	if (PQstatus(session->conn) == CONNECTION_SSL_STARTUP)
+		return guard_tls_answer(session->fd);
+	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE && !target->allow_cleartext &&
+		target->password != NULL)
+		return guard_authentication(session->fd, needed);
+	return GUARD_PASS;
+}
+
 /* May libpq read what has arrived?  If not, either we wait for more or the session has failed. */
 static bool
 guard_password(Session *session, uint32 events, Failure *failure)
 {
-	const Target *target = session->target;
 	bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+	int needed = 1;
 
-	if (target->allow_cleartext || target->password == NULL || PQsslInUse(session->conn) ||
-		PQstatus(session->conn) != CONNECTION_AWAITING_RESPONSE)
-		return true;
-	switch (peek_at_authentication(session->fd))
+	switch (look_ahead(session, &needed))
 	{
-		case PEEK_INCOMPLETE:
+		case GUARD_WAIT:
 			if (ended)
 				return true;
-			/* Be woken when a whole request can have arrived, not by every byte. */
-			set_low_water_mark(session->fd, 9);
+			/* Be woken when the message can be complete, not by every byte of it. */
+			set_low_water_mark(session->fd, needed);
 			reactor_watch(session->fd, EPOLLIN | EPOLLRDHUP, session);
 			return false;
-		case PEEK_CLEARTEXT:
-			failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-						"Use TLS (sslmode require) or SCRAM at the server; the property "
-						"allow_cleartext_password set to true permits it for this connection.",
-						"the server at %s:%d asks for the password in clear text without TLS",
-						target->host, target->port);
+		case GUARD_CLEARTEXT:
+			refuse_cleartext(session, failure);
+			return false;
+		case GUARD_FORGED:
+			diagnose_known(session->target, DQDS_NOT_POSTGRES, failure);
 			fail(session);
 			return false;
-		case PEEK_HARMLESS:
+		case GUARD_PASS:
 			break;
 	}
-	set_low_water_mark(session->fd, 1);
+	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE)
+		set_low_water_mark(session->fd, 1);
 	return true;
 }
 
@@ -828,6 +809,20 @@ note_directness(Session *session)
 						  : DIRECT_NO;
 }
 
+/*
+ * A parameter that the remote's encoding has no characters for: no name there
+ * can be like it.  The same SQLSTATE without a context would be about a value
+ * that the remote sends.
+ */
+static bool
+is_unreadable_parameter(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0 &&
+		   PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL;
+}
+
 static void
 take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
@@ -854,6 +849,8 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 			connection_lost(session, failure);
 			break;
 		default:
+			if (failure->code == DQDS_OK && is_unreadable_parameter(session->result))
+				failure->unreadable_parameter = true;
 			if (failure->code == DQDS_OK)
 				diagnose_query(
 					session->target, PQresultErrorField(session->result, PG_DIAG_SQLSTATE),

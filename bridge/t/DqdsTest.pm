@@ -262,6 +262,7 @@ sub start_fake_server
 				if ($pid == 0)
 				{
 					$SIG{CHLD} = 'DEFAULT';
+					$SIG{PIPE} = 'IGNORE'; # a client may hang up in the middle
 					$listener->close;
 					eval { $serve->($socket, $count) };
 					print STDERR "fake server: $@" if $@;

@@ -1,0 +1,352 @@
+# Whatever a remote server does, the caller gets one clear answer in time, and the backend that made the call goes
+# on: servers that refuse, vanish, keep silent, speak something else, break the protocol, flood, or die in the middle.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::FakePostgres;
+use DqdsTest::Outcome;
+use DqdsTest::Sql;
+use IO::Select;
+use IO::Socket::INET;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $remote  = remote_server('remote');
+my $control = control_server('control');
+
+my $sql     = DqdsTest::Sql->connect($control);
+my $backend = $sql->pid;
+$sql->must("SET dqds.connect_timeout = '1s'; SET dqds.query_timeout = '1s'");
+
+# A model that leads to a fake server, or to whatever listens on a port.
+sub model_at
+{
+	my ($port, %override) = @_;
+	return connection_model($remote, port => '' . (ref $port ? $port->port : $port), %override);
+}
+
+sub fake { my ($serve) = @_; return start_fake_server($serve); }
+
+# --- Servers that are not there, or do not talk --------------------------------------------------------
+
+fails($sql, 'refused', model_at(free_port()), 'connection_refused');
+
+# Linux drops what knocks at a socket whose queue is full: nothing comes back.
+{
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 0) or die "cannot listen: $!";
+	my @queue;
+	my $full = poll_until(
+		sub {
+			push @queue,
+			  IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $listener->sockport, Blocking => 0);
+			return !IO::Select->new($queue[-1])->can_write(0.3);
+		},
+		20);
+  SKIP:
+	{
+		skip 'a full queue drops nothing here', 2 if !$full;
+		fails($sql, 'black hole', model_at($listener->sockport), 'unreachable', message => qr/no answer/);
+	}
+}
+
+fails($sql, 'accepts and says nothing', model_at(fake(\&hold)), 'server_silent');
+fails(
+	$sql,
+	'stalls in TLS',
+	model_at(fake(sub { my ($client) = @_; read_bytes($client, 8); send_bytes($client, 'S'); hold($client); })),
+	'server_silent');
+fails(
+	$sql,
+	'stalls in the authentication',
+	model_at(
+		fake(
+			sub {
+				my ($client) = @_;
+				pg_read_startup($client);
+				send_bytes($client, pg_auth(10, "SCRAM-SHA-256\0\0"));
+				hold($client);
+			})),
+	'server_silent');
+fails($sql, 'closes at once', model_at(fake(sub { })), 'connection_lost');
+fails(
+	$sql,
+	'one byte now and then',
+	model_at(
+		fake(
+			sub {
+				my ($client) = @_;
+				pg_read_startup($client);
+				foreach my $byte (split //, 'R' . pack('N', 1900) . "\0\0\0\x0a" . 'x' x 1800)
+				{
+					send_bytes($client, $byte);
+					sleep 0.05;
+				}
+			})),
+	'server_silent');
+
+# The connect_timeout of the model holds as well as that of the setting.
+{
+	my $model = model_at(fake(\&hold), properties => { connect_timeout => '2' });
+	my $row   = fails($sql, 'connect_timeout of the model', $model, 'server_silent', within => 2);
+	cmp_ok($row->{seconds}, '>', 1.9, 'connect_timeout of the model: is waited for');
+}
+
+# --- Servers that speak something else -----------------------------------------------------------------
+
+my %banner = (
+	HTTP =>
+	  "HTTP/1.1 400 Bad Request\r\nServer: secret-name/1.0\r\nConnection: close\r\n\r\n<html>secret-name</html>",
+	SSH   => "SSH-2.0-secret-name_9.2p1 Debian-2\r\n",
+	Redis => "-ERR unknown command 'secret-name'\r\n",
+	SMTP  => "220 secret-name ESMTP ready\r\n",
+	MySQL => "J\0\0\0\x0a8.0.36-secret-name\0" . 'x' x 50);
+foreach my $protocol (sort keys %banner)
+{
+	# SSH, SMTP and MySQL speak first; the others answer.
+	my $serve = sub {
+		my ($client) = @_;
+		sysread $client, my $bytes, 8 if $protocol =~ /HTTP|Redis/;
+		send_bytes($client, $banner{$protocol});
+		hold($client);
+	};
+	foreach my $sslmode (qw(prefer disable require))
+	{
+		fails(
+			$sql, "$protocol port, sslmode $sslmode",
+			model_at(fake($serve), sslmode => $sslmode),
+			'not_postgres',
+			without => qr/secret-name|HTTP|SSH|ERR|220|8\.0/,
+			within  => 0);
+	}
+}
+
+# --- Broken messages -----------------------------------------------------------------------------------
+
+# %broken: what a server sends in place of the authentication request, or of the answer to the query.
+my $huge         = pack 'N', 2**31 - 1;
+my %broken_login = (
+	'a request of 2^31-1 bytes' => [ "R${huge}xxxxxxxxxxxx",       'not_postgres' ],
+	'an error of 2^31-1 bytes'  => [ "E${huge}xxxxxxxxxxxx",       qr/not_postgres|connection_lost|server_silent/ ],
+	'a request of length 0'     => [ "R\0\0\0\0xxxxxxxxxxxx",      'not_postgres' ],
+	'a request of length -1'    => [ "R\xff\xff\xff\xffxxxxxxxxx", 'not_postgres' ],
+	'a request of an unknown kind' => [ pg_auth(4711), qr/remote_error|connection_lost|not_postgres/ ],
+	'zeros'                        => [ "\0" x 4096,   'not_postgres' ]);
+foreach my $what (sort keys %broken_login)
+{
+	my ($bytes, $code) = @{ $broken_login{$what} };
+	my $server =
+	  fake(sub { my ($client) = @_; pg_read_startup($client); send_bytes($client, $bytes); hold($client); });
+	my $row = outcome($sql, model_at($server));
+	like($row->{error_code} // 'none', qr/^(?:$code)$/, "a login: $what (" . ($row->{error_code} // '-') . ')')
+	  or diag(explain($row));
+	cmp_ok($row->{seconds}, '<', 1 + PATIENCE, "a login: $what: in time");
+}
+
+my %broken_answer = (
+	'a row description of 2^31-1 bytes' => "T$huge" . 'xxxx',
+	'a row of 2^31-1 bytes'             => pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0))
+	  . "D$huge" . 'xxxx',
+	'a row of more columns' => pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0))
+	  . pg_message('D', pack('n N a N a', 2, 1, 'a', 1, 'b')),
+	'a row before its description' => pg_message('D', pack('n N a', 1, 1, 'a')),
+	'an error without an end'      => "E\0\0\0\x20SERROR",
+	'a message of no known type'   => "\x01\0\0\0\x08xxxx",
+	'a message of length 0'        => "D\0\0\0\0",
+	'COPY'                         => pg_message('H', pack('C n', 0, 0)) . pg_message('d', "secret\n"),
+	'no answer'                    => '');
+foreach my $what (sort keys %broken_answer)
+{
+	my $server =
+	  fake(sub { my ($client) = @_; pg_log_in($client); pg_answer($client, $broken_answer{$what}); hold($client); });
+	my $row = outcome($sql, model_at($server));
+	like(
+		$row->{error_code} // 'none',
+		qr/^(?:connection_lost|timeout|remote_error)$/,
+		"an answer: $what (" . ($row->{error_code} // '-') . ')') or diag(explain($row));
+	cmp_ok($row->{seconds}, '<', 1 + PATIENCE, "an answer: $what: in time");
+}
+
+# --- Reset ---------------------------------------------------------------------------------------------
+
+fails($sql, 'reset at once', model_at(fake(sub { reset_connection($_[0]) })), 'connection_lost', within => 0);
+fails(
+	$sql,
+	'reset after the startup packet',
+	model_at(fake(sub { pg_read_startup($_[0]); reset_connection($_[0]); })),
+	'connection_lost', within => 0);
+fails(
+	$sql,
+	'reset in TLS',
+	model_at(
+		fake(sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); reset_connection($_[0]); }),
+		sslmode => 'require'),
+	'connection_lost',
+	within => 0);
+fails(
+	$sql,
+	'reset in the middle of a message',
+	model_at(
+		fake(
+			sub {
+				pg_read_startup($_[0]);
+				send_bytes($_[0], substr pg_auth(10, "SCRAM-SHA-256\0\0"), 0, 12);
+				sleep 0.1;
+				reset_connection($_[0]);
+			})),
+	'connection_lost',
+	within => 0);
+fails(
+	$sql,
+	'reset in the query',
+	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); reset_connection($_[0]); })),
+	'connection_lost', within => 0);
+fails(
+	$sql,
+	'reset in the middle of a row',
+	model_at(
+		fake(
+			sub {
+				pg_log_in($_[0]);
+				pg_answer($_[0],
+					pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0)) . "D\0\0\1\0");
+				sleep 0.1;
+				reset_connection($_[0]);
+			})),
+	'connection_lost',
+	within => 0);
+
+# --- Floods --------------------------------------------------------------------------------------------
+
+sub peak { my ($peak) = slurp_file("/proc/$backend/status") =~ /^VmHWM:\s+(\d+) kB/m; return $peak; }
+
+sub flood
+{
+	my ($client, $message) = @_;
+	my $bytes = $message x (1 + int(100_000 / length $message));
+	while (1) { send_bytes($client, $bytes); }
+}
+my $notice       = pg_message('N', "SNOTICE\0C00000\0M" . 'flood ' x 100 . "\0\0");
+my $notification = pg_message('A', pack('N',     1) . "channel\0payload\0");
+my $row          = pg_message('D', pack('n N a', 1, 1, '1'));
+
+# Ready for a query only after all authentication: notices are allowed from there on.
+fails(
+	$sql,
+	'notices without end, in the login',
+	model_at(
+		fake(
+			sub {
+				my ($client) = @_;
+				pg_read_startup($client);
+				send_bytes($client, pg_auth(5, 'salt'));
+				pg_read_message($client);
+				send_bytes($client, pg_auth(0));
+				flood($client, $notice);
+			})),
+	'server_silent');
+fails(
+	$sql,
+	'notices without end, in the query',
+	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); flood($_[0], $notice); })), 'timeout');
+fails(
+	$sql,
+	'notifications without end, in the login',
+	model_at(
+		fake(
+			sub {
+				my ($client) = @_;
+				pg_read_startup($client);
+				send_bytes($client, pg_auth(5, 'salt'));
+				pg_read_message($client);
+				send_bytes($client, pg_auth(0));
+				flood($client, $notification);
+			})),
+	'server_silent');
+fails(
+	$sql,
+	'notifications without end, in the query',
+	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); flood($_[0], $notification); })), 'timeout');
+fails(
+	$sql,
+	'parameters without end',
+	model_at(
+		fake(
+			sub {
+				my ($client) = @_;
+				pg_log_in($client);
+				pg_answer($client, '');
+				my $n = 0;
+				while (1)
+				{
+					send_bytes($client, join '', map { pg_message('S', 'p' . $n++ . "\0value\0") } 1 .. 1000);
+				}
+			})),
+	'timeout');
+fails(
+	$sql,
+	'rows without end',
+	model_at(
+		fake(
+			sub {
+				pg_log_in($_[0]);
+				pg_answer($_[0], pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0)));
+				flood($_[0], $row);
+			})),
+	'timeout');
+
+{
+	cmp_ok(peak(), '<', 100_000, sprintf 'after all that the backend has never used more than 100 MB (%d kB)',
+		peak());
+	is($sql->pid,               $backend, 'it is still the same backend');
+	is($sql->value('SELECT 1'), '1',      'and it works');
+}
+
+# --- Servers that die in the middle of a query ---------------------------------------------------------
+
+{
+	my $mortal = remote_server('mortal', conf => 'restart_after_crash = on');
+	my $victim =
+	  "SELECT pid FROM pg_stat_activity WHERE usename = 'reader' AND state = 'active' AND wait_event_type = 'Lock'";
+	my %death = (
+		'its backend is killed' => [ 'QD017', undef,   sub { kill 'KILL', $_[1] } ],
+		'its backend is ended'  => [ 'QD017', '57P01', sub { $_[0]->must("SELECT pg_terminate_backend($_[1])") } ],
+		'the query is cancelled there' =>
+		  [ 'QD016', '57014', sub { $_[0]->must("SELECT pg_cancel_backend($_[1])") } ],
+		'it stops at once'       => [ 'QD017', undef,   sub { $mortal->stop('immediate') } ],
+		'it stops in good order' => [ 'QD017', '57P01', sub { $mortal->stop('fast') } ]);
+	foreach my $how (sort keys %death)
+	{
+		my ($code, $state, $kill) = @{ $death{$how} };
+		my $caller = DqdsTest::Sql->connect($control);
+		my $locker = poll_until(
+			sub {
+				eval { DqdsTest::Sql->connect($mortal) }
+			}) or die 'the server does not come back';
+		$locker->must('BEGIN; LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE');
+		$caller->send('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($mortal)) . '::text)');
+		my $pid = poll_until(sub { $locker->must('SELECT pg_stat_clear_snapshot()'); $locker->value($victim) }, 20);
+		ok($pid, "the remote dies in a query: $how: the query runs");
+		$kill->($locker, $pid);
+		my $answer = $caller->answer(20);
+		is($answer->{error}{sqlstate}, $code, "the remote dies in a query: $how: $code") or diag(explain($answer));
+		like(
+			$answer->{error}{detail} // '',
+			defined $state ? qr/SQLSTATE (?:$state)/ : qr/^$/,
+			"the remote dies in a query: $how: DETAIL");
+		$locker->close;
+		$mortal->start if $how =~ /^it stops/;
+		ok(poll_until(sub { outcome($sql, connection_model($mortal))->{connection_test_result} eq 'SUCCESS' }),
+			"the remote dies in a query: $how: and lives again");
+		$caller->close;
+	}
+	$mortal->stop('immediate');
+}
+
+unlike(
+	slurp_file($control->logfile),
+	qr/PANIC|was terminated by signal|TRAP/,
+	'the log of the control server shows no crash');
+
+done_testing();
