@@ -470,8 +470,12 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	/* A mask with nothing behind it: the secrets were left out of a dump. */
 	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
 		target->password = NULL;
-	return target->password == NULL ||
-		   secret_resolve(target, "password", &target->password, failure);
+	if (target->password != NULL && !secret_resolve(target, "password", &target->password, failure))
+		return false;
+	/* A reference can stand for nothing. */
+	if (target->password != NULL && *target->password == '\0')
+		target->password = NULL;
+	return true;
 }
 
 static bool

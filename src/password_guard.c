@@ -52,8 +52,9 @@ guard_authentication(int fd, int *needed)
 		if (bytes[at] != 'R')
 			return GUARD_PASS;
 		*needed = at + HEADER_SIZE + 4;
+		/* More requests at once than we can look at are there to hide one. */
 		if (n < *needed)
-			return GUARD_WAIT;
+			return *needed > (int) sizeof(bytes) ? GUARD_FORGED : GUARD_WAIT;
 		length = read_uint32(bytes + at + 1);
 		code = read_uint32(bytes + at + HEADER_SIZE);
 		if (code == AUTH_CLEARTEXT)
@@ -61,11 +62,11 @@ guard_authentication(int fd, int *needed)
 		if (code == AUTH_OK || length > MAX_REQUEST || length < 8)
 			return GUARD_PASS;
 		*needed = at + 1 + length;
-		if (n < *needed && *needed <= (int) sizeof(bytes))
-			return GUARD_WAIT;
+		if (n < *needed)
+			return *needed > (int) sizeof(bytes) ? GUARD_FORGED : GUARD_WAIT;
 		at += 1 + length;
 	}
-	return GUARD_PASS;
+	return at < (int) sizeof(bytes) ? GUARD_PASS : GUARD_FORGED;
 }
 
 /*

@@ -103,6 +103,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	Jsonb *model;
 	char *name;
 	char *own_name;
+	bool by_admin;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
@@ -125,7 +126,9 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
-	owner_call_add(&call, BOOLOID, BoolGetDatum(caller_is_admin(&caller)), false);
+	/* An admin has not written, nor even seen, the secret that a mask of his keeps. */
+	by_admin = caller_is_admin(&caller) && (entry.written_by_admin || !normal.kept_secret);
+	owner_call_add(&call, BOOLOID, BoolGetDatum(by_admin), false);
 	owner_call(&caller, "dqds_replace_connection", &call);
 	statement_show(&scope);
 	PG_RETURN_VOID();

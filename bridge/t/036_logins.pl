@@ -38,6 +38,8 @@ my $padding          = pg_message('N', "SNOTICE\0C00000\0Mpadding\0\0");
 my %ask_for_password = (
 	'openly'                => sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(3)); },
 	'behind an md5 request' => sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(5, 'salt') . pg_auth(3)); },
+	'behind hundreds of md5 requests' =>
+	  sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(5, 'salt') x 308 . pg_auth(3)); },
 	'in two pieces behind an md5 request' => sub {
 		pg_read_startup($_[0]);
 		send_bytes($_[0], pg_auth(5, 'salt') . substr pg_auth(3), 0, 5);
