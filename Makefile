@@ -27,6 +27,7 @@ EXTENSION_SOURCES = \
 	src/failure.c \
 	src/import_functions.c \
 	src/json_out.c \
+	src/libpq_scope.c \
 	src/limits.c \
 	src/list_functions.c \
 	src/listing.c \
@@ -44,6 +45,8 @@ EXTENSION_SOURCES = \
 	src/secret.c \
 	src/session.c \
 	src/session_cache.c \
+	src/session_login.c \
+	src/session_query.c \
 	src/test_functions.c \
 	src/token_functions.c
 

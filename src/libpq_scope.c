@@ -1,0 +1,61 @@
+/*
+ * libpq_scope.c
+ *		What libpq may see of the server's process while it starts or makes a connection.
+ *
+ * Neither the environment of the operating system user that the server runs as,
+ * nor its language: messages in English can be told apart (diagnosis.c).
+ */
+#include "postgres.h"
+
+#include "session_internal.h"
+#include "utils/memutils.h"
+
+extern char **environ;
+
+/*
+ * libpq falls back on PGHOST, PGPASSWORD, PGSERVICE and the like, which belong
+ * to the operating system user of the server, never to a caller.  Exchanging
+ * the pointer, rather than editing the environment, is safe with our threads,
+ * which may call getenv at any time.
+ */
+static char **
+environment_without_pg(void)
+{
+	static char **filtered = NULL;
+	int count = 0;
+	int kept = 0;
+
+	if (filtered != NULL)
+		return filtered;
+	while (environ != NULL && environ[count] != NULL)
+		count++;
+	filtered = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * (count + 1));
+	for (int i = 0; i < count; i++)
+		if (strncmp(environ[i], "PG", 2) != 0)
+			filtered[kept++] = environ[i];
+	filtered[kept] = NULL;
+	return filtered;
+}
+
+/* No environment, and messages in English; nothing between enter and leave may ereport. */
+void
+libpq_enter(LibpqScope *scope)
+{
+	static locale_t c_locale = (locale_t) 0;
+	char **filtered = environment_without_pg();
+
+	if (c_locale == (locale_t) 0)
+		c_locale = newlocale(LC_ALL_MASK, "C", (locale_t) 0);
+	scope->environment = environ;
+	environ = filtered;
+	scope->locale = c_locale != (locale_t) 0 ? uselocale(c_locale) : (locale_t) 0;
+}
+
+/* Bring back what libpq_enter has put aside. */
+void
+libpq_leave(const LibpqScope *scope)
+{
+	environ = scope->environment;
+	if (scope->locale != (locale_t) 0)
+		uselocale(scope->locale);
+}

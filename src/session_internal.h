@@ -1,0 +1,116 @@
+/*
+ * session_internal.h
+ *		The inside of a session, for the files that are one module: session*.c.
+ *
+ * Only these files call libpq.  session.c owns the life of a session,
+ * session_login.c brings it from nothing to logged in, session_query.c asks and
+ * collects, libpq_scope.c shields libpq from the server's environment.
+ */
+#ifndef DQDS_SESSION_INTERNAL_H
+#define DQDS_SESSION_INTERNAL_H
+
+#include <locale.h>
+#include <sys/socket.h>
+
+#include "dqds.h"
+#include "lib/ilist.h"
+#include "libpq-fe.h"
+
+#define MAX_ADDRESSES 16
+
+/* What a busy session is doing; each phase is one query at the remote. */
+typedef enum Phase
+{
+	PHASE_PROBE,   /* asks for the backend's pid: is there a pooler between? */
+	PHASE_PREPARE, /* names the statement */
+	PHASE_EXECUTE  /* the question itself */
+} Phase;
+
+typedef enum Directness
+{
+	DIRECT_UNKNOWN,
+	DIRECT_YES,
+	DIRECT_NO
+} Directness;
+
+struct Session
+{
+	dlist_node node;       /* in live_sessions */
+	MemoryContext context; /* holds this struct and key */
+	SessionState state;
+
+	/* Identity, for reuse. */
+	Oid role;
+	int64 connection_id;
+	char *key;
+
+	/* Valid only while an operation holds the session; NULL in the cache. */
+	const Target *target;
+	void *owner;
+
+	/* While resolving and connecting. */
+	Resolution *resolution;
+	const struct sockaddr *addresses[MAX_ADDRESSES]; /* belong to resolution */
+	int naddresses;
+	int next_address;
+	bool raw_bytes;     /* ask for names as they are, without conversion */
+	ConnectStage stage; /* as of the last poll */
+	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
+	int64 started_us;
+	int64 deadline_us;         /* for the login, or for the query */
+	int64 attempt_deadline_us; /* for the TCP connect to one of several addresses */
+
+	/* Once there is a connection.  fd is -1 when libpq holds no socket. */
+	PGconn *conn;
+	bool external_fd; /* AcquireExternalFD is to be given back */
+	int fd;
+	struct sockaddr_storage peer;
+
+	/* While busy. */
+	Phase phase;
+	RemoteQuery query; /* values belong to the operation */
+	Family query_family;
+	PGresult *result; /* here so that an error in a sink does not lose it */
+	bool answered;    /* a part of the answer has been handed on */
+	BackgroundJob *cancel;
+
+	/* What is known of the remote. */
+	Family family;
+	Directness direct;
+	int uses;                      /* answers completed */
+	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */
+};
+
+/* How long a cancel request may take before the session is closed regardless. */
+#define CANCEL_PATIENCE_US (500 * 1000)
+
+/* ---- libpq_scope.c ------------------------------------------------------------ */
+
+typedef struct LibpqScope
+{
+	char **environment;
+	locale_t locale;
+} LibpqScope;
+
+extern void libpq_enter(LibpqScope *scope);
+extern void libpq_leave(const LibpqScope *scope);
+
+/* ---- session.c ------------------------------------------------------------------ */
+
+extern void session_fail(Session *session);
+extern ConnectStage session_stage(PGconn *conn);
+extern void session_release_connection(Session *session);
+
+/* ---- session_login.c -------------------------------------------------------------- */
+
+extern void session_take_addresses(Session *session, Failure *failure);
+extern void session_connect_next(Session *session, Failure *failure);
+extern void session_poll_login(Session *session, uint32 events, Failure *failure);
+
+/* ---- session_query.c -------------------------------------------------------------- */
+
+extern void session_drop_notifications(PGconn *conn);
+extern void session_connection_lost(Session *session, Failure *failure);
+extern bool session_start_cancel(Session *session);
+
+#endif /* DQDS_SESSION_INTERNAL_H */

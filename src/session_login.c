@@ -1,0 +1,374 @@
+/*
+ * session_login.c
+ *		A session's way from addresses to logged in.
+ *
+ * One address after the other, each with its share of the time; libpq is polled
+ * and never waited for.  Whether the password may be sent is asked before libpq
+ * reads (password_guard.c), whether it was used, after.  It must not decide who
+ * may connect where: policy.c does.
+ */
+#include "postgres.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "mb/pg_wchar.h"
+#include "session_internal.h"
+
+/* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
+#define NO_SUCH_FILE "/dev/null/none"
+
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
+static socklen_t
+address_length(const struct sockaddr *address)
+{
+	return address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+static const char *
+literal_address(const struct sockaddr *address, char *buffer, size_t size)
+{
+	if (getnameinfo(address, address_length(address), buffer, size, NULL, 0, NI_NUMERICHOST) != 0)
+		return NULL;
+	return buffer;
+}
+
+/* Note in *trace what happens when, until the login has ended. */
+void
+session_trace(Session *session, LoginTrace *trace)
+{
+	session->trace = trace;
+	if (trace != NULL)
+		trace->started_us = session->started_us;
+}
+
+/* What the server showed of itself in the TLS handshake. */
+static void
+trace_tls(LoginTrace *trace, PGconn *conn)
+{
+	trace->encrypted_us = dqds_now_us();
+	trace->tls = PQsslInUse(conn) != 0;
+	if (!trace->tls)
+		return;
+	strlcpy(trace->tls_protocol, PQsslAttribute(conn, "protocol"), sizeof(trace->tls_protocol));
+	strlcpy(trace->tls_cipher, PQsslAttribute(conn, "cipher"), sizeof(trace->tls_cipher));
+	trace_certificate(trace, PQsslStruct(conn, "OpenSSL"));
+}
+
+/* The login has come from one stage to the next. */
+static void
+trace_progress(Session *session, ConnectStage before, ConnectStage after)
+{
+	LoginTrace *trace = session->trace;
+
+	if (trace == NULL || after <= before)
+		return;
+	if (before == STAGE_TCP)
+		trace->connected_us = dqds_now_us();
+	if (before == STAGE_TLS)
+		trace_tls(trace, session->conn);
+}
+
+/* Start libpq on one address.  Returns NULL when libpq could not even begin. */
+static PGconn *
+start_libpq(const Target *target, const char *hostaddr, bool raw_bytes)
+{
+	const char *keywords[24 + MAX_TARGET_PARAMETERS];
+	const char *values[24 + MAX_TARGET_PARAMETERS];
+	int n = 0;
+	char port[8];
+	bool verify = strncmp(target->sslmode, "verify-", 7) == 0;
+	bool gssencmode_given = false;
+	bool application_name_given = false;
+	LibpqScope scope;
+	PGconn *conn;
+
+#define ADD(keyword, value) (keywords[n] = (keyword), values[n] = (value), n++)
+	snprintf(port, sizeof(port), "%d", target->port);
+	ADD("host", target->host);
+	ADD("hostaddr", hostaddr);
+	ADD("port", port);
+	ADD("dbname", target->database);
+	ADD("user", target->user);
+	if (target->password != NULL)
+		ADD("password", target->password);
+	ADD("sslmode", target->sslmode);
+	ADD("sslrootcert", verify ? dqds_ssl_root_certs : NO_SUCH_FILE);
+	ADD("sslcert", NO_SUCH_FILE);
+	ADD("sslkey", NO_SUCH_FILE);
+	ADD("sslcrl", NO_SUCH_FILE);
+	ADD("passfile", NO_SUCH_FILE);
+	if (raw_bytes)
+		ADD("client_encoding", "SQL_ASCII");
+	else
+		ADD("client_encoding",
+			GetDatabaseEncoding() == PG_SQL_ASCII ? "UTF8" : GetDatabaseEncodingName());
+	if (target->options != NULL)
+		ADD("options", target->options);
+	for (int i = 0; i < target->nparameters; i++)
+	{
+		gssencmode_given |= strcmp(target->parameters[i].keyword, "gssencmode") == 0;
+		application_name_given |= strcmp(target->parameters[i].keyword, "application_name") == 0;
+		ADD(target->parameters[i].keyword, target->parameters[i].value);
+	}
+	/* A Kerberos ticket would be one of the server's operating system user. */
+	if (!gssencmode_given)
+		ADD("gssencmode", "disable");
+	if (!application_name_given)
+		ADD("application_name", "dqds");
+	ADD(NULL, NULL);
+#undef ADD
+
+	libpq_enter(&scope);
+	/* expand_dbname is 0: a database called "host=..." is just a name. */
+	conn = PQconnectStartParams(keywords, values, 0);
+	libpq_leave(&scope);
+	return conn;
+}
+
+static void
+diagnose_login(Session *session, Failure *failure)
+{
+	if (PQconnectionNeedsPassword(session->conn) && session->target->password == NULL)
+		diagnose_known(session->target, DQDS_PASSWORD_REQUIRED, failure);
+	else
+		diagnose_connect(session->target, session->stage, PQerrorMessage(session->conn), failure);
+}
+
+/* Give each of the remaining addresses its share of the time, so that a dead one is not all. */
+static void
+start_attempt(Session *session)
+{
+	int64 now = dqds_now_us();
+	int left = session->naddresses - session->next_address;
+
+	session->attempt_deadline_us = now + (session->deadline_us - now) / (left + 1);
+	if (left == 0)
+		session->attempt_deadline_us = session->deadline_us;
+}
+
+/* Connect to the next address that takes us; without one left, the failure of the last stands. */
+void
+session_connect_next(Session *session, Failure *failure)
+{
+	while (session->next_address < session->naddresses)
+	{
+		const struct sockaddr *address = session->addresses[session->next_address++];
+		char hostaddr[NI_MAXHOST];
+
+		session_release_connection(session);
+		failure->code = DQDS_OK;
+		if (literal_address(address, hostaddr, sizeof(hostaddr)) == NULL)
+			continue;
+		memset(&session->peer, 0, sizeof(session->peer));
+		memcpy(&session->peer, address, address_length(address));
+		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
+		if (session->conn == NULL)
+		{
+			diagnose_known(session->target, DQDS_BUSY, failure);
+			continue;
+		}
+		PQsetErrorVerbosity(session->conn, PQERRORS_VERBOSE);
+		PQsetNoticeReceiver(session->conn, ignore_notice, NULL);
+		session->stage = STAGE_TCP;
+		if (PQstatus(session->conn) == CONNECTION_BAD)
+		{
+			diagnose_login(session, failure);
+			continue;
+		}
+		session->fd = PQsocket(session->conn);
+		reactor_watch(session->fd, EPOLLOUT, session);
+		session->state = SESSION_CONNECTING;
+		start_attempt(session);
+		return;
+	}
+	session_fail(session);
+}
+
+void
+session_take_addresses(Session *session, Failure *failure)
+{
+	const Target *target = session->target;
+
+	session->naddresses =
+		resolver_addresses(session->resolution, session->addresses, MAX_ADDRESSES);
+	if (session->naddresses == 0)
+	{
+		failure_set(failure, DQDS_HOST_NOT_FOUND,
+					"Check the spelling of the host name, and that this server can resolve it.",
+					"host name \"%s\" could not be resolved: %s", target->host,
+					resolver_error(session->resolution));
+		session_fail(session);
+		return;
+	}
+	if (session->trace != NULL)
+	{
+		char text[NI_MAXHOST];
+
+		session->trace->resolved_us = dqds_now_us();
+		for (int i = 0; i < session->naddresses; i++)
+			if (literal_address(session->addresses[i], text, sizeof(text)) != NULL)
+				trace_address(session->trace, text);
+	}
+	/* One denied address denies the name: which one libpq would take must not be luck. */
+	for (int i = 0; i < session->naddresses; i++)
+		if (!policy_allows_address(target, session->addresses[i], failure))
+		{
+			session_fail(session);
+			return;
+		}
+	session_connect_next(session, failure);
+}
+
+static void
+set_low_water_mark(int fd, int bytes)
+{
+	(void) setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+static void
+refuse_cleartext(Session *session, Failure *failure)
+{
+	failure_set(failure, DQDS_AUTHENTICATION_FAILED,
+				"Use TLS (sslmode require) or SCRAM at the server; the property "
+				"allow_cleartext_password set to true permits it for this connection.",
+				"the server at %s:%d asks for the password in clear text without TLS",
+				session->target->host, session->target->port);
+	session_fail(session);
+}
+
+/* What does the server say that libpq is about to read? */
+static GuardVerdict
+look_ahead(const Session *session, int *needed)
+{
+	const Target *target = session->target;
+
+	if (PQsslInUse(session->conn))
+		return GUARD_PASS;
+	if (PQstatus(session->conn) == CONNECTION_SSL_STARTUP)
+		return guard_tls_answer(session->fd);
+	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE && !target->allow_cleartext &&
+		target->password != NULL)
+		return guard_authentication(session->fd, needed);
+	return GUARD_PASS;
+}
+
+/* May libpq read what has arrived?  If not, either we wait for more or the session has failed. */
+static bool
+guard_password(Session *session, uint32 events, Failure *failure)
+{
+	bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+	int needed = 1;
+
+	switch (look_ahead(session, &needed))
+	{
+		case GUARD_WAIT:
+			if (ended)
+				return true;
+			/* Be woken when the message can be complete, not by every byte of it. */
+			set_low_water_mark(session->fd, needed);
+			reactor_watch(session->fd, EPOLLIN | EPOLLRDHUP, session);
+			return false;
+		case GUARD_CLEARTEXT:
+			refuse_cleartext(session, failure);
+			return false;
+		case GUARD_FORGED:
+			diagnose_known(session->target, DQDS_NOT_POSTGRES, failure);
+			session_fail(session);
+			return false;
+		case GUARD_PASS:
+			break;
+	}
+	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE)
+		set_low_water_mark(session->fd, 1);
+	return true;
+}
+
+static void
+complete_login(Session *session, Failure *failure)
+{
+	const Target *target = session->target;
+	PGconn *conn = session->conn;
+	const char *encoding = PQparameterStatus(conn, "server_encoding");
+	bool lookalike = PQparameterStatus(conn, "crdb_version") != NULL ||
+					 PQparameterStatus(conn, "mz_version") != NULL;
+
+	if (target->password_required && !PQconnectionUsedPassword(conn))
+	{
+		failure_set(
+			failure, DQDS_PASSWORD_REQUIRED,
+			"Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a "
+			"superuser set password_required to false in a registered connection.",
+			"the server at %s:%d did not ask for the password of user \"%s\"", target->host,
+			target->port, target->user);
+		session_fail(session);
+		return;
+	}
+	/* Such a server cannot convert, and would refuse to send bytes that are no UTF-8: log in anew. */
+	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0 && !session->raw_bytes)
+	{
+		session->raw_bytes = true;
+		session->next_address--;
+		session_connect_next(session, failure);
+		return;
+	}
+	PQsetnonblocking(conn, 1);
+	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+	session->fd = PQsocket(conn);
+	reactor_watch(session->fd, EPOLLIN, session);
+	if (session->resolution != NULL)
+		resolver_release(session->resolution);
+	session->resolution = NULL;
+	session->naddresses = 0;
+	session->family = dialect_family(target->provider, encoding, lookalike);
+	session->state = SESSION_IDLE;
+}
+
+void
+session_poll_login(Session *session, uint32 events, Failure *failure)
+{
+	LibpqScope scope;
+	PostgresPollingStatusType status;
+
+	if (!guard_password(session, events, failure))
+		return;
+	session->stage = session_stage(session->conn);
+	libpq_enter(&scope);
+	status = PQconnectPoll(session->conn);
+	libpq_leave(&scope);
+	session_drop_notifications(session->conn);
+	if (status != PGRES_POLLING_FAILED)
+		trace_progress(session, session->stage, session_stage(session->conn));
+
+	switch (status)
+	{
+		case PGRES_POLLING_OK:
+			if (session->trace != NULL)
+				session->trace->logged_in_us = dqds_now_us();
+			complete_login(session, failure);
+			break;
+		case PGRES_POLLING_READING:
+		case PGRES_POLLING_WRITING:
+			session->fd = PQsocket(session->conn);
+			reactor_watch(session->fd,
+						  status == PGRES_POLLING_READING ? EPOLLIN | EPOLLRDHUP : EPOLLOUT,
+						  session);
+			break;
+		default:
+			/* libpq closed its socket, and with it the kernel forgot it. */
+			session->fd = -1;
+			diagnose_login(session, failure);
+			if (session->stage == STAGE_TCP)
+				session_connect_next(session, failure);
+			else
+				session_fail(session);
+	}
+}

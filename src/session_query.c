@@ -1,0 +1,288 @@
+/*
+ * session_query.c
+ *		A logged-in session: ask, collect, cancel.
+ *
+ * A session leaves no state at the remote that a pooler could hand to somebody
+ * else: no SET, only parameterised queries, and a named statement only where
+ * the backend's pid proves that nobody stands between.
+ */
+#include "postgres.h"
+
+#include <sys/epoll.h>
+
+#include "session_internal.h"
+
+/*
+ * Notifications would pile up in libpq until somebody takes them, and a hostile
+ * server can send millions.  Before the login has come that far, looking for
+ * them would disturb libpq.
+ */
+void
+session_drop_notifications(PGconn *conn)
+{
+	PGnotify *notification;
+
+	if (PQstatus(conn) != CONNECTION_AUTH_OK && PQstatus(conn) != CONNECTION_OK)
+		return;
+	while ((notification = PQnotifies(conn)) != NULL)
+		PQfreemem(notification);
+}
+
+void
+session_connection_lost(Session *session, Failure *failure)
+{
+	if (failure->code == DQDS_OK)
+		diagnose_known(session->target, DQDS_CONNECTION_LOST, failure);
+	session_fail(session);
+}
+
+static bool
+is_prepared(const Session *session)
+{
+	return (session->prepared[session->query_family] & (1u << session->query.question)) != 0;
+}
+
+/* A named statement pays from the second use on, and only where nobody stands between. */
+static Phase
+next_phase(const Session *session)
+{
+	bool postgres = session->family == FAMILY_POSTGRES ||
+					session->family == FAMILY_POSTGRES_REENCODED || session->family == FAMILY_SCAN;
+
+	if (session->uses == 0 || !postgres || session->query.question == QUESTION_PROBE)
+		return PHASE_EXECUTE;
+	if (session->direct == DIRECT_UNKNOWN)
+		return PHASE_PROBE;
+	if (session->direct == DIRECT_YES && !is_prepared(session))
+		return PHASE_PREPARE;
+	return PHASE_EXECUTE;
+}
+
+static int
+send_phase(Session *session, const char *sql, int nvalues)
+{
+	const RemoteQuery *query = &session->query;
+	static const RemoteQuery probe = {.question = QUESTION_PROBE};
+	Family family;
+	char name[32];
+
+	snprintf(name, sizeof(name), "dqds_%d_%d", (int) session->query_family, (int) query->question);
+	switch (session->phase)
+	{
+		case PHASE_PROBE:
+			sql = dialect_sql(session->family, &probe, &family, &nvalues);
+			return PQsendQueryParams(session->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
+		case PHASE_PREPARE:
+			return PQsendPrepare(session->conn, name, sql, 0, NULL);
+		case PHASE_EXECUTE:
+			break;
+	}
+	if (is_prepared(session))
+		return PQsendQueryPrepared(session->conn, name, nvalues, query->values, NULL, NULL, 0);
+	return PQsendQueryParams(session->conn, sql, nvalues, NULL, query->values, NULL, NULL, 0);
+}
+
+static void
+flush_output(Session *session, Failure *failure)
+{
+	int rc = PQflush(session->conn);
+
+	if (rc < 0)
+		session_connection_lost(session, failure);
+	else if (rc > 0)
+		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session);
+}
+
+static void
+start_phase(Session *session, Failure *failure)
+{
+	int nvalues;
+	const char *sql =
+		dialect_sql(session->family, &session->query, &session->query_family, &nvalues);
+
+	session->phase = next_phase(session);
+	if (!send_phase(session, sql, nvalues))
+	{
+		session_connection_lost(session, failure);
+		return;
+	}
+	if (session->phase == PHASE_EXECUTE)
+		PQsetSingleRowMode(session->conn);
+	session->state = SESSION_BUSY;
+	flush_output(session, failure);
+}
+
+/*
+ * Ask an idle session.  The values of the query must stay valid until the answer
+ * is complete.  False: the connection is lost, and *failure says so.
+ */
+bool
+session_ask(Session *session, const RemoteQuery *query, Failure *failure)
+{
+	session->query = *query;
+	session->answered = false;
+	session->started_us = dqds_now_us();
+	session->deadline_us = session->started_us + dqds_query_timeout_ms * INT64CONST(1000);
+	start_phase(session, failure);
+	return session->state == SESSION_BUSY;
+}
+
+static void
+hand_on_row(Session *session, RowSink on_row, void *sink)
+{
+	const char *values[MAX_ANSWER_COLUMNS];
+	int nvalues = Min(PQnfields(session->result), (int) lengthof(values));
+
+	session->answered = true;
+	if (on_row == NULL)
+		return;
+	for (int i = 0; i < nvalues; i++)
+		values[i] = PQgetisnull(session->result, 0, i) ? NULL : PQgetvalue(session->result, 0, i);
+	on_row(sink, values, nvalues);
+}
+
+/* The answer to a probe: our backend's pid, unless a pooler lent us somebody else's backend. */
+static void
+note_directness(Session *session)
+{
+	if (PQntuples(session->result) != 1 || PQnfields(session->result) < 1)
+		return;
+	session->direct = atoi(PQgetvalue(session->result, 0, 0)) == PQbackendPID(session->conn)
+						  ? DIRECT_YES
+						  : DIRECT_NO;
+}
+
+/*
+ * A parameter that the remote's encoding has no characters for: no name there
+ * can be like it.  The same SQLSTATE without a context would be about a value
+ * that the remote sends.
+ */
+static bool
+is_unreadable_parameter(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0 &&
+		   PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL;
+}
+
+static void
+take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
+{
+	bool probing = session->phase == PHASE_PROBE || session->query.question == QUESTION_PROBE ||
+				   session->query.question == QUESTION_OVERVIEW;
+
+	switch (PQresultStatus(session->result))
+	{
+		case PGRES_SINGLE_TUPLE:
+		case PGRES_TUPLES_OK:
+			if (probing && PQntuples(session->result) == 1)
+				note_directness(session);
+			if (session->phase == PHASE_EXECUTE && PQntuples(session->result) == 1)
+				hand_on_row(session, on_row, sink);
+			break;
+		case PGRES_COMMAND_OK:
+			if (session->phase == PHASE_PREPARE)
+				session->prepared[session->query_family] |= 1u << session->query.question;
+			break;
+		case PGRES_COPY_OUT:
+		case PGRES_COPY_IN:
+		case PGRES_COPY_BOTH:
+			/* Nobody asked for that, and libpq would give this same result for ever. */
+			session_connection_lost(session, failure);
+			break;
+		default:
+			if (failure->code == DQDS_OK && is_unreadable_parameter(session->result))
+				failure->unreadable_parameter = true;
+			if (failure->code == DQDS_OK)
+				diagnose_query(
+					session->target, PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
+					PQresultErrorField(session->result, PG_DIAG_MESSAGE_PRIMARY), failure);
+	}
+}
+
+/* All results of the phase are in. */
+static void
+end_phase(Session *session, Failure *failure)
+{
+	if (PQstatus(session->conn) != CONNECTION_OK)
+		session_connection_lost(session, failure);
+	else if (PQtransactionStatus(session->conn) != PQTRANS_IDLE)
+		session_connection_lost(session, failure);
+	else if (failure->code == DQDS_OK && session->phase != PHASE_EXECUTE)
+		start_phase(session, failure);
+	else
+	{
+		session->uses++;
+		session->state = SESSION_IDLE;
+	}
+}
+
+/*
+ * Read what has arrived and hand each row to on_row, which may ereport.  The
+ * state tells what came of it: BUSY, there is more to come; IDLE, the answer is
+ * complete, or the remote refused it (*failure); FAILED, the connection is gone.
+ */
+void
+session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
+{
+	if (!PQconsumeInput(session->conn))
+	{
+		/* A last message of the server may have been read before the end of the line. */
+		session->result = PQgetResult(session->conn);
+		if (session->result != NULL)
+			take_result(session, NULL, NULL, failure);
+		session_connection_lost(session, failure);
+		return;
+	}
+	if (PQflush(session->conn) == 0)
+		reactor_watch(session->fd, EPOLLIN, session);
+	session_drop_notifications(session->conn);
+
+	while (session->state == SESSION_BUSY && !PQisBusy(session->conn))
+	{
+		session->result = PQgetResult(session->conn);
+		if (session->result == NULL)
+		{
+			end_phase(session, failure);
+			continue;
+		}
+		take_result(session, on_row, sink, failure);
+		PQclear(session->result);
+		session->result = NULL;
+		if (PQstatus(session->conn) == CONNECTION_BAD)
+			session_connection_lost(session, failure);
+	}
+}
+
+/* ---- cancelling ------------------------------------------------------------------------ */
+
+static void
+run_cancel(void *argument)
+{
+	char message[256];
+
+	(void) PQcancel(argument, message, sizeof(message));
+}
+
+static void
+free_cancel(void *argument)
+{
+	PQfreeCancel(argument);
+}
+
+/* Send a cancel request by a thread, since PQcancel blocks.  False: it could not be sent. */
+bool
+session_start_cancel(Session *session)
+{
+	PGcancel *cancel = PQgetCancel(session->conn);
+
+	if (cancel == NULL)
+		return false;
+	session->cancel = background_run(run_cancel, free_cancel, cancel);
+	if (session->cancel == NULL)
+		return false;
+	session->state = SESSION_CANCELLING;
+	session->deadline_us = dqds_now_us() + CANCEL_PATIENCE_US;
+	return true;
+}
