@@ -33,6 +33,7 @@ EXTENSION_SOURCES = \
 	src/listing.c \
 	src/login_trace.c \
 	src/model.c \
+	src/model_form.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \

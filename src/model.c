@@ -2,7 +2,7 @@
  * model.c
  *		The connection model: JSON in, a validated Target out.
  *
- * The only file that knows the model's keys.  A JSON value of the wrong type in
+ * With model_form.c the only file that knows the model's keys.  A JSON value of the wrong type in
  * a known key is an error (42804), raised at once and naming the key, because
  * the caller's program is wrong; a value of the right type that cannot be used
  * is a Failure, because a person can have typed it.
@@ -13,11 +13,10 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "dqds.h"
+#include "model_internal.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 
 /* ---- the keys ------------------------------------------------------------------ */
 
@@ -61,61 +60,11 @@ static const struct
 	{"redshift_authentication_mode", "|iam|default_credentials|user_password|"},
 };
 
-/* Members whose value is a secret, wherever they stand. */
-static const char *const secret_keys[] = {"password", "json_key_content", "access_token",
-										  "client_secret"};
-
-/* In maps that users fill themselves, these words in a name mark a secret. */
-static const char *const user_maps[] = {"properties", "advanced_properties"};
-static const char *const secret_words[] = {"password", "secret", "token", "key"};
-
-/* Computed for each caller, whatever was sent; connection_name is a column of its own. */
-static const char *const computed_keys[] = {
-	"connection_name", "connection_hash", "can_edit",          "can_collect_statistics",
-	"can_run_checks",  "can_delete_data", "yaml_parsing_error"};
-#define JOB_TEMPLATE_SUFFIX "_job_template"
-
-/* Changing these does not send the stored secret anywhere else. */
-static const char *const harmless_keys[] = {"options", "postgresql_engine_type",
-											"redshift_authentication_mode"};
-
-static bool
-is_one_of(const char *const *list, int count, const char *key)
+/* The name of a provider type by its place in the enum; NULL beyond its end. */
+const char *
+model_provider_name(int position)
 {
-	for (int i = 0; i < count; i++)
-		if (strcmp(list[i], key) == 0)
-			return true;
-	return false;
-}
-
-static bool
-contains_word(const char *name)
-{
-	char *lower = pstrdup(name);
-
-	for (char *c = lower; *c != '\0'; c++)
-		*c = pg_tolower((unsigned char) *c);
-	for (int i = 0; i < lengthof(secret_words); i++)
-		if (strstr(lower, secret_words[i]) != NULL)
-			return true;
-	return false;
-}
-
-static bool
-is_secret(const char *key, bool in_user_map)
-{
-	return is_one_of(secret_keys, lengthof(secret_keys), key) ||
-		   (in_user_map && contains_word(key));
-}
-
-static bool
-is_computed(const char *key)
-{
-	size_t length = strlen(key);
-	size_t suffix = strlen(JOB_TEMPLATE_SUFFIX);
-
-	return is_one_of(computed_keys, lengthof(computed_keys), key) ||
-		   (length > suffix && strcmp(key + length - suffix, JOB_TEMPLATE_SUFFIX) == 0);
+	return position < lengthof(providers) ? providers[position].name : NULL;
 }
 
 /* ---- reading members -------------------------------------------------------------- */
@@ -129,8 +78,8 @@ wrong_type(const char *section, const char *key, const char *wanted)
 }
 
 /* A member that is there and not null. */
-static bool
-get_member(JsonbContainer *object, const char *key, JsonbValue *value)
+bool
+model_member(JsonbContainer *object, const char *key, JsonbValue *value)
 {
 	return object != NULL &&
 		   getKeyJsonValueFromContainer(object, key, strlen(key), value) != NULL &&
@@ -143,7 +92,7 @@ get_string(JsonbContainer *object, const char *section, const char *key)
 {
 	JsonbValue value;
 
-	if (!get_member(object, key, &value))
+	if (!model_member(object, key, &value))
 		return NULL;
 	if (value.type != jbvString)
 		wrong_type(section, key, "a string");
@@ -155,15 +104,15 @@ get_object(JsonbContainer *object, const char *section, const char *key)
 {
 	JsonbValue value;
 
-	if (!get_member(object, key, &value))
+	if (!model_member(object, key, &value))
 		return NULL;
 	if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
 		wrong_type(section, key, "an object");
 	return value.val.binary.data;
 }
 
-static char *
-numeric_text(Numeric number)
+char *
+model_numeric_text(Numeric number)
 {
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 }
@@ -179,7 +128,7 @@ scalar_text(const JsonbValue *value, const char *section, const char *key)
 					   ? NULL
 					   : pnstrdup(value->val.string.val, value->val.string.len);
 		case jbvNumeric:
-			return numeric_text(value->val.numeric);
+			return model_numeric_text(value->val.numeric);
 		case jbvBool:
 			return pstrdup(value->val.boolean ? "true" : "false");
 		default:
@@ -223,8 +172,8 @@ missing(Failure *failure, const char *section, const char *key)
 }
 
 /* The root as an object. */
-static JsonbContainer *
-root_object(Jsonb *model)
+JsonbContainer *
+model_root(Jsonb *model)
 {
 	if (!JB_ROOT_IS_OBJECT(model))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -309,7 +258,7 @@ read_port(JsonbContainer *section, const char *name, int default_port, Target *t
 	char *text;
 
 	target->port = default_port;
-	if (!get_member(section, "port", &value))
+	if (!model_member(section, "port", &value))
 		return true;
 	if (value.type != jbvString && value.type != jbvNumeric)
 		wrong_type(name, "port", "a string or a number");
@@ -440,7 +389,7 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 			key = pnstrdup(item.val.string.val, item.val.string.len);
 		if (token != WJB_VALUE || item.type == jbvNull)
 			continue;
-		(void) get_member(hidden, key, &item);
+		(void) model_member(hidden, key, &item);
 		value = scalar_text(&item, name, psprintf("properties.%s", key));
 		if (value == NULL)
 			continue;
@@ -458,7 +407,7 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	JsonbValue value;
 
 	target->password_required = true;
-	if (get_member(root, "password_required", &value))
+	if (model_member(root, "password_required", &value))
 	{
 		if (value.type != jbvBool)
 			wrong_type("", "password_required", "a boolean");
@@ -484,11 +433,11 @@ read_limit(JsonbContainer *root, Target *target, Failure *failure)
 	JsonbValue value;
 
 	target->parallel_limit = 0;
-	if (!get_member(root, "parallel_jobs_limit", &value))
+	if (!model_member(root, "parallel_jobs_limit", &value))
 		return true;
 	if (value.type != jbvNumeric)
 		wrong_type("", "parallel_jobs_limit", "a number");
-	if (!parse_integer(numeric_text(value.val.numeric), 1, 100000, &target->parallel_limit))
+	if (!parse_integer(model_numeric_text(value.val.numeric), 1, 100000, &target->parallel_limit))
 		return invalid(failure, "", "parallel_jobs_limit", "a whole number from 1 to 100000");
 	return true;
 }
@@ -545,7 +494,7 @@ bool
 model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
 				Failure *failure)
 {
-	JsonbContainer *root = root_object(model);
+	JsonbContainer *root = model_root(model);
 	int provider;
 
 	memset(target, 0, sizeof(*target));
@@ -570,7 +519,7 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 char *
 model_connection_name(Jsonb *model)
 {
-	return get_string(root_object(model), "", "connection_name");
+	return get_string(model_root(model), "", "connection_name");
 }
 
 /* Whether a password is demanded; default true. */
@@ -579,251 +528,11 @@ model_password_required(Jsonb *model)
 {
 	JsonbValue value;
 
-	if (!get_member(root_object(model), "password_required", &value))
+	if (!model_member(model_root(model), "password_required", &value))
 		return true;
 	if (value.type != jbvBool)
 		wrong_type("", "password_required", "a boolean");
 	return value.val.boolean;
-}
-
-/* ---- the form in which a model is kept ------------------------------------------------- */
-
-typedef struct Normalizer
-{
-	JsonbParseState *model;
-	JsonbParseState *secrets;
-	JsonbValue *model_result;
-	JsonbValue *secrets_result;
-	bool any_secret;
-	bool kept_secret;
-	char *missing_secret; /* a mask came for a secret that is not stored */
-} Normalizer;
-
-static void
-push_token(Normalizer *normalizer, JsonbIteratorToken token)
-{
-	normalizer->model_result = pushJsonbValue(&normalizer->model, token, NULL);
-	normalizer->secrets_result = pushJsonbValue(&normalizer->secrets, token, NULL);
-}
-
-static void
-push_member(JsonbParseState **state, char *key, JsonbValue *value)
-{
-	JsonbValue name = {.type = jbvString, .val.string = {.val = key, .len = strlen(key)}};
-
-	pushJsonbValue(state, WJB_KEY, &name);
-	pushJsonbValue(state, WJB_VALUE, value);
-}
-
-static JsonbValue
-string_value(char *text)
-{
-	JsonbValue value = {.type = jbvString, .val.string = {.val = text, .len = strlen(text)}};
-
-	return value;
-}
-
-static bool
-is_mask(const JsonbValue *value)
-{
-	return value->type == jbvString && value->val.string.len == strlen(DQDS_MASK) &&
-		   strncmp(value->val.string.val, DQDS_MASK, strlen(DQDS_MASK)) == 0;
-}
-
-/* The secret goes aside, the mask takes its place; a mask brings the stored secret back. */
-static void
-push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer *stored)
-{
-	JsonbValue mask = string_value(pstrdup(DQDS_MASK));
-	JsonbValue old;
-
-	if (is_mask(value))
-	{
-		if (!get_member(stored, key, &old))
-		{
-			normalizer->missing_secret = key;
-			return;
-		}
-		normalizer->kept_secret = true;
-		value = &old;
-	}
-	normalizer->any_secret = true;
-	push_member(&normalizer->model, key, &mask);
-	push_member(&normalizer->secrets, key, value);
-}
-
-static JsonbContainer *
-object_member(JsonbContainer *object, const char *key)
-{
-	JsonbValue value;
-
-	if (!get_member(object, key, &value) || value.type != jbvBinary ||
-		!JsonContainerIsObject(value.val.binary.data))
-		return NULL;
-	return value.val.binary.data;
-}
-
-static bool
-is_array(const JsonbValue *value)
-{
-	return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
-}
-
-/*
- * An array is not taken apart: one that holds a secret, at any depth, is a
- * secret as a whole, and so is the mask in the place of one that is stored.
- */
-static bool
-is_secret_array(char *key, const JsonbValue *value, JsonbContainer *stored, bool in_user_map)
-{
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue item;
-
-	if (!is_array(value))
-		return is_mask(value) && get_member(stored, key, &item) && is_array(&item);
-	iterator = JsonbIteratorInit(value->val.binary.data);
-	while ((token = JsonbIteratorNext(&iterator, &item, false)) != WJB_DONE)
-	{
-		char *name = token == WJB_KEY ? pnstrdup(item.val.string.val, item.val.string.len) : NULL;
-
-		if (name != NULL && is_secret(name, in_user_map))
-			return true;
-		in_user_map |= name != NULL && is_one_of(user_maps, lengthof(user_maps), name);
-	}
-	return false;
-}
-
-static void
-normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer *stored,
-				 bool in_user_map, int depth)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(object);
-	JsonbIteratorToken token;
-	JsonbValue item;
-	char *key = NULL;
-
-	check_stack_depth();
-	push_token(normalizer, WJB_BEGIN_OBJECT);
-	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			key = pnstrdup(item.val.string.val, item.val.string.len);
-		if (token != WJB_VALUE || item.type == jbvNull || (depth == 0 && is_computed(key)))
-			continue;
-		if (is_secret(key, in_user_map) || is_secret_array(key, &item, stored, in_user_map))
-			push_secret(normalizer, key, &item, stored);
-		else if (item.type == jbvBinary && JsonContainerIsObject(item.val.binary.data))
-		{
-			JsonbValue name = string_value(key);
-
-			pushJsonbValue(&normalizer->model, WJB_KEY, &name);
-			pushJsonbValue(&normalizer->secrets, WJB_KEY, &name);
-			normalize_object(normalizer, item.val.binary.data, object_member(stored, key),
-							 in_user_map || is_one_of(user_maps, lengthof(user_maps), key),
-							 depth + 1);
-		}
-		else if (depth == 1 && strcmp(key, "port") == 0 && item.type == jbvNumeric)
-		{
-			JsonbValue port = string_value(numeric_text(item.val.numeric));
-
-			push_member(&normalizer->model, key, &port);
-		}
-		else
-			push_member(&normalizer->model, key, &item);
-	}
-	push_token(normalizer, WJB_END_OBJECT);
-}
-
-/* A member as a jsonb, null when it is missing. */
-static Datum
-member_datum(JsonbContainer *object, const char *key)
-{
-	JsonbValue value;
-
-	if (!get_member(object, key, &value))
-		value.type = jbvNull;
-	return JsonbPGetDatum(JsonbValueToJsonb(&value));
-}
-
-/* A provider's section without what may change while a stored secret is kept. */
-static Datum
-section_identity(Jsonb *model, const char *key)
-{
-	Datum section = member_datum(&model->root, key);
-
-	if (object_member(&model->root, key) == NULL)
-		return section;
-	for (int i = 0; i < lengthof(harmless_keys); i++)
-		section = DirectFunctionCall2Coll(jsonb_delete, DEFAULT_COLLATION_OID, section,
-										  CStringGetTextDatum(harmless_keys[i]));
-	return section;
-}
-
-/* The properties that are secrets, of one provider: their masks look alike, whatever they hide. */
-static Datum
-hidden_properties(Jsonb *secrets, const char *provider)
-{
-	return member_datum(object_member(&secrets->root, provider), "properties");
-}
-
-static bool
-is_equal(Datum a, Datum b)
-{
-	return DatumGetBool(DirectFunctionCall2(jsonb_eq, a, b));
-}
-
-static bool
-same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets)
-{
-	for (int i = 0; i < lengthof(providers); i++)
-	{
-		const char *name = providers[i].name;
-
-		if (!is_equal(section_identity(normal->model, name),
-					  section_identity(stored_model, name)) ||
-			!is_equal(hidden_properties(normal->secrets, name),
-					  hidden_properties(stored_secrets, name)))
-			return false;
-	}
-	return is_equal(section_identity(normal->model, "provider_type"),
-					section_identity(stored_model, "provider_type"));
-}
-
-static bool
-secret_missing(Failure *failure, const char *key)
-{
-	failure_set(failure, DQDS_INVALID_CONNECTION,
-				"The mask " DQDS_MASK
-				" stands for the stored secret only while provider, host, port, "
-				"database, user, sslmode and properties are those stored.",
-				"the secret \"%s\" must be given again", key);
-	return false;
-}
-
-/*
- * Bring a model into the form in which it is kept: no nulls, no computed keys,
- * port as a string, secrets apart.  A mask is replaced by the secret of
- * stored_secrets (both stored_* NULL: there is none), provided that the model
- * leads to the same place as stored_model; otherwise *failure is
- * DQDS_INVALID_CONNECTION.  Everything is palloc'd.
- */
-bool
-model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, NormalModel *result,
-				Failure *failure)
-{
-	Normalizer normalizer = {0};
-
-	normalize_object(&normalizer, root_object(input),
-					 stored_secrets == NULL ? NULL : &stored_secrets->root, false, 0);
-	if (normalizer.missing_secret != NULL)
-		return secret_missing(failure, normalizer.missing_secret);
-	result->model = JsonbValueToJsonb(normalizer.model_result);
-	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
-	result->kept_secret = normalizer.kept_secret;
-	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))
-		return secret_missing(failure, "password");
-	return true;
 }
 
 /*
