@@ -16,6 +16,7 @@
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #if PG_VERSION_NUM < 130000
 #error "dqds needs PostgreSQL 13 or later"
@@ -50,6 +51,33 @@ dqds_may_execute(Oid function, Oid role)
 	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #else
 	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/* What is known of a setting, or NULL. */
+static inline struct config_generic *
+dqds_find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, 0);
+#else
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+#endif
+}
+
+/* Was a value that came with the connection given by one who is no superuser?  Before 15 that is not known. */
+static inline bool
+dqds_set_by_anybody(const struct config_generic *setting)
+{
+#if PG_VERSION_NUM >= 150000
+	return setting->reset_scontext == PGC_BACKEND;
+#else
+	return true;
 #endif
 }
 

@@ -66,10 +66,10 @@ take_overview(void *sink, const char **values, int nvalues)
 }
 
 static void
-set_step(Diagnosis *diagnosis, Step step, const char *status, const char *message, const char *hint)
+set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, const char *hint)
 {
 	diagnosis->steps[step].status = status;
-	diagnosis->steps[step].message = message;
+	diagnosis->steps[step].message = secret_hide(diagnosis->target, message);
 	diagnosis->steps[step].hint = hint;
 }
 
@@ -174,7 +174,7 @@ static void
 describe_counts(Diagnosis *diagnosis)
 {
 	const long *counts = diagnosis->overview.counts;
-	const char *user = diagnosis->target->user;
+	const char *user = secret_hide(diagnosis->target, diagnosis->target->user);
 
 	if (counts[0] < 0)
 		return;

@@ -228,7 +228,7 @@ static void
 append_foreign(StringInfo out, const char *foreign, const Target *target)
 {
 	const char *password = target->password;
-	const char *rest = remote_text(foreign);
+	const char *rest = secret_hide(target, remote_text(foreign));
 	const char *hit;
 	StringInfoData text;
 
@@ -293,10 +293,10 @@ fill_template(const char *template, const Target *target, const char *foreign)
 				appendStringInfoString(&out, target->user);
 				break;
 			case 'D':
-				append_identifier(&out, target->database);
+				append_identifier(&out, secret_hide(target, target->database));
 				break;
 			case 'U':
-				append_identifier(&out, target->user);
+				append_identifier(&out, secret_hide(target, target->user));
 				break;
 			case 'm':
 				append_foreign(&out, foreign, target);

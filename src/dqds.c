@@ -70,6 +70,30 @@ static const struct
 	 "/etc/ssl/certs/ca-certificates.crt", NULL},
 };
 
+/*
+ * Until this module is loaded a setting of ours is a mere name to PostgreSQL:
+ * anybody may give it a value when he connects, which then hides that of the
+ * configuration file, and is dropped when the module comes.  And a value in the
+ * file that cannot be read is dropped with no more than a warning.  Either would
+ * leave the default in force, which permits more: so note it, and connect to
+ * nothing.
+ */
+const char *dqds_lost_setting = NULL;
+
+static bool
+will_be_lost(const struct config_generic *setting, GucStringCheckHook check)
+{
+	char *value;
+
+	if (setting == NULL || (setting->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
+		return false;
+	/* given by one who connected, and is no superuser */
+	if (setting->reset_source == PGC_S_CLIENT && dqds_set_by_anybody(setting))
+		return true;
+	value = ((const struct config_string *) setting)->reset_val;
+	return check != NULL && value != NULL && policy_bad_host(value) != NULL;
+}
+
 void
 _PG_init(void)
 {
@@ -79,6 +103,9 @@ _PG_init(void)
 								integer_settings[i].min, integer_settings[i].max,
 								integer_settings[i].context, integer_settings[i].flags, NULL, NULL,
 								NULL);
+	for (int i = 0; i < lengthof(string_settings); i++)
+		if (will_be_lost(dqds_find_setting(string_settings[i].name), string_settings[i].check))
+			dqds_lost_setting = string_settings[i].name;
 	for (int i = 0; i < lengthof(string_settings); i++)
 		DefineCustomStringVariable(string_settings[i].name, string_settings[i].description, NULL,
 								   string_settings[i].variable, string_settings[i].initial,

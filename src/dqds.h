@@ -39,6 +39,7 @@ extern char *dqds_allowed_hosts;
 extern char *dqds_denied_hosts;
 extern char *dqds_secret_env_prefix;
 extern char *dqds_ssl_root_certs;
+extern const char *dqds_lost_setting; /* NULL: all settings are in force */
 
 /* Microseconds on a clock that never goes back. */
 extern int64 dqds_now_us(void);
@@ -130,8 +131,8 @@ struct Target
 	int connect_timeout_ms;
 	int parallel_limit;       /* 0: none */
 	const SecretScope *scope; /* while the model is read; NULL: it is only checked */
-	List
-		*secret_hosts; /* host lists (char *) of the credentials in use: each must allow the host */
+	List *secret_hosts;  /* of credentials: lists of hosts (char *), each of which must allow it */
+	List *secret_values; /* what the references stood for (char *), never to be shown */
 };
 
 /* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
@@ -154,6 +155,7 @@ extern Jsonb *model_parse(text *input);
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
 extern bool secret_resolve(Target *target, const char *key, char **value, Failure *failure);
+extern char *secret_hide(const Target *target, const char *text);
 
 /* ---- policy (policy.c) ------------------------------------------------- */
 

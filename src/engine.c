@@ -50,9 +50,15 @@ static void
 finish(Run *run)
 {
 	Session *session = run->session;
+	Failure *failure = &run->operation->failure;
 
 	run->session = NULL;
 	run->finished = true;
+	if (failure->code != DQDS_OK)
+	{
+		failure->message = secret_hide(run->operation->target, failure->message);
+		failure->hint = secret_hide(run->operation->target, failure->hint);
+	}
 	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
 	limits_leave(&run->slot);
 	if (session == NULL)

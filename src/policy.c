@@ -401,6 +401,15 @@ policy_allows_name(const Target *target, Failure *failure)
 {
 	bool networks = false;
 
+	if (dqds_lost_setting != NULL)
+	{
+		failure_set(
+			failure, DQDS_TARGET_NOT_ALLOWED,
+			"Only a superuser may set it, to a value that can be used; others must not name "
+			"it when they connect.",
+			"the setting \"%s\" of this session could not be put in force", dqds_lost_setting);
+		return false;
+	}
 	if (list_matches(dqds_denied_hosts, target, NULL, &networks))
 		return refuse(target, "dqds.denied_hosts", failure);
 	networks = false;
