@@ -977,14 +977,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_store_token(regrole, bytea, regrole, timestamptz, text) IS 'internal: add a token';
 
+CREATE FUNCTION @extschema@.dqds_must_exist(it_does boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT it_does THEN
+		RAISE EXCEPTION 'the connection was dropped meanwhile' USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_must_exist(boolean) IS 'internal: an error for a connection that was dropped meanwhile';
+
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	UPDATE @extschema@.dqds_connection c
-	SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
-	WHERE c.id = dqds_replace_connection.id;
+	WITH replaced AS (
+		UPDATE @extschema@.dqds_connection c
+		SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
+		WHERE c.id = dqds_replace_connection.id
+		RETURNING c.id
+	)
+	SELECT @extschema@.dqds_must_exist(count(*) > 0) FROM replaced;
 	SELECT @extschema@.dqds_store_secrets(id, secrets);
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection';
@@ -998,6 +1015,7 @@ BEGIN
 	UPDATE @extschema@.dqds_connection c
 	SET name = new_name, updated_at = now()
 	WHERE c.id = dqds_store_connection_name.id;
+	PERFORM @extschema@.dqds_must_exist(FOUND);
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION 'connection "%" already exists', new_name USING ERRCODE = 'duplicate_object';
 END

@@ -151,7 +151,11 @@ static void
 hide_from_log(void *arg)
 {
 	if (*(bool *) arg)
+	{
 		errhidestmt(true);
+		/* With log_parameter_max_length_on_error the context quotes the parameters. */
+		errhidecontext(true);
+	}
 }
 
 /* Keep the statement out of the log of any error that is raised before statement_show. */

@@ -15,6 +15,18 @@
 PG_FUNCTION_INFO_V1(dqds_create_credential);
 PG_FUNCTION_INFO_V1(dqds_replace_credential);
 
+/* As in the install script. */
+#define MAX_NAME 1000
+
+/* The table's own check would quote the whole row, secret and all, in its error. */
+static void
+check_name(const char *name)
+{
+	if (*name == '\0' || strlen(name) > MAX_NAME)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the name of a credential must have 1 to %d bytes", MAX_NAME)));
+}
+
 static void
 check_hosts(const char *hosts)
 {
@@ -37,11 +49,14 @@ store(FunctionCallInfo fcinfo, const char *function, bool hosts_required)
 	Caller caller;
 	StatementScope scope;
 	OwnerCall call = {0};
+	char *name;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	PreventCommandIfReadOnly("storing a credential");
-	owner_call_add_text(&call, name_argument(fcinfo, 0, "the name of a credential"));
+	name = name_argument(fcinfo, 0, "the name of a credential");
+	check_name(name);
+	owner_call_add_text(&call, name);
 	owner_call_add_text(&call, name_argument(fcinfo, 1, "the secret"));
 	if (hosts_required || !PG_ARGISNULL(2))
 	{

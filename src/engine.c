@@ -243,6 +243,7 @@ start_pending(Run *runs, int count, Oid role)
 	{
 		if (runs[i].session != NULL || runs[i].finished)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		start(&runs[i], role);
 		if (runs[i].session != NULL)
 			active++;

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "dqds.h"
+#include "mb/pg_wchar.h"
 
 static const struct
 {
@@ -34,10 +35,14 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 {
 	va_list args;
 	char buffer[2048];
+	int length;
 
 	va_start(args, fmt);
-	vsnprintf(buffer, sizeof(buffer), fmt, args);
+	length = vsnprintf(buffer, sizeof(buffer), fmt, args);
 	va_end(args);
+	/* Cut between characters: text that is not valid could be stored, but not restored. */
+	if (length >= (int) sizeof(buffer))
+		buffer[pg_mbcliplen(buffer, sizeof(buffer) - 1, sizeof(buffer) - 8)] = '\0';
 
 	failure->code = code;
 	failure->message = pstrdup(buffer);

@@ -16,6 +16,7 @@
 
 #include "dqds.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 
 #define CREDENTIAL_PREFIX "credential://"
@@ -33,7 +34,8 @@ refuse(const char *key, const char *name, Failure *failure)
 					  "password."
 					: "The variable must be set for the server, begin with the setting "
 					  "dqds.secret_env_prefix, and stand in a model written by an admin.",
-				"the reference ${%.*s} in \"%s\" cannot be resolved", MAX_SHOWN, name, key);
+				"the reference ${%.*s} in \"%s\" cannot be resolved",
+				pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, key);
 	return false;
 }
 

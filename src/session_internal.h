@@ -53,6 +53,7 @@ struct Session
 	const struct sockaddr *addresses[MAX_ADDRESSES]; /* belong to resolution */
 	int naddresses;
 	int next_address;
+	int64 login_bytes;  /* what waited at the polls of this attempt */
 	bool raw_bytes;     /* ask for names as they are, without conversion */
 	ConnectStage stage; /* as of the last poll */
 	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */

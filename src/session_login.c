@@ -12,10 +12,14 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "mb/pg_wchar.h"
 #include "session_internal.h"
+
+/* More than any server has to say before it lets somebody in; libpq keeps all of it. */
+#define MAX_LOGIN_BYTES (1024 * 1024)
 
 /* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
 #define NO_SUCH_FILE "/dev/null/none"
@@ -184,6 +188,12 @@ session_connect_next(Session *session, Failure *failure)
 			diagnose_login(session, failure);
 			continue;
 		}
+		/*
+		 * Now, and not only once logged in: libpq would wait without end, and deaf to
+		 * every signal, for a server that asks and asks but reads no answer.
+		 */
+		PQsetnonblocking(session->conn, 1);
+		session->login_bytes = 0;
 		session->fd = PQsocket(session->conn);
 		reactor_watch(session->fd, EPOLLOUT, session);
 		session->state = SESSION_CONNECTING;
@@ -320,7 +330,6 @@ complete_login(Session *session, Failure *failure)
 		session_connect_next(session, failure);
 		return;
 	}
-	PQsetnonblocking(conn, 1);
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	session->fd = PQsocket(conn);
 	reactor_watch(session->fd, EPOLLIN, session);
@@ -337,9 +346,20 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 {
 	LibpqScope scope;
 	PostgresPollingStatusType status;
+	int waiting = 0;
 
 	if (!guard_password(session, events, failure))
 		return;
+	if (ioctl(session->fd, FIONREAD, &waiting) == 0)
+		session->login_bytes += waiting;
+	if (session->login_bytes > MAX_LOGIN_BYTES)
+	{
+		/* It talks, but lets nobody in. */
+		diagnose_no_answer(session->target, STAGE_STARTUP,
+						   (int) ((dqds_now_us() - session->started_us) / 1000), failure);
+		session_fail(session);
+		return;
+	}
 	session->stage = session_stage(session->conn);
 	libpq_enter(&scope);
 	status = PQconnectPoll(session->conn);

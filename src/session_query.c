@@ -10,6 +10,7 @@
 
 #include <sys/epoll.h>
 
+#include "port/atomics.h"
 #include "session_internal.h"
 
 /*
@@ -210,7 +211,12 @@ end_phase(Session *session, Failure *failure)
 	else if (PQtransactionStatus(session->conn) != PQTRANS_IDLE)
 		session_connection_lost(session, failure);
 	else if (failure->code == DQDS_OK && session->phase != PHASE_EXECUTE)
+	{
+		/* Who does not answer the probe with one row is not asked again and again. */
+		if (session->phase == PHASE_PROBE && session->direct == DIRECT_UNKNOWN)
+			session->direct = DIRECT_NO;
 		start_phase(session, failure);
+	}
 	else
 	{
 		session->uses++;
@@ -257,6 +263,14 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 
 /* ---- cancelling ------------------------------------------------------------------------ */
 
+/*
+ * PQcancel waits for the server to close, without a deadline: each server that does
+ * not keeps a thread and a socket.  So many of this backend may hang, and no more.
+ */
+#define MAX_CANCELLING 256
+
+static pg_atomic_uint32 cancelling;
+
 static void
 run_cancel(void *argument)
 {
@@ -269,16 +283,21 @@ static void
 free_cancel(void *argument)
 {
 	PQfreeCancel(argument);
+	pg_atomic_fetch_sub_u32(&cancelling, 1);
 }
 
 /* Send a cancel request by a thread, since PQcancel blocks.  False: it could not be sent. */
 bool
 session_start_cancel(Session *session)
 {
-	PGcancel *cancel = PQgetCancel(session->conn);
+	PGcancel *cancel;
 
+	if (pg_atomic_read_u32(&cancelling) >= MAX_CANCELLING)
+		return false;
+	cancel = PQgetCancel(session->conn);
 	if (cancel == NULL)
 		return false;
+	pg_atomic_fetch_add_u32(&cancelling, 1);
 	session->cancel = background_run(run_cancel, free_cancel, cancel);
 	if (session->cancel == NULL)
 		return false;

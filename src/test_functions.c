@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "dqds.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -218,6 +219,7 @@ connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 	{
 		RegistryEntry *entry = palloc(sizeof(RegistryEntry));
 
+		CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("the name of a connection must not be null")));
@@ -248,6 +250,7 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		connection_of_entry(&caller, list_nth(entries, i), &connections[i]);
 		if (connections[i].failure.code == DQDS_OK)
 			prepare_test(&operations[noperations++], &connections[i].target);

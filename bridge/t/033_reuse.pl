@@ -205,7 +205,6 @@ mark_log();
 	$as->('bob');
 	is(logins(), 2, 'another role logs in on its own');
 	is(sessions(), 2, 'each has a session');
-	my $calls = sub { $at_remote->value("SELECT count(*) FROM pg_stat_activity WHERE pid = $of_alice AND query_start > now() - interval '1 hour'") };
 	my $used = sub { $at_remote->value("SELECT query_start FROM pg_stat_activity WHERE pid = $of_alice") };
 	my $before = $used->();
 	$as->('bob') foreach 1 .. 3;

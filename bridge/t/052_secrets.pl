@@ -105,7 +105,7 @@ is(test_as('bob', 'shop of bob'), unresolved($reader), 'and revoked again');
 
 # What goes wrong with them.
 foreach my $row (
-	[ q(dqds_create_credential('shop reader', 'x', '*')), '42710' ], [ q(dqds_create_credential('', 'x', '*')), '23514' ],
+	[ q(dqds_create_credential('shop reader', 'x', '*')), '42710' ], [ q(dqds_create_credential('', 'x', '*')), '22023' ],
 	[ q(dqds_create_credential(NULL, 'x', '*')), '22004' ], [ q(dqds_create_credential('n', NULL, '*')), '22004' ],
 	[ q(dqds_create_credential('n', 'x', NULL)), '22004' ], [ q(dqds_create_credential('n', 'x', '')), '22023' ],
 	[ q(dqds_create_credential('n', 'x', 'a b')), '22023' ], [ q(dqds_replace_credential('nope', 'x')), '42704' ],
@@ -136,7 +136,7 @@ foreach my $row (
 	# the hosts of the credential, those of the model, does it fit?
 	[ '*',                  {}, 1 ], [ "*:$port", {}, 1 ],
 	[ '127.0.0.1',          {}, 1 ], [ '127.0.0.0/8', {}, 1 ], [ "127.0.0.0/8:$port", {}, 1 ],
-	[ '127.0.0.0/8',        { host => 'localhost' }, 1 ],
+	[ '127.0.0.0/8, ::1',   { host => 'localhost' }, 1 ], # which may be both
 	[ 'localhost',          { host => 'localhost' }, 1 ], [ 'local*', { host => 'LOCALHOST' }, 1 ],
 	[ "db.example, localhost:$port", { host => 'localhost' }, 1 ],
 	[ 'localhost',          {}, 0 ],
@@ -158,7 +158,7 @@ like(slurp_file($kept), qr/a lure/, 'and what is sent to him he has');
 
 # Two credentials in one password: each of them must be for the host.
 $sql{admin}->must(q{SELECT dqds_grant_credential('second half', 'alice') FROM dqds_create_credential('second half', } . sql_literal(substr $password, $half) . q{, 'localhost')});
-$sql{admin}->must(q{SELECT dqds_replace_credential('shop reader', } . sql_literal(substr $password, 0, $half) . ", '127.0.0.0/8')");
+$sql{admin}->must(q{SELECT dqds_replace_credential('shop reader', } . sql_literal(substr $password, 0, $half) . ", '127.0.0.0/8, ::1')");
 my $halves = '${credential://shop reader}${credential://second half}';
 is(test_as('alice', with(password => $halves, host => 'localhost')), 'SUCCESS', 'two credentials that both fit');
 like(test_as('alice', with(password => $halves)), qr/^unresolved_secret: /, 'one of them does not');
@@ -166,7 +166,7 @@ like(test_as('alice', with(password => $halves)), qr/^unresolved_secret: /, 'one
 # A session that is there already is no way around it.
 my $list = q(SELECT * FROM dqds_list_schemas('shop'));
 my $logins = sub { return scalar(() = slurp_file($remote->logfile) =~ /connection authorized: user=reader/g); };
-$sql{admin}->must(q{SELECT dqds_replace_credential('shop reader', } . sql_literal($password) . ", '127.0.0.0/8')");
+$sql{admin}->must(q{SELECT dqds_replace_credential('shop reader', } . sql_literal($password) . ", '127.0.0.0/8, ::1')");
 $sql{carol}->must($list);
 my $before = $logins->();
 $sql{carol}->must($list);

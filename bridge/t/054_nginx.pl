@@ -175,7 +175,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 	cmp_ok(time - $started, '<', 9, 'a client that sends too slowly is cut off');
 	like($out{body}, qr{^(HTTP/1\.1 408 |$)}, 'a body that does not come: no answer, or 408');
 	unlike($out{header}, qr{ 200 }, 'a header that does not end: no answer');
-	is(scalar(() = $bridge->log =~ m{408}g), 0, 'and the bridge has not waited for it');
+	is(scalar(() = $bridge->log =~ m{ 408 }g), 0, 'and the bridge has not waited for it');
 }
 
 # --- Large answers ----------------------------------------------------------------------------------------------
