@@ -610,6 +610,23 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'the place of a level in their order; an unknown one is an error';
 
+-- regrole takes any number, and '-' for none.
+CREATE FUNCTION @extschema@.dqds_check_role(role regrole)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+		RAISE EXCEPTION 'role "%" does not exist', role USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_check_role(regrole) IS 'internal: an error for a role that is not there';
+
 CREATE FUNCTION @extschema@.dqds_grant(level text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -619,9 +636,7 @@ DECLARE
 	privilege text;
 	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM @extschema@.dqds_check_role(role);
 	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank <= my_rank LOOP
 		EXECUTE format('GRANT %s TO %s', privilege, role);
 	END LOOP;
@@ -641,9 +656,7 @@ DECLARE
 	privilege text;
 	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM @extschema@.dqds_check_role(role);
 	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank >= my_rank LOOP
 		EXECUTE format('REVOKE %s FROM %s', privilege, role);
 	END LOOP;
@@ -681,16 +694,18 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM @extschema@.dqds_check_role(role);
 	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
 	VALUES (@extschema@.dqds_connection_id(name), role)
 	ON CONFLICT DO NOTHING;
+EXCEPTION WHEN foreign_key_violation THEN
+	-- Dropped while this was going on: by now it is unknown.
+	PERFORM @extschema@.dqds_connection_id(name);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_grant_connection(text, regrole) IS 'let a role use a connection that it does not own';
 
+-- Also from a role that is no more, by its number.
 CREATE FUNCTION @extschema@.dqds_revoke_connection(name text, role regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -752,12 +767,17 @@ COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'forget a credenti
 
 CREATE FUNCTION @extschema@.dqds_grant_credential(name text, role regrole)
 RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+	PERFORM @extschema@.dqds_check_role(role);
 	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
-	VALUES (@extschema@.dqds_credential_id(dqds_grant_credential.name), dqds_grant_credential.role)
+	VALUES (@extschema@.dqds_credential_id(name), role)
 	ON CONFLICT DO NOTHING;
+EXCEPTION WHEN foreign_key_violation THEN
+	PERFORM @extschema@.dqds_credential_id(name);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_grant_credential(text, regrole) IS 'let the connections of a role use a credential';
 
@@ -769,6 +789,9 @@ AS $$
 DECLARE
 	my_id bigint := @extschema@.dqds_credential_id(name);
 BEGIN
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	DELETE FROM @extschema@.dqds_credential_grant g
 	WHERE g.credential_id = my_id AND g.grantee = dqds_revoke_credential.role;
 END
@@ -1069,7 +1092,7 @@ BEGIN
 	-- Looked up name by name: a join might be planned to compare each name with each table of the schema.
 	tables := ARRAY(SELECT (SELECT t.id FROM @extschema@.dqds_imported_table t
 			WHERE t.connection_id = my_connection AND t.schema_name = my_schema AND t.table_name = u.name)
-		FROM unnest(table_names) AS u (name));
+		FROM (SELECT DISTINCT n.name FROM unnest(table_names) AS n (name)) AS u);
 
 	-- The estimate of the rows is brought up to date, but is no change of the table.
 	WITH incoming AS (

@@ -112,6 +112,12 @@ FROM unnest('{regress_member,regress_reserved}'::text[]) AS role;
 SELECT attempt($$SELECT dqds_grant('owner', 'regress_nobody')$$);
 SELECT attempt($$SELECT dqds_revoke('Viewer', 'regress_nobody')$$);
 SELECT attempt($$SELECT dqds_grant('viewer', 'regress_unknown_role')$$);
+-- A regrole may be a number that is no role, or none at all.
+SELECT attempt(format(call, role)) FROM unnest(ARRAY['0', '-', '4294967295']) AS role,
+	unnest(ARRAY['SELECT dqds_grant(''viewer'', %L)', 'SELECT dqds_revoke(''viewer'', %L)',
+		'SELECT dqds_grant_connection(''granted'', %L)', 'SELECT dqds_grant_credential(''none'', %L)']) AS call;
+SELECT attempt($$SELECT dqds_grant_credential('none', NULL)$$);
+SELECT attempt($$SELECT dqds_create_credential('nowhere', 'x', ' , ,,')$$);
 -- Names of roles are quoted where they must be.
 CREATE ROLE "regress ""odd"" role; DROP TABLE x";
 SELECT dqds_grant('operator', '"regress ""odd"" role; DROP TABLE x"'), dqds_grant_connection('granted', '"regress ""odd"" role; DROP TABLE x"');

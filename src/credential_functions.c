@@ -32,7 +32,7 @@ check_hosts(const char *hosts)
 {
 	char *bad = policy_bad_host(hosts);
 
-	if (*hosts == '\0')
+	if (hosts[strspn(hosts, ", \t\n\r")] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a credential must be for some hosts"), errhint("Use * for every host.")));

@@ -449,6 +449,18 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 	strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
 }
 
+/* An answer that is none; what names it in our own words. */
+void
+diagnose_answer(const Target *target, const char *what, Failure *failure)
+{
+	static const Explanation explanation = {
+		DQDS_REMOTE_ERROR, "the server at %h:%p sent %m",
+		"Check that host and port are those of the database, and that provider_type says what it "
+		"is."};
+
+	explain(&explanation, target, what, failure);
+}
+
 /* A failure that needs nobody's words. */
 void
 diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure)

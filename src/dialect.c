@@ -272,6 +272,20 @@ static const struct
 	[FAMILY_QUESTDB] = QUESTDB_FAMILY,
 };
 
+static const AnswerShape answers[NUM_QUESTIONS] = {
+	[QUESTION_PROBE] = {1, {ANSWER_INTEGER}},
+	[QUESTION_SCHEMAS] = {1, {ANSWER_NAME}},
+	[QUESTION_TABLE_NAMES] = {1, {ANSWER_NAME}},
+	[QUESTION_TABLES] = {4, {ANSWER_NAME, ANSWER_TEXT, ANSWER_BIGINT, ANSWER_TEXT}},
+	[QUESTION_COLUMNS] = {10,
+						  {ANSWER_NAME, ANSWER_POSITION, ANSWER_NAME, ANSWER_TEXT, ANSWER_INTEGER,
+						   ANSWER_INTEGER, ANSWER_INTEGER, ANSWER_BOOLEAN, ANSWER_BOOLEAN,
+						   ANSWER_TEXT}},
+	[QUESTION_OVERVIEW] = {6,
+						   {ANSWER_INTEGER, ANSWER_BOOLEAN, ANSWER_BIGINT, ANSWER_BIGINT,
+							ANSWER_BIGINT, ANSWER_BIGINT}},
+};
+
 /*
  * Which family a server belongs to, from what it said while logging in.
  * lookalike: it named itself as something else that speaks PostgreSQL.
@@ -290,6 +304,13 @@ dialect_family(Provider provider, const char *server_encoding, bool lookalike)
 		strcmp(server_encoding, "LATIN1") == 0 || strcmp(server_encoding, "SQL_ASCII") == 0)
 		return FAMILY_POSTGRES;
 	return FAMILY_POSTGRES_REENCODED;
+}
+
+/* The columns of the answer to a question: static memory. */
+const AnswerShape *
+dialect_answer(Question question)
+{
+	return &answers[question];
 }
 
 /*

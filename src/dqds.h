@@ -81,6 +81,7 @@ extern void diagnose_no_answer(const Target *target, ConnectStage stage, int ela
 							   Failure *failure);
 extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
 						   Failure *failure);
+extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
 /* ---- targets (model.c) ------------------------------------------------ */
@@ -211,6 +212,23 @@ typedef enum Family
 #define MAX_QUERY_PARAMETERS 3
 #define MAX_ANSWER_COLUMNS   10
 
+/* What a value of an answer is. */
+typedef enum AnswerValue
+{
+	ANSWER_TEXT,
+	ANSWER_INTEGER,
+	ANSWER_BIGINT,
+	ANSWER_BOOLEAN,
+	ANSWER_NAME,    /* text that a row is of no use without */
+	ANSWER_POSITION /* an integer that a row is of no use without */
+} AnswerValue;
+
+typedef struct AnswerShape
+{
+	int ncolumns;
+	AnswerValue values[MAX_ANSWER_COLUMNS];
+} AnswerShape;
+
 typedef struct RemoteQuery
 {
 	Question question;
@@ -218,6 +236,7 @@ typedef struct RemoteQuery
 } RemoteQuery;
 
 extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
+extern const AnswerShape *dialect_answer(Question question);
 extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues);
 
 /* ---- the event loop's floor (reactor.c) --------------------------------- */
@@ -524,7 +543,7 @@ struct Listing
 	char *names_literal; /* the same as a text[] literal */
 	int64 max_rows;      /* negative: no limit */
 
-	/* What becomes of a row: valid text, as many as the question has columns. */
+	/* What becomes of a row: valid values, as many as the question's answer has columns. */
 	void (*emit)(Listing *listing, const char **values);
 	void *output; /* emit's own */
 

@@ -45,6 +45,21 @@ make_collected(int nvalues)
 	return collected;
 }
 
+/* The unique index of the imported tables takes about 2,700 bytes; real names are nowhere near. */
+#define MAX_NAME_BYTES 1000
+
+static void
+check_name_length(const Listing *listing, const char *name)
+{
+	Failure failure = {0};
+
+	if (strlen(name) <= MAX_NAME_BYTES && strlen(listing->schema_name) <= MAX_NAME_BYTES)
+		return;
+	failure_set(&failure, DQDS_REMOTE_ERROR, "List the schema to see the name.",
+				"names of more than %d bytes cannot be imported", MAX_NAME_BYTES);
+	failure_raise(&failure);
+}
+
 static void
 collect_row(Collected *collected, const char **values)
 {
@@ -68,6 +83,7 @@ collect_table(Listing *listing, const char **values)
 	Batches *batches = listing->output;
 	Collected *last = batches->list == NIL ? NULL : llast(batches->list);
 
+	check_name_length(listing, values[0]);
 	if (last == NULL || last->nrows >= BATCH_TABLES)
 	{
 		MemoryContext old = MemoryContextSwitchTo(batches->context);

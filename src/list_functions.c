@@ -239,9 +239,7 @@ emit_table_json(Listing *listing, const char **remote)
 	if (output->details)
 	{
 		json_out_string(text, "tableKind", remote[1]);
-		/* A remote's word is not trusted to be a number. */
-		if (remote[2] != NULL && strspn(remote[2], "0123456789") == strlen(remote[2]) &&
-			remote[2][0] != '\0')
+		if (remote[2] != NULL)
 		{
 			json_out_name(text, "estimatedRows");
 			appendStringInfoString(text, remote[2]);

@@ -3,8 +3,8 @@
  *		A listing: asks one remote one question and passes on what belongs to the answer.
  *
  * The remote filters where it can; the filters are applied again here, so that
- * the answer is right whatever the remote does.  It must not know what becomes
- * of the rows.
+ * the answer is right whatever the remote does, and a value that is not what it
+ * should be becomes NULL.  It must not know what becomes of the rows.
  */
 #include "postgres.h"
 
@@ -14,11 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
-
-static const int answer_columns[NUM_QUESTIONS] = {
-	[QUESTION_PROBE] = 1,  [QUESTION_SCHEMAS] = 1,  [QUESTION_TABLE_NAMES] = 1,
-	[QUESTION_TABLES] = 4, [QUESTION_COLUMNS] = 10, [QUESTION_OVERVIEW] = 6,
-};
 
 /* An unfiltered listing; the caller sets what is asked. */
 void
@@ -48,7 +43,7 @@ listing_restrict(Listing *listing, Datum names)
 static bool
 passes(Listing *listing, const char *name)
 {
-	if (name == NULL || (listing->max_rows >= 0 && listing->count >= listing->max_rows))
+	if (listing->max_rows >= 0 && listing->count >= listing->max_rows)
 		return false;
 	if (listing->contains != NULL && strstr(name, listing->contains) == NULL)
 		return false;
@@ -58,17 +53,61 @@ passes(Listing *listing, const char *name)
 	return true;
 }
 
+/* A whole number in the range of the type, in the one spelling that JSON and SQL share. */
+static bool
+is_number(const char *text, bool is_bigint)
+{
+	const char *digits = text + (*text == '-' ? 1 : 0);
+	long long number;
+
+	if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
+		(digits[0] == '0' && digits[1] != '\0'))
+		return false;
+	errno = 0;
+	number = strtoll(text, NULL, 10);
+	return errno == 0 && (is_bigint || (number >= PG_INT32_MIN && number <= PG_INT32_MAX));
+}
+
+/* What a remote sent, as a value that it should be; NULL if it is none. */
+static const char *
+valid_value(const char *sent, AnswerValue value)
+{
+	if (sent == NULL)
+		return NULL;
+	switch (value)
+	{
+		case ANSWER_NAME:
+		case ANSWER_TEXT:
+			return remote_text(sent);
+		case ANSWER_INTEGER:
+		case ANSWER_POSITION:
+			return is_number(sent, false) ? sent : NULL;
+		case ANSWER_BIGINT:
+			return is_number(sent, true) ? sent : NULL;
+		case ANSWER_BOOLEAN:
+			/* In PostgreSQL's or anybody else's spelling. */
+			return strchr("tT1", *sent) != NULL && *sent != '\0' ? "true" : "false";
+	}
+	return NULL;
+}
+
 /* The engine's sink: the first value is the name of what is listed, or of its table. */
 static void
 take_row(void *sink, const char **values, int nvalues)
 {
 	Listing *listing = sink;
+	const AnswerShape *answer = dialect_answer(listing->question);
 	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
+	bool usable = true;
 
 	for (int i = 0; i < nvalues; i++)
-		if (values[i] != NULL)
-			values[i] = remote_text(values[i]);
-	if (nvalues >= answer_columns[listing->question] && passes(listing, values[0]))
+	{
+		values[i] = valid_value(values[i], answer->values[i]);
+		if (values[i] == NULL &&
+			(answer->values[i] == ANSWER_NAME || answer->values[i] == ANSWER_POSITION))
+			usable = false;
+	}
+	if (usable && passes(listing, values[0]))
 		listing->emit(listing, values);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(listing->row_context);

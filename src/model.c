@@ -485,6 +485,31 @@ read_section(JsonbContainer *root, int provider, JsonbContainer *secrets, Target
 }
 
 /*
+ * PostgreSQL closes a connection without a word when the startup packet has more
+ * than 10,000 bytes (MAX_STARTUP_PACKET_LENGTH).  The rest of it has room in 500.
+ */
+#define MAX_STARTUP_VALUES 9500
+
+static bool
+fits_startup_packet(const Target *target, Failure *failure)
+{
+	size_t length = strlen(target->database) + strlen(target->user);
+
+	if (target->options != NULL)
+		length += strlen(target->options);
+	for (int i = 0; i < target->nparameters; i++)
+		if (strcmp(target->parameters[i].keyword, "application_name") == 0)
+			length += strlen(target->parameters[i].value);
+	if (length <= MAX_STARTUP_VALUES)
+		return true;
+	failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten the options of the connection.",
+				"database, user, options and application_name have %zu bytes together; a "
+				"PostgreSQL server takes %d at most",
+				length, MAX_STARTUP_VALUES);
+	return false;
+}
+
+/*
  * Read a model, with its secrets apart or (NULL) still in it, into *target, in
  * the current memory context.  References to secrets are resolved by scope, or
  * taken as good where that is NULL.  connection_id is left 0.  False: *failure tells
@@ -512,7 +537,8 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 		return false;
 	}
 	target->provider = providers[provider].provider;
-	return read_section(root, provider, secrets == NULL ? NULL : &secrets->root, target, failure);
+	return read_section(root, provider, secrets == NULL ? NULL : &secrets->root, target, failure) &&
+		   fits_startup_packet(target, failure);
 }
 
 /* The model's own connection_name, palloc'd; NULL when it has none. */

@@ -73,6 +73,7 @@ struct Session
 	Family query_family;
 	PGresult *result; /* here so that an error in a sink does not lose it */
 	bool answered;    /* a part of the answer has been handed on */
+	bool complete;    /* the question's result has come to its end */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */

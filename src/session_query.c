@@ -13,6 +13,9 @@
 #include "port/atomics.h"
 #include "session_internal.h"
 
+/* Longer than any name or comment that somebody would want to see in a list. */
+#define MAX_VALUE_BYTES (16 * 1024 * 1024)
+
 /*
  * Notifications would pile up in libpq until somebody takes them, and a hostile
  * server can send millions.  Before the login has come that far, looking for
@@ -122,24 +125,53 @@ session_ask(Session *session, const RemoteQuery *query, Failure *failure)
 {
 	session->query = *query;
 	session->answered = false;
+	session->complete = false;
 	session->started_us = dqds_now_us();
 	session->deadline_us = session->started_us + dqds_query_timeout_ms * INT64CONST(1000);
 	start_phase(session, failure);
 	return session->state == SESSION_BUSY;
 }
 
+/* The server does not do what it was asked: nothing that it says is of use any more. */
 static void
-hand_on_row(Session *session, RowSink on_row, void *sink)
+refuse_answer(Session *session, const char *what, Failure *failure)
+{
+	if (failure->code == DQDS_OK)
+		diagnose_answer(session->target, what, failure);
+	session_fail(session);
+}
+
+static void
+hand_on_row(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
 	const char *values[MAX_ANSWER_COLUMNS];
-	int nvalues = Min(PQnfields(session->result), (int) lengthof(values));
+	int nvalues = dialect_answer(session->query.question)->ncolumns;
 
 	session->answered = true;
-	if (on_row == NULL)
+	if (on_row == NULL || failure->code != DQDS_OK)
 		return;
 	for (int i = 0; i < nvalues; i++)
+	{
+		if (PQgetlength(session->result, 0, i) > MAX_VALUE_BYTES)
+		{
+			refuse_answer(session, "a name or comment of more than 16 MB", failure);
+			return;
+		}
 		values[i] = PQgetisnull(session->result, 0, i) ? NULL : PQgetvalue(session->result, 0, i);
+	}
 	on_row(sink, values, nvalues);
+}
+
+/* Rows of the question's answer, or its end. */
+static void
+take_answer(Session *session, RowSink on_row, void *sink, Failure *failure)
+{
+	if (PQnfields(session->result) < dialect_answer(session->query.question)->ncolumns)
+		refuse_answer(session, "an answer with too few columns", failure);
+	else if (PQntuples(session->result) == 1)
+		hand_on_row(session, on_row, sink, failure);
+	if (PQresultStatus(session->result) == PGRES_TUPLES_OK)
+		session->complete = true;
 }
 
 /* The answer to a probe: our backend's pid, unless a pooler lent us somebody else's backend. */
@@ -179,8 +211,8 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 		case PGRES_TUPLES_OK:
 			if (probing && PQntuples(session->result) == 1)
 				note_directness(session);
-			if (session->phase == PHASE_EXECUTE && PQntuples(session->result) == 1)
-				hand_on_row(session, on_row, sink);
+			if (session->phase == PHASE_EXECUTE)
+				take_answer(session, on_row, sink, failure);
 			break;
 		case PGRES_COMMAND_OK:
 			if (session->phase == PHASE_PREPARE)
@@ -217,6 +249,8 @@ end_phase(Session *session, Failure *failure)
 			session->direct = DIRECT_NO;
 		start_phase(session, failure);
 	}
+	else if (failure->code == DQDS_OK && !session->complete)
+		refuse_answer(session, "no answer to a query", failure);
 	else
 	{
 		session->uses++;

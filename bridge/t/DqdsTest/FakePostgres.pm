@@ -114,17 +114,20 @@ sub pg_log_in
 	return;
 }
 
-# pg_answer(SOCKET, BYTES): waits for a query of the client, to its Sync, and sends BYTES.
+# pg_answer(SOCKET, BYTES): waits for a query of the client, to its Sync, and sends BYTES; those may be a sub, which gets
+# the text of the query.
 sub pg_answer
 {
 	my ($socket, $bytes) = @_;
+	my $query = '';
 	while (1)
 	{
-		my ($type) = pg_read_message($socket);
+		my ($type, $body) = pg_read_message($socket);
 		die "the client went away\n" if $type eq 'X';
+		$query = (split /\0/, $body)[1] if $type eq 'P';
 		last if $type eq 'S';
 	}
-	send_bytes($socket, $bytes);
+	send_bytes($socket, ref $bytes ? $bytes->($query) : $bytes);
 	return;
 }
 
