@@ -6,9 +6,8 @@ use warnings;
 use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Outcome;
+use DqdsTest::Refusing;
 use DqdsTest::Sql;
-use IO::Select;
-use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -33,22 +32,9 @@ sub fake { my ($serve) = @_; return start_fake_server($serve); }
 
 fails($sql, 'refused', model_at(free_port()), 'connection_refused');
 
-# Linux drops what knocks at a socket whose queue is full: nothing comes back.
 {
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 0) or die "cannot listen: $!";
-	my @queue;
-	my $full = poll_until(
-		sub {
-			push @queue,
-			  IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $listener->sockport, Blocking => 0);
-			return !IO::Select->new($queue[-1])->can_write(0.3);
-		},
-		20);
-  SKIP:
-	{
-		skip 'a full queue drops nothing here', 2 if !$full;
-		fails($sql, 'black hole', model_at($listener->sockport), 'unreachable', message => qr/no answer/);
-	}
+	my $hole = black_hole();
+	fails($sql, 'black hole', model_at($hole->{port}), 'unreachable', message => qr/no answer/);
 }
 
 fails($sql, 'accepts and says nothing', model_at(fake(\&hold)), 'server_silent');
@@ -324,7 +310,7 @@ fails(
 			sub {
 				eval { DqdsTest::Sql->connect($mortal) }
 			}) or die 'the server does not come back';
-		$locker->must('BEGIN; LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE');
+		lock_catalog($locker);
 		$caller->send('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($mortal)) . '::text)');
 		my $pid = poll_until(sub { $locker->must('SELECT pg_stat_clear_snapshot()'); $locker->value($victim) }, 20);
 		ok($pid, "the remote dies in a query: $how: the query runs");

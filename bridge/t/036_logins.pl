@@ -7,6 +7,7 @@ use warnings;
 use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Outcome;
+use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
@@ -142,27 +143,7 @@ foreach my $odd ("tab\tbed-password", "two\nlines-password", "back\\slash\"quote
 
 # --- Logins that a real server refuses -----------------------------------------------------------------
 
-$remote->safe_psql('postgres', <<"SQL");
-CREATE ROLE trusted LOGIN PASSWORD '$password';
-CREATE ROLE rejected LOGIN PASSWORD '$password';
-CREATE ROLE "no login" NOLOGIN PASSWORD '$password';
-CREATE ROLE limited LOGIN PASSWORD '$password' CONNECTION LIMIT 0;
-CREATE ROLE expired LOGIN PASSWORD '$password' VALID UNTIL '2001-01-01';
-CREATE ROLE passwordless LOGIN;
-CREATE DATABASE "closed ""db""";
-REVOKE CONNECT ON DATABASE "closed ""db""" FROM PUBLIC;
-CREATE DATABASE full_db CONNECTION LIMIT 0;
-CREATE DATABASE template_like ALLOW_CONNECTIONS false;
-SQL
-{
-	my $hba   = $remote->data_dir . '/pg_hba.conf';
-	my $lines = slurp_file($hba);
-	open my $file, '>', $hba or die "$hba: $!";
-	print $file "host all trusted 127.0.0.1/32 trust\nhost all rejected 127.0.0.1/32 reject\n$lines";
-	close $file;
-	$remote->reload;
-	poll_until(sub { outcome($sql, connection_model($remote, user => 'rejected'))->{sqlstate} eq '28000' });
-}
+refusing_roles($remote);
 
 works($sql, 'a good login', connection_model($remote));
 fails(

@@ -8,6 +8,7 @@ use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Outcome;
 use DqdsTest::Sql;
+use DqdsTest::Tls;
 use IO::Select;
 use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
@@ -24,59 +25,16 @@ $sql->must("SET dqds.connect_timeout = '2s'; SET dqds.query_timeout = '2s'");
 
 # --- TLS -----------------------------------------------------------------------------------------------
 
-sub openssl
-{
-	my (@arguments) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ 'openssl', @arguments ], '<', \'', '>', \$out, '2>', \$err) or die "openssl @arguments: $err";
-	return;
-}
-
-# certificate(NAME, SUBJECT ALTERNATIVE NAMES): $dir/NAME.crt and .key, signed by the authority "ca" once that is there.
-sub certificate
-{
-	my ($name, $names) = @_;
-	my @signed = -e "$dir/ca.crt" ? ('-CA', "$dir/ca.crt", '-CAkey', "$dir/ca.key") : ();
-	openssl(
-		'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', 2, '-subj',
-		"/CN=dqds-test-$name",
-		'-keyout', "$dir/$name.key", '-out', "$dir/$name.crt", @signed,
-		$names ? ('-addext', "subjectAltName=$names", '-addext', 'basicConstraints=CA:false') : ());
-	chmod 0600, "$dir/$name.key";
-	return;
-}
-
-sub serve_certificate
-{
-	my ($name) = @_;
-	foreach my $part (qw(crt key))
-	{
-		my $target = $remote->data_dir . "/server.$part";
-		unlink $target;
-		open my $out, '>', $target or die "$target: $!";
-		chmod 0600, $target;
-		print $out slurp_file("$dir/$name.$part");
-		close $out;
-	}
-	$remote->append_conf('postgresql.conf', 'ssl = on');
-	my $before = -s $remote->logfile;
-	$remote->reload;
-	$remote->wait_for_log(qr/received SIGHUP/, $before);
-
-	# The postmaster loads it before it takes the next connection.
-	return;
-}
-
 fails($sql, 'sslmode require, a server without TLS', connection_model($remote, sslmode => 'require'), 'tls_failed');
 is(works($sql, 'sslmode prefer, a server without TLS', connection_model($remote, sslmode => 'prefer'))->{tls},
 	undef, 'without TLS, tls is null');
 
-certificate('self', 'IP:127.0.0.1');    # before there is an authority
-certificate('ca');
-certificate('address',  'IP:127.0.0.1,DNS:localhost');
-certificate('stranger', 'DNS:elsewhere.example');
+new_certificate($dir, 'self', names => 'IP:127.0.0.1');    # before there is an authority
+new_certificate($dir, 'ca');
+new_certificate($dir, 'address',  names => 'IP:127.0.0.1,DNS:localhost');
+new_certificate($dir, 'stranger', names => 'DNS:elsewhere.example');
 
-serve_certificate('self');
+serve_certificate($remote, $dir, 'self');
 $sql->must('SET dqds.ssl_root_certs = ' . sql_literal("$dir/ca.crt"));
 like(works($sql, "sslmode $_, a certificate of its own", connection_model($remote, sslmode => $_))->{tls},
 	qr/^TLSv1\.[23]$/, "sslmode $_: tls names the version")
@@ -107,7 +65,7 @@ fails(
 	connection_model($remote, password => 'wrong'),
 	'authentication_failed', sqlstate => '28P01');
 
-serve_certificate('address');
+serve_certificate($remote, $dir, 'address');
 works($sql, "sslmode $_, a certificate of the right authority", connection_model($remote, sslmode => $_))
   foreach qw(verify-ca verify-full);
 works($sql, 'sslmode verify-full by name', connection_model($remote, host => 'localhost', sslmode => 'verify-full'));
@@ -119,7 +77,7 @@ fails(
 	'tls_certificate', hint => qr/ssl_root_certs/);
 $sql->must('SET dqds.ssl_root_certs = ' . sql_literal("$dir/ca.crt"));
 
-serve_certificate('stranger');
+serve_certificate($remote, $dir, 'stranger');
 fails(
 	$sql,
 	'a certificate for another name',

@@ -2,12 +2,13 @@
 # name that leads to it; the address that was looked at is the one that is connected to, also when the name server changes
 # its mind; and a session that was made before a setting was tightened is not used again.
 #
-# Names come from a name server of the test's own, a library that is preloaded into the control server
-# (DqdsTest/names.c); they end in ".test". Nothing of the system is changed, and nothing leaves this machine.
+# Names come from a name server of the test's own (DqdsTest::Names). Nothing of the system is changed, and nothing leaves
+# this machine.
 use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Names;
 use DqdsTest::Process;
 use DqdsTest::Sql;
 use IO::Socket::INET;
@@ -16,37 +17,8 @@ use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir('targets');
 
-# --- Names of our own ---------------------------------------------------------------------------------
-
-my $names = "$dir/names";
-my $source = __FILE__ =~ s{[^/]*$}{DqdsTest/names.c}r;
-system($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', "$dir/names.so", $source) == 0 or die 'cannot compile names.c';
-
-# The answers to a name, in their order: each is an address, or several with commas. The questions are counted from now on.
-sub set_names
-{
-	my (%answers) = @_;
-	open my $file, '>', $names or die "$names: $!";
-	print $file join(' ', $_, @{ $answers{$_} }), "\n" foreach sort keys %answers;
-	close $file;
-	unlink "$names.asked";
-	return;
-}
-
-# How often a name was asked for.
-sub questions
-{
-	my ($name) = @_;
-	return -e "$names.asked" ? scalar grep { lc eq $name } split /\n/, slurp_file("$names.asked") : 0;
-}
-
-my $remote = remote_server('remote', conf => 'log_connections = on');
-my $control;
-{
-	local $ENV{LD_PRELOAD} = join ' ', grep { defined } $ENV{LD_PRELOAD}, "$dir/names.so";
-	local $ENV{DQDS_TEST_NAMES} = $names;
-	$control = control_server('control');
-}
+my $remote  = remote_server('remote', conf => 'log_connections = on');
+my $control = with_names(sub { control_server('control') });
 my $sql = DqdsTest::Sql->connect($control);
 $sql->must("SET dqds.connect_timeout = '3s'");
 

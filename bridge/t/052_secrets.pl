@@ -26,13 +26,12 @@ my %env      = (
 	DQDS_SECRET_PORT     => '' . $remote->port,
 	DQDS_SECRET_NESTED   => '${DQDS_SECRET_PASSWORD}',
 	OTHER_SECRET         => $password);
-my $statistics = -e (run_command([ $ENV{PG_CONFIG} // 'pg_config', '--sharedir' ]))[0] . '/extension/pg_stat_statements.control';
 my $control;
 {
 	local @ENV{ keys %env } = values %env;
-	$control = control_server('control', conf => $statistics ? q(shared_preload_libraries = 'pg_stat_statements') : '');
+	$control = control_server('control', conf => q(shared_preload_libraries = 'pg_stat_statements'));
 }
-$control->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements') if $statistics;
+$control->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements');
 
 my %sql = (super => DqdsTest::Sql->connect($control));
 foreach my $role (qw(alice bob carol admin))
@@ -366,14 +365,10 @@ sub log_since { return slurp_file($control->logfile, $_[0]); }
 	unlike(log_since($from), qr/\Q$secret\E/, 'the log of the control server, as it is by default');
 	unlike($bridge->log, qr/\Q$secret\E/, 'the log of the bridge');
 
-  SKIP:
-	{
-		skip 'pg_stat_statements is not installed', 3 unless $statistics;
-		my $shown = to_json([ $sql{super}->rows('SELECT query FROM pg_stat_statements') ]);
-		like($shown, qr/dqds_test_connection_json\(\$1/, 'pg_stat_statements has what the bridge runs');
-		unlike($shown, qr/\Q$secret\E/, 'without the models');
-		like($shown, qr/dqds_create_credential\(\$1, \$2, \$3\)/, 'and statements with a password in them without it, too');
-	}
+	my $shown = to_json([ $sql{super}->rows('SELECT query FROM pg_stat_statements') ]);
+	like($shown, qr/dqds_test_connection_json\(\$1/, 'pg_stat_statements has what the bridge runs');
+	unlike($shown, qr/\Q$secret\E/, 'without the models');
+	like($shown, qr/dqds_create_credential\(\$1, \$2, \$3\)/, 'and statements with a password in them without it, too');
 
 	# What README's "Limits" says of a control server that logs all statements.
 	$control->safe_psql('postgres', $_) foreach q(ALTER SYSTEM SET log_statement = 'all'), 'SELECT pg_reload_conf()';

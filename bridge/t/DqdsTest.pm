@@ -30,7 +30,7 @@ use Time::HiRes qw(time sleep);
 
 our @EXPORT = (
 	qw(control_server remote_server wide_server remote_password connection_model create_connection grant_role),
-	qw(start_bridge bridge_conninfo run_bridge start_pgbouncer start_fake_server free_port),
+	qw(start_bridge bridge_conninfo run_bridge start_pgbouncer start_fake_server free_port reload_with),
 	qw(to_json from_json sql_literal poll_until line_differences),
 	@DqdsTest::Http::EXPORT);
 
@@ -133,6 +133,18 @@ sub remote_server
 	return $node;
 }
 
+# reload_with(NODE, LINES = none): adds lines to its postgresql.conf, has all its configuration files read, and waits for
+# that: the postmaster reads them before it takes the next connection.
+sub reload_with
+{
+	my ($node, $lines) = @_;
+	$node->append_conf('postgresql.conf', $lines) if defined $lines;
+	my $before = -s $node->logfile;
+	$node->reload;
+	$node->wait_for_log(qr/received SIGHUP/, $before);
+	return;
+}
+
 # remote_password(REMOTE): the password of its login role.
 sub remote_password { return $password_of{ $_[0]->name }; }
 
@@ -211,11 +223,11 @@ sub grant_role
 	return;
 }
 
-# start_pgbouncer(REMOTE, MODE = 'transaction', CONF = ''): PgBouncer in front of REMOTE for its login role and all its
-# databases; CONF are more lines for [pgbouncer]. Returns a DqdsTest::Process with ->port.
+# start_pgbouncer(REMOTE, MODE = 'transaction', CONF = '', DATABASES = '*'): PgBouncer in front of REMOTE for its login role
+# and its databases; CONF are more lines for [pgbouncer]. Returns a DqdsTest::Process with ->port.
 sub start_pgbouncer
 {
-	my ($remote, $mode, $conf) = @_;
+	my ($remote, $mode, $conf, $databases) = @_;
 	my $dir  = PostgreSQL::Test::Utils::tempdir('pgbouncer');
 	my $port = free_port();
 	my ($role, $password) = map { s/"/""/gr } $remote->{dqds_role}, remote_password($remote);
@@ -224,7 +236,7 @@ sub start_pgbouncer
 		"$dir/pgbouncer.ini",
 		join "\n",
 		'[databases]',
-		'* = host=127.0.0.1 port=' . $remote->port,
+		($databases // '*') . ' = host=127.0.0.1 port=' . $remote->port,
 		'[pgbouncer]',
 		'listen_addr = 127.0.0.1',
 		"listen_port = $port",

@@ -5,7 +5,8 @@
  * Preloaded into a server (LD_PRELOAD), it answers from the file that DQDS_TEST_NAMES
  * names, a line for each name: the name, then its answers, the addresses of
  * each joined by commas.  The first question gets the first answer, and so on;
- * the last one is given for ever.  Each question is appended to the file with
+ * the last one is given for ever.  The answer "never" comes after a minute: a
+ * name server that keeps silent.  Each question is appended to the file with
  * ".asked" behind its name.  All other names go where they always go, so that
  * nothing of the system is touched.
  */
@@ -96,6 +97,11 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	plain[length] = '\0';
 	if (!find_answer(file, plain, note_question(file, plain), answer, sizeof(answer)))
 		return EAI_NONAME;
+	if (strcmp(answer, "never") == 0)
+	{
+		sleep(60);
+		return EAI_AGAIN;
+	}
 
 	if (hints != NULL)
 		numeric = *hints;
