@@ -55,7 +55,7 @@ typedef struct ControlResult
 	char role[64]; /* that was taken on */
 	char sqlstate[6];
 	char message[768]; /* also says why a connection could not be opened, where that may be known */
-	char hint[256];
+	char hint[512];
 } ControlResult;
 
 /* Why a connection cannot be had: for the log, without secrets and addresses. */

@@ -17,7 +17,7 @@ typedef struct Failure
 	int status;             /* of HTTP */
 	const char *error_code; /* a name from error_codes.h, or NULL */
 	char allow[64];         /* the methods that would do, with status 405 */
-	char message[1024];
+	char message[1536];
 } Failure;
 
 struct ControlResult;

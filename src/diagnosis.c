@@ -3,9 +3,10 @@
  *		From what libpq and the remote server say to an error code, a message and a hint.
  *
  * Everything is in the tables below.  Their texts are templates: %h host, %p
- * port, %d database, %u user, %m what the remote said.  What a remote says is
- * foreign input: it is shown only where nothing better is known, on one line,
- * shortened, and without the password.
+ * port, %d database, %u user, %m what the remote said; and, as identifiers to be
+ * pasted into SQL, %D database, %U user, %O the object that the remote's words
+ * end in.  What a remote says is foreign input: it is shown only where nothing
+ * better is known, on one line, shortened, and without the password.
  *
  * libpq is called with its messages in English (session.c), so matching a piece
  * of a message does not depend on anybody's locale; a SQLSTATE is used wherever
@@ -25,6 +26,12 @@ typedef struct Explanation
 	const char *message;
 	const char *hint;
 } Explanation;
+
+/* clang-format off */
+#define NOT_POSTGRES \
+	{DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol", \
+	 "Check host and port: another service listens there."}
+/* clang-format on */
 
 /* What a SQLSTATE means when it ends a login. */
 static const struct
@@ -72,9 +79,9 @@ static const struct
 } libpq_messages[] = {
 	{STAGE_TLS,
 	 "certificate verify failed",
-	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p was not issued by a trusted authority",
-	  "Add the issuing authority to the file of dqds.ssl_root_certs, or use sslmode require to go "
-	  "without this check."}},
+	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is not trusted",
+	  "It must be valid today and issued by an authority in the file of dqds.ssl_root_certs; "
+	  "sslmode require goes without this check."}},
 	{STAGE_TLS,
 	 "does not match host name",
 	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is for another host name",
@@ -92,22 +99,13 @@ static const struct
 	 "server does not support SSL",
 	 {DQDS_TLS_FAILED, "the server at %h:%p does not offer TLS, but sslmode demands it",
 	  "Turn on ssl at the server, or use sslmode prefer."}},
-	{STAGE_TLS,
-	 "received invalid response to SSL negotiation",
-	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
-	  "Check host and port."}},
-	{STAGE_TLS,
-	 "received unencrypted data after SSL response",
-	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
-	  "Check host and port."}},
+	{STAGE_TLS, "received invalid response to SSL negotiation", NOT_POSTGRES},
+	{STAGE_TLS, "received unencrypted data after SSL response", NOT_POSTGRES},
 	{STAGE_TLS,
 	 "SSL error",
 	 {DQDS_TLS_FAILED, "the TLS handshake with %h:%p failed",
 	  "Check the TLS versions and ciphers that both sides allow."}},
-	{STAGE_STARTUP,
-	 "expected authentication request",
-	 {DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
-	  "Check host and port."}},
+	{STAGE_STARTUP, "expected authentication request", NOT_POSTGRES},
 	{STAGE_STARTUP,
 	 "channel binding",
 	 {DQDS_AUTHENTICATION_FAILED,
@@ -151,10 +149,16 @@ static const struct
 	 {DQDS_DATABASE_NOT_FOUND, "the connection pooler at %h:%p knows no database \"%d\"",
 	  "Check the name of the database in the pooler's configuration."}},
 	{STAGE_STARTUP,
+	 "no more connections allowed",
+	 {DQDS_TOO_MANY_CONNECTIONS, "the connection pooler at %h:%p has no connection left",
+	  "Try again later, or raise max_client_conn of the pooler."}},
+	{STAGE_STARTUP,
 	 "unsupported startup parameter",
 	 {DQDS_INVALID_CONNECTION, "the connection pooler at %h:%p refuses the option that was sent",
 	  "Drop options from the connection, or add it to the pooler's ignore_startup_parameters."}},
 };
+
+#define NO_ROUTE_HINT "Check the host, and the network of the machine that dqds runs on."
 
 /* Errors of the network, as the C library words them in English, the language libpq is called in. */
 static const struct
@@ -167,10 +171,8 @@ static const struct
 	  "Check host and port, that the server runs, and its listen_addresses."}},
 	{ETIMEDOUT,
 	 {DQDS_UNREACHABLE, "no answer from %h:%p", "Check host, port and the firewalls on the way."}},
-	{EHOSTUNREACH,
-	 {DQDS_UNREACHABLE, "no route to %h:%p", "Check host and network of this server."}},
-	{ENETUNREACH,
-	 {DQDS_UNREACHABLE, "no route to %h:%p", "Check host and network of this server."}},
+	{EHOSTUNREACH, {DQDS_UNREACHABLE, "no route to %h:%p", NO_ROUTE_HINT}},
+	{ENETUNREACH, {DQDS_UNREACHABLE, "no route to %h:%p", NO_ROUTE_HINT}},
 	{EACCES,
 	 {DQDS_UNREACHABLE, "this machine does not permit connections to %h:%p",
 	  "Check the firewall of this server."}},
@@ -190,35 +192,55 @@ static const Explanation known_failures[] = {
 	{DQDS_BUSY, "no capacity is left to connect to %h:%p", "Try again in a moment."},
 	{DQDS_CONNECTION_LOST, "the connection to %h:%p was lost",
 	 "Try again; look at the log of the remote server if it happens repeatedly."},
-	{DQDS_NOT_POSTGRES, "what answers at %h:%p does not speak the PostgreSQL protocol",
-	 "Check host and port."},
+	NOT_POSTGRES,
 };
 
-/* What a SQLSTATE means when it ends a query. */
+#define NO_CATALOG "user \"%u\" may not read the catalog of database \"%d\" at %h:%p: %m"
+
+/* What a SQLSTATE, and a piece of the remote's message (NULL: any), mean when they end a query. */
 static const struct
 {
 	const char *sqlstate; /* whole, or the two characters of a class */
+	const char *piece;
 	Explanation explanation;
 } query_states[] = {
 	{"42501",
-	 {DQDS_PERMISSION_DENIED, "user \"%u\" may not read the catalog of \"%d\" at %h:%p: %m",
+	 "permission denied for table ",
+	 {DQDS_PERMISSION_DENIED, NO_CATALOG,
+	  "On the remote server, in database \"%d\", run: GRANT SELECT ON pg_catalog.%O TO %U;"}},
+	{"42501",
+	 NULL,
+	 {DQDS_PERMISSION_DENIED, NO_CATALOG,
 	  "Grant the privilege that the message names to user \"%u\"."}},
 	{"57014",
+	 NULL,
 	 {DQDS_CANCELLED, "the remote server at %h:%p cancelled the query",
 	  "Check statement_timeout of user \"%u\" there, or whether somebody cancelled it."}},
+	{"55P03",
+	 NULL,
+	 {DQDS_CANCELLED, "the remote server at %h:%p cancelled the query, which waited for a lock",
+	  "Look for locks on the catalog of database \"%d\", or raise lock_timeout of user \"%u\" "
+	  "there."}},
 	{"57P01",
+	 NULL,
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection",
 	  "Try again; somebody may have ended it, or the server is restarting."}},
-	{"57P02", {DQDS_CONNECTION_LOST, "the server at %h:%p crashed", "Try again in a moment."}},
+	{"57P02",
+	 NULL,
+	 {DQDS_CONNECTION_LOST, "the server at %h:%p crashed", "Try again in a moment."}},
 	{"57P03",
+	 NULL,
 	 {DQDS_SERVER_STARTING, "the server at %h:%p is starting up or shutting down",
 	  "Try again in a moment."}},
 	{"57P05",
+	 NULL,
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the idle connection", "Try again."}},
 	{"53300",
+	 NULL,
 	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
 	  "Try again later, or raise the limit there."}},
 	{"08",
+	 NULL,
 	 {DQDS_CONNECTION_LOST, "the connection to %h:%p was lost: %m",
 	  "Check the server, and the pooler if there is one between."}},
 };
@@ -265,6 +287,17 @@ append_identifier(StringInfo out, const char *name)
 	appendStringInfoChar(out, '"');
 }
 
+/* Is message these words, in which a plain name follows and nothing else? */
+static bool
+names_one_object(const char *message, const char *words)
+{
+	size_t length = strlen(words);
+
+	return strncmp(message, words, length) == 0 && message[length] != '\0' &&
+		   strspn(message + length, "abcdefghijklmnopqrstuvwxyz0123456789_") ==
+			   strlen(message + length);
+}
+
 static char *
 fill_template(const char *template, const Target *target, const char *foreign)
 {
@@ -297,6 +330,9 @@ fill_template(const char *template, const Target *target, const char *foreign)
 				break;
 			case 'U':
 				append_identifier(&out, secret_hide(target, target->user));
+				break;
+			case 'O':
+				append_identifier(&out, strrchr(foreign, ' ') + 1);
 				break;
 			case 'm':
 				append_foreign(&out, foreign, target);
@@ -419,7 +455,8 @@ diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms, Fai
 	else
 		failure_set(
 			failure, DQDS_SERVER_SILENT,
-			"Check that this is the port of the database, and that the server is not overloaded.",
+			"Check that this is the port of the database, that the server is not overloaded, and "
+			"that a pooler in between reaches it.",
 			"the server at %s:%d accepted the connection but did not complete the login within "
 			"%.1f s",
 			target->host, target->port, seconds);
@@ -439,13 +476,16 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 		diagnose_known(target, DQDS_CONNECTION_LOST, failure);
 		return;
 	}
+	if (message == NULL)
+		message = "";
 	for (int i = 0; i < lengthof(query_states); i++)
-		if (strncmp(query_states[i].sqlstate, sqlstate, strlen(query_states[i].sqlstate)) == 0)
+		if (strncmp(query_states[i].sqlstate, sqlstate, strlen(query_states[i].sqlstate)) == 0 &&
+			(query_states[i].piece == NULL || names_one_object(message, query_states[i].piece)))
 		{
 			explanation = &query_states[i].explanation;
 			break;
 		}
-	explain(explanation, target, message != NULL ? message : "", failure);
+	explain(explanation, target, message, failure);
 	strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
 }
 

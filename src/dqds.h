@@ -180,6 +180,7 @@ typedef struct AllowedParameter
 } AllowedParameter;
 
 extern const AllowedParameter *policy_parameter(const char *name);
+extern char *policy_parameter_names(void);
 extern bool policy_allows_name(const Target *target, Failure *failure);
 extern bool policy_allows_address(const Target *target, const struct sockaddr *address,
 								  Failure *failure);

@@ -73,9 +73,13 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 				break;
 		}
 	}
-	failure_set(failure, DQDS_BUSY, "Try again in a moment, or raise parallel_jobs_limit.",
-				"%d operations are already running at %s:%d, which is the limit", limit,
-				target->host, target->port);
+	failure_set(failure, DQDS_BUSY,
+				target->connection_id == 0
+					? "Try again in a moment, or register the connection: its own "
+					  "parallel_jobs_limit holds then."
+					: "Try again in a moment, or raise parallel_jobs_limit of the connection.",
+				"the limit of %d operations at once is reached for %s:%d", limit, target->host,
+				target->port);
 	return false;
 }
 

@@ -334,7 +334,7 @@ apply_property(const char *section, const char *key, char *value, Target *target
 	if (parameter == NULL)
 	{
 		failure_set(failure, DQDS_INVALID_CONNECTION,
-					"README lists the properties that may be set.",
+					psprintf("Properties that may be set: %s.", policy_parameter_names()),
 					"the property \"%s\" is not allowed in \"%s.properties\"", key, section);
 		return false;
 	}

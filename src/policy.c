@@ -59,6 +59,18 @@ policy_parameter(const char *name)
 	return NULL;
 }
 
+/* The names of all of them, for a person to read: palloc'd. */
+char *
+policy_parameter_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(allowed_parameters); i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", allowed_parameters[i].name);
+	return names.data;
+}
+
 /* ---- host lists ---------------------------------------------------------- */
 
 /* An address of either family; IPv4 in the first four bytes. */

@@ -214,7 +214,7 @@ certificate('20200101000000Z', '20491231120000Z', 'DNS:shop-db.example,DNS:local
 	is("$step->{status} $step->{message}", "ok $by->{tls}{message}", 'over REST, too');
 	my $bad = diagnose(connection_model($remote, sslmode => 'verify-full'));
 	is("$bad->{tls}{status} $bad->{authenticate}{status}", 'failed skipped', 'verify-full without its authority: TLS fails');
-	like($bad->{tls}{message}, qr/not issued by a trusted authority/, 'and it says so');
+	like($bad->{tls}{message}, qr/^the certificate of \S+ is not trusted$/, 'and it says so');
 }
 certificate('20200101000000Z', '20210101000000Z');
 {

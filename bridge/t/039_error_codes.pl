@@ -1,0 +1,388 @@
+# Every error code has a real cause here: a server that is set up to refuse in just that way, or a model that cannot be used.
+# Each cause is tried in four ways, a test and a listing over SQL and over REST, and all four say the same: the code, a
+# message that names what is wrong, a hint with the next step. These are the words of README's table, to the letter, and a
+# GRANT that a hint shows is run and helps. A code of src/error_codes.h without a cause or without its line in README is a
+# failure, and so is a line in README that nothing brings about.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::Names;
+use DqdsTest::Refusing;
+use DqdsTest::Sql;
+use DqdsTest::Tls;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# --- What the codes are, and what README says of them ---------------------------------------------------
+
+my %sqlstate_of = reverse slurp_file('src/error_codes.h') =~ /X\(\w+, *"(QD\d{3})", *"(\w+)"\)/g;
+my @codes       = sort { $sqlstate_of{$a} cmp $sqlstate_of{$b} } keys %sqlstate_of;
+
+# Rows of README's table; a message is there as it is printed, but for the words in capitals, which stand for what differs.
+my @readme = map { { code => $_->[0], sqlstate => $_->[1], message => $_->[2], hint => $_->[3], caused => 0 } }
+  map { [ split / *\| */, s/^\| *//r ] } grep { /^\| *\w+ *\| QD\d{3} / } split /\n/, slurp_file('README.md');
+is(join(' ', map { "$_ $sqlstate_of{$_}" } @codes), join(' ', uniq(map { "$_->{code} $_->{sqlstate}" } @readme)),
+	"README's table has the codes of error_codes.h, in their order");
+
+sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
+
+# Does a line of README mean this text? %is: the word in capitals => what stands there, as it is or as SQL quotes it; others
+# may be anything.
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER);
+
+sub means
+{
+	my ($line, $text, %is) = @_;
+	my $words   = join '|', @words;
+	my $pattern = '';
+	foreach my $part (split /\b($words)\b/, $line)
+	{
+		if    ($part !~ /^(?:$words)$/) { $pattern .= quotemeta $part; }
+		elsif (defined $is{$part})      { $pattern .= ref $is{$part} ? $is{$part} : '(?:' . join('|', map { quotemeta } $is{$part}, $is{$part} =~ s/"/""/gr) . ')'; }
+		elsif ($part eq 'SECONDS')      { $pattern .= '\d+\.\d'; }
+		elsif ($part eq 'COUNT')        { $pattern .= '\d+'; }
+		else                            { $pattern .= '.+'; }
+	}
+	return $text =~ /^$pattern$/s;
+}
+
+# --- The servers ------------------------------------------------------------------------------------------
+
+my $dir = PostgreSQL::Test::Utils::tempdir('codes');
+new_certificate($dir, 'self', names => 'IP:127.0.0.1');    # before there is an authority
+new_certificate($dir, 'ca');
+new_certificate($dir, 'stranger', names => 'DNS:elsewhere.example');
+new_certificate($dir, 'nameless', subject => '/O=nobody');
+
+my $remote  = remote_server('remote', conf => 'restart_after_crash = on');
+my $secure  = remote_server('secure');
+my $waiting = remote_server('waiting', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
+my $control = with_names(
+	sub {
+		control_server('control', conf => <<"CONF");
+dqds.connect_timeout = '1s'
+dqds.query_timeout = '1s'
+dqds.ssl_root_certs = '$dir/ca.crt'
+dqds.allowed_hosts = '127.0.0.0/8, *.test, 169.254.0.0/16, 224.0.0.1'
+CONF
+	});
+set_names('slow.test' => ['never'], 'metadata.test' => ['169.254.169.254']);
+my $bridge = start_bridge($control, level => 'admin');
+my $sql    = DqdsTest::Sql->connect($control);
+
+my $password = remote_password($remote);
+refusing_roles($remote);
+$remote->safe_psql('postgres', <<"SQL");
+CREATE ROLE hasty LOGIN PASSWORD '$password';
+ALTER ROLE hasty SET statement_timeout = '300ms';
+CREATE ROLE impatient LOGIN PASSWORD '$password';
+ALTER ROLE impatient SET lock_timeout = '300ms';
+CREATE ROLE frugal LOGIN PASSWORD '$password';
+ALTER ROLE frugal SET temp_file_limit = 0;
+ALTER ROLE frugal SET work_mem = '64kB';
+CREATE ROLE "odd ""reader""" LOGIN PASSWORD '$password';
+CREATE DATABASE strict;
+CREATE DATABASE many;
+SQL
+$remote->safe_psql('strict', 'REVOKE SELECT ON pg_namespace FROM PUBLIC');
+$remote->safe_psql('many', q{DO $$BEGIN FOR i IN 1 .. 1500 LOOP
+	EXECUTE format('CREATE SCHEMA %I', repeat('many', 12) || i); END LOOP; END$$; GRANT pg_read_all_data TO frugal});
+my $pooler = start_pgbouncer($remote, 'transaction', "default_pool_size = 2\nserver_login_retry = 1");
+my $patient = start_pgbouncer($remote, 'transaction', '', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
+my $narrow = start_pgbouncer($remote, 'transaction', 'max_client_conn = 1', 'postgres');
+$sql->must(q(SELECT dqds_create_credential('abroad', 'secret', 'db.example'), dqds_grant_credential('abroad', 'dqds_anonymous')));
+
+sub port_of { my ($process) = @_; return '' . $process->port; }
+
+# --- The causes ---------------------------------------------------------------------------------------------
+
+# [code, what, model, options]: the model is an override of connection_model($remote), or a sub that gives one.
+#   at => SERVER               another server than $remote
+#   before, after => SUB       around all four ways
+#   around => SUB              called with each way, which it calls; for what has to be set up each time
+#   only => 'list'             a test alone does not come across it
+#   unusable => 1              it cannot even be registered: over REST 406 when it is tried
+#   unregistered => 1          only a model that is not registered comes across it
+#   grant => 1                 the hint has the GRANT that helps
+#   is => {…}                  what stands for words in capitals, beside host, port, user and database
+my $locker;
+my $locked = sub { my ($way) = @_; $locker = DqdsTest::Sql->connect($remote); lock_catalog($locker); $way->(); $locker->close; };
+
+# While a query hangs at the remote, its backend gets ACTION.
+sub hit
+{
+	my ($action) = @_;
+	return sub {
+		my ($way) = @_;
+		my $session = poll_until(sub { eval { DqdsTest::Sql->connect($remote) } }) or die 'the server does not come back';
+		lock_catalog($session);
+		$way->(
+			sub {
+				my $victim = q(SELECT pid FROM pg_stat_activity WHERE usename = 'reader' AND state = 'active' AND wait_event_type = 'Lock');
+				my $pid = poll_until(sub { $session->must('SELECT pg_stat_clear_snapshot()'); $session->value($victim) }, 10) or die 'no query hangs';
+				$action->($session, $pid);
+			});
+		$session->close;
+	};
+}
+
+my @occupants;
+
+sub occupy
+{
+	my ($name) = @_;
+	$locker = DqdsTest::Sql->connect($remote);
+	lock_catalog($locker);
+	my $model = sql_literal(connection_model($remote)) . '::text';
+	@occupants = map { DqdsTest::Sql->connect($control) } 1 .. 9;
+	foreach my $i (0 .. $#occupants)
+	{
+		$occupants[$i]->must(q(SET dqds.query_timeout = '60s'));
+		$occupants[$i]->send('SELECT * FROM dqds_list_schemas(' . ($i == 0 ? sql_literal($name) : $model) . ')');
+	}
+	my $hanging = q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'reader' AND wait_event_type = 'Lock');
+	poll_until(sub { $locker->must('SELECT pg_stat_clear_snapshot()'); $locker->value($hanging) == 9 }, 10) or die 'not all hang';
+	return;
+}
+
+sub vacate
+{
+	$locker->close;
+	$_->answer(10) && $_->close foreach @occupants;
+	return;
+}
+
+# A session whose backend keeps a remote session of this model.
+sub keeps_session
+{
+	my ($model) = @_;
+	my $session = DqdsTest::Sql->connect($control);
+	my $list    = 'SELECT * FROM dqds_list_schemas(' . sql_literal($model) . '::text)';
+	poll_until(sub { !$session->query($list)->{error} }, 10) or die 'the server is full already';
+	return $session;
+}
+
+my @taken;
+my $hole  = black_hole();
+my @cases = (
+	[ host_not_found => 'an unknown name', { host => 'unknown.test' }, is => { REASON => 'Name or service not known' } ],
+	[ host_not_found => 'a name server that keeps silent', { host => 'slow.test' } ],
+	[ connection_refused => 'nobody there', { port => '' . free_port() } ],
+	[ unreachable => 'a black hole', { port => "$hole->{port}" } ],
+	[ unreachable => 'an address that nothing leads to', { host => '224.0.0.1' } ],
+	[ server_silent => 'a pooler without its server', { port => port_of($patient), database => 'gone' } ],
+	[ server_silent => 'a server that stands still', {}, before => sub { freeze($remote) }, after => sub { thaw($remote) } ],
+	[ not_postgres => 'an HTTP server', { port => port_of($bridge) } ],
+	[ tls_failed => 'a server without TLS', { sslmode => 'require' } ],
+	[ tls_failed => 'no TLS version in common', { sslmode => 'require', properties => { ssl_min_protocol_version => 'TLSv1', ssl_max_protocol_version => 'TLSv1' } },
+		at => $secure, before => sub { serve_certificate($secure, $dir, 'self') } ],
+	[ tls_certificate => 'a certificate of its own', { sslmode => 'verify-ca' }, at => $secure ],
+	[ tls_certificate => 'a certificate for another name', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'stranger') } ],
+	[ tls_certificate => 'a certificate for nobody', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'nameless') } ],
+	[ tls_certificate => 'no root certificates', { sslmode => 'verify-full' }, at => $secure,
+		before => sub { rename "$dir/ca.crt", "$dir/away" or die $! }, after => sub { rename "$dir/away", "$dir/ca.crt" or die $! } ],
+	[ password_required => 'no password', { password => undef } ],
+	[ password_required => 'a server that asks for none', { user => 'trusted' } ],
+	[ authentication_failed => 'a wrong password', { password => 'wrong' } ],
+	[ authentication_failed => 'an unknown user', { user => 'nobody' } ],
+	[ authentication_failed => 'a password that has expired', { user => 'expired' } ],
+	[ authentication_failed => 'a server that wants it in clear text', { user => 'cleartext' } ],
+	[ authentication_failed => 'no channel binding without TLS', { properties => { channel_binding => 'require' } } ],
+	[ authentication_failed => 'a wrong password, a pooler', { port => port_of($pooler), password => 'wrong' } ],
+	[ login_not_allowed => 'pg_hba.conf', { user => 'rejected' } ],
+	[ login_not_allowed => 'a role without LOGIN', { user => 'no login' } ],
+	[ login_not_allowed => 'a database that allows no connections', { database => 'template_like' } ],
+	[ login_not_allowed => 'no standby', { properties => { target_session_attrs => 'standby' } } ],
+	[ database_not_found => 'an unknown database', { database => 'no "such" db' } ],
+	[ database_not_found => 'an unknown database behind a pooler', { port => port_of($pooler), database => 'nowhere', properties => { connect_timeout => '10' } } ],
+	[ database_not_found => 'a database that the pooler does not know', { port => port_of($narrow), database => 'nowhere' } ],
+	[ permission_denied => 'no CONNECT', { database => 'closed "db"', user => 'odd "reader"' }, grant => 1 ],
+	[ permission_denied => 'a catalog that is closed', { database => 'strict' }, only => 'list', grant => 1, is => { REASON => 'permission denied for table pg_namespace' } ],
+	[ too_many_connections => 'the limit of the role', { user => 'limited' } ],
+	[ too_many_connections => 'the limit of the database', { database => 'full_db' } ],
+	[ too_many_connections => 'the limit of the server', {}, at => $waiting,
+		before => sub { @taken = map { keeps_session(connection_model($waiting)) } 1, 2 },
+		after => sub { $_->close foreach @taken } ],
+	[ too_many_connections => 'the limit of a pooler', { port => port_of($narrow) },
+		before => sub { @taken = keeps_session(connection_model($remote, port => port_of($narrow))) },
+		after => sub { $_->close foreach @taken } ],
+	[ server_starting => 'a standby that lets nobody in', {}, at => $waiting,
+		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start },
+		after => sub { $waiting->stop('immediate') } ],
+	[ timeout => 'a lock on the catalog', {}, around => $locked ],
+	[ cancelled => 'statement_timeout there', { user => 'hasty' }, around => $locked ],
+	[ cancelled => 'lock_timeout there', { user => 'impatient' }, around => $locked ],
+	[ cancelled => 'pg_cancel_backend there', { properties => { application_name => 'a' } }, around => hit(sub { $_[0]->must("SELECT pg_cancel_backend($_[1])") }) ],
+	[ connection_lost => 'pg_terminate_backend there', { properties => { application_name => 'b' } }, around => hit(sub { $_[0]->must("SELECT pg_terminate_backend($_[1])") }) ],
+	[ connection_lost => 'kill -9 there', { properties => { application_name => 'c' } }, around => hit(sub { kill 'KILL', $_[1] }) ],
+	[ target_not_allowed => 'a denied address', { host => '169.254.169.254' }, is => { SETTING => 'dqds.denied_hosts' } ],
+	[ target_not_allowed => 'a name that leads to it', { host => 'metadata.test' }, is => { SETTING => 'dqds.denied_hosts' } ],
+	[ target_not_allowed => 'an address that is not allowed', { host => '192.0.2.1' }, is => { SETTING => 'dqds.allowed_hosts' } ],
+	[ unsupported_provider => 'another provider', { provider_type => 'mysql' }, is => { PROVIDER => 'mysql' } ],
+	[ invalid_connection => 'no host', { host => undef }, unusable => 1, is => { KEY => 'postgresql.host' } ],
+	[ invalid_connection => 'a port that is none', { port => '0' }, unusable => 1, is => { KEY => 'postgresql.port', VALUES => 'a whole number from 1 to 65535' } ],
+	[ invalid_connection => 'an sslmode that is none', { sslmode => 'always' }, unusable => 1,
+		is => { KEY => 'postgresql.sslmode', VALUES => 'one of disable, allow, prefer, require, verify-ca, verify-full' } ],
+	[ invalid_connection => 'a database that is a connection string', { database => 'host=127.0.0.1' }, unusable => 1, is => { KEY => 'postgresql.database', VALUES => 'the name of a database' } ],
+	[ invalid_connection => 'a property that may not be set', { properties => { sslkey => '/x' } }, unusable => 1, is => { KEY => 'sslkey' } ],
+	[ invalid_connection => 'a value that libpq does not take', { properties => { channel_binding => 'perhaps' } }, is => { REASON => qr/invalid channel_binding value: "perhaps"/ } ],
+	[ invalid_connection => 'a mask for nothing', { password => '********' }, unusable => 1, is => { KEY => 'password' } ],
+	[ invalid_connection => 'no password, by an unregistered model', { password => undef, password_required => JSON::PP::false }, unregistered => 1 ],
+	[ invalid_connection => 'options, which a pooler refuses', { port => port_of($pooler), options => '-c geqo=off' } ],
+	[ unresolved_secret => 'an unknown credential', { password => '${credential://nope}' }, is => { REFERENCE => 'credential://nope', KEY => 'password' } ],
+	[ unresolved_secret => 'an unknown variable', { password => '${DQDS_SECRET_NOPE}' }, is => { REFERENCE => 'DQDS_SECRET_NOPE', KEY => 'password' } ],
+	[ unresolved_secret => 'a credential for another host', { password => '${credential://abroad}' } ],
+	[ busy => 'as many as there may be', { parallel_jobs_limit => 1 }, before => \&occupy, after => \&vacate ],
+	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
+	[ remote_error => 'a query that needs more than the role may have', { database => 'many', user => 'frugal' }, only => 'list', is => { REASON => qr/temporary file size exceeds temp_file_limit \(0kB\)/ } ]);
+
+# --- Four ways to ask ---------------------------------------------------------------------------------------
+
+# Each is a sub that asks, calls $meanwhile if there is something to do while it waits, and returns
+# {code, message, hint, wrong}, in which wrong is what does not fit the way.
+sub over_sql
+{
+	my ($query, $meanwhile) = @_;
+	$sql->send($query);
+	$meanwhile->() if $meanwhile;
+	return $sql->answer(30) // die "no answer: $query";
+}
+
+sub over_rest
+{
+	my ($method, $path, $body, $meanwhile) = @_;
+	my $socket = open_socket($bridge);
+	print $socket "$method $path HTTP/1.1\r\nHost: localhost\r\n";
+	print $socket "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" if defined $body;
+	print $socket "\r\n" . ($body // '');
+	$socket->flush;
+	$meanwhile->() if $meanwhile;
+	my ($bytes, $closed) = read_all($socket, 30);
+	return parse_answer($bytes, $closed, $method);
+}
+
+sub sql_test
+{
+	my ($model, $name, $meanwhile) = @_;
+	my $answer = over_sql('SELECT * FROM dqds_test_connection(' . sql_literal($model) . '::text, false)', $meanwhile);
+	my $row = $answer->{rows}[0] // {};
+	return { code => $row->{error_code}, message => $row->{error_message}, hint => $row->{hint}, wrong => $answer->{error}{message} };
+}
+
+sub sql_list
+{
+	my ($model, $name, $meanwhile) = @_;
+	my $error = over_sql('SELECT * FROM dqds_list_schemas(' . sql_literal($model) . '::text)', $meanwhile)->{error} // {};
+	my ($code) = grep { $sqlstate_of{$_} eq ($error->{sqlstate} // '') } @codes;
+	return { code => $code // $error->{sqlstate}, message => $error->{message}, hint => $error->{hint} };
+}
+
+sub rest_test
+{
+	my ($model, $name, $meanwhile) = @_;
+	my $answer = over_rest(POST => '/api/datasource/testconnection?verifyNameUniqueness=false', $model, $meanwhile);
+	my $json = $answer->{json} // {};
+	return { code => $json->{errorCode}, message => $json->{errorMessage}, hint => $json->{hint}, wrong => scalar answer_fault($answer, 200) };
+}
+
+# An error body has one text: the message, and the hint as a sentence behind it.
+sub from_body
+{
+	my ($answer, $status, $prefix) = @_;
+	my $json = $answer->{json} // {};
+	my $fault = answer_fault($answer, $status);
+	$fault //= "message: $json->{message}" if index($json->{message}, $prefix) != 0;
+	return { code => $json->{errorCode}, both => substr($json->{message} // '', length $prefix), wrong => $fault };
+}
+
+sub rest_list
+{
+	my ($model, $name, $meanwhile) = @_;
+	my $answer = over_rest(GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas', undef, $meanwhile);
+	my $busy = ($answer->{json}{errorCode} // '') eq 'busy';
+	return from_body($answer, $busy ? 503 : 400, $busy ? '' : 'Source database connection error: ');
+}
+
+sub rest_create
+{
+	my ($model, $name) = @_;
+	return from_body(http($bridge, POST => '/api/connections/' . encode_segment($name) . '/basic', {}, $model), 406, '');
+}
+
+my %ways = ('SQL test' => \&sql_test, 'SQL list' => \&sql_list, 'REST test' => \&rest_test, 'REST list' => \&rest_list, 'REST create' => \&rest_create);
+
+sub ways_of
+{
+	my (%opt) = @_;
+	my $rest = $opt{unusable} ? 'REST create' : 'REST list';
+	return ('SQL list', 'REST list') if ($opt{only} // '') eq 'list';
+	return ('SQL test', 'SQL list', 'REST test', $opt{unregistered} ? () : $rest);
+}
+
+# --- All of them --------------------------------------------------------------------------------------------
+
+my ($tried, %causes) = (0);
+
+# The row of README that an answer is; undef: it is none.
+sub row_of
+{
+	my ($code, $answer, %is) = @_;
+	return (grep {
+		my $row = $_;
+		$row->{code} eq $code
+		  && (
+			defined $answer->{both}
+			? means("$row->{message}. $row->{hint}", $answer->{both}, %is)
+			: means($row->{message}, $answer->{message} // '', %is) && means($row->{hint}, $answer->{hint} // '', %is))
+	} @readme)[0];
+}
+
+foreach my $case (@cases)
+{
+	my ($code, $what, $override, %opt) = @$case;
+	my $name  = "case $code: $what";
+	my $model = connection_model($opt{at} // $remote, %$override);
+	my $place = from_json($model)->{postgresql} // {};
+	my %is    = (HOST => $place->{host}, PORT => $place->{port}, USER => $place->{user}, DBNAME => $place->{database}, %{ $opt{is} // {} });
+	$causes{$code}++;
+
+	if (!$opt{unusable} && !$opt{unregistered})
+	{
+		is(http($bridge, POST => '/api/connections/' . encode_segment($name) . '/basic', {}, $model)->{status}, 201, "$code, $what: can be registered");
+	}
+	$opt{before}->($name) if $opt{before};
+	my ($hint, %shown);
+	foreach my $way (ways_of(%opt))
+	{
+		my $answer;
+		my $ask = sub { $answer = $ways{$way}->($model, $name, @_); };
+		if ($opt{around}) { $opt{around}->($ask); }
+		else              { $ask->(); }
+		my $text = $answer->{both} // join '. ', map { $_ // '(nothing)' } @$answer{qw(message hint)};
+		my $row  = row_of($code, $answer, %is);
+		is($answer->{wrong}, undef, "$code, $what: $way: as it should be");
+		is($answer->{code}, $code, "$code, $what: $way: the code") or diag($text);
+		ok($row, "$code, $what: $way: message and hint are those of README") or diag("it says: $text");
+		unlike($text, qr/\Q$password\E/, "$code, $what: $way: without the password");
+		$row->{caused}++ if $row;
+		$hint = $answer->{hint} // $hint;
+		$tried++;
+	}
+	if ($opt{grant})
+	{
+		my ($grant) = ($hint // '') =~ /(GRANT .*;)/;
+		ok($grant, "$code, $what: the hint has a GRANT") or next;
+		$remote->safe_psql($place->{database}, $grant);
+		my @still = grep { $_ ne '' } map { my $way = $_; $ways{$way}->($model, $name)->{code} // '' } 'SQL test', 'SQL list', 'REST test';
+		is("@still", '', "$code, $what: after $grant all is well");
+		is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{status}, 200, "$code, $what: and over REST");
+	}
+	$opt{after}->() if $opt{after};
+}
+
+is(join(' ', grep { !$causes{$_} } @codes), '', 'every code has a cause');
+is(join("\n", map { "$_->{code}: $_->{message}" } grep { !$_->{caused} } @readme), '', 'nothing is in README that nobody has seen');
+is($bridge->stop, 0, 'the bridge ends with status 0');
+diag(sprintf '%d error codes, %d causes, tried in %d ways; README shows %d messages', scalar @codes, scalar @cases, $tried, scalar @readme);
+done_testing();
