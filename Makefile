@@ -2,6 +2,7 @@
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
 #   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
 #   make install   installs the extension into the server of PG_CONFIG and the bridge into bridgedir
 #
@@ -147,16 +148,19 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test format clean-run
+.PHONY: run test bench format clean-run
 run:
 	@packaging/run
 
 test:
 	@packaging/test
 
+bench:
+	@packaging/bench
+
 clean: clean-run
 clean-run:
 	@packaging/run --clean
 
 format:
-	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c)
