@@ -32,6 +32,7 @@ typedef struct Entry
 /* Guarded by mutex; oldest first. */
 static Entry entries[MAX_SESSIONS];
 static int nentries = 0;
+static int64 thread_wakes_us = 0; /* when the thread looks next; 0: when it is signalled */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 
@@ -103,6 +104,7 @@ thread_main(void *argument)
 		struct timespec until = {.tv_sec = next_us / 1000000,
 								 .tv_nsec = (next_us % 1000000) * 1000};
 
+		thread_wakes_us = next_us;
 		if (next_us == 0)
 			pthread_cond_wait(&changed, &mutex);
 		else
@@ -215,7 +217,9 @@ add(Session *session)
 	entries[nentries].expires_us = dqds_now_us() + dqds_session_idle_timeout_ms * INT64CONST(1000);
 	entries[nentries].ended = false;
 	nentries++;
-	pthread_cond_signal(&changed);
+	/* At its next look it sees this entry too; to wake it at each call would cost more than the query. */
+	if (thread_wakes_us == 0 || entries[nentries - 1].expires_us < thread_wakes_us)
+		pthread_cond_signal(&changed);
 	pthread_mutex_unlock(&mutex);
 }
 

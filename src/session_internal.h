@@ -72,6 +72,7 @@ struct Session
 	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
 	PGresult *result; /* here so that an error in a sink does not lose it */
+	bool unsent;      /* a part of the question waits for the socket */
 	bool answered;    /* a part of the answer has been handed on */
 	bool complete;    /* the question's result has come to its end */
 	BackgroundJob *cancel;

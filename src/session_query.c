@@ -94,7 +94,10 @@ flush_output(Session *session, Failure *failure)
 	if (rc < 0)
 		session_connection_lost(session, failure);
 	else if (rc > 0)
+	{
 		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session);
+		session->unsent = true;
+	}
 }
 
 static void
@@ -275,8 +278,11 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 		session_connection_lost(session, failure);
 		return;
 	}
-	if (PQflush(session->conn) == 0)
+	if (session->unsent && PQflush(session->conn) == 0)
+	{
 		reactor_watch(session->fd, EPOLLIN, session);
+		session->unsent = false;
+	}
 	session_drop_notifications(session->conn);
 
 	while (session->state == SESSION_BUSY && !PQisBusy(session->conn))
