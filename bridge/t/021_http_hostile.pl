@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Hostile;
 use IO::Select;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -102,29 +103,37 @@ my $descriptors_before = descriptors($bridge);
 
 sub make_token { return $control->safe_psql('postgres', "SELECT dqds_create_token('dqds_anonymous', $_[0])"); }
 
+hostile_watch(bridge => $bridge, control => $control, remote => $remote);
 my $unsent  = 'Content-Length: 1000000';    # a body that never comes
 my $token   = make_token("'1 hour'");
 my $expired = make_token("'1 millisecond'");
 my $revoked = make_token("'1 hour'");
 $control->safe_psql('postgres', 'SELECT dqds_revoke_token(max(token_id)) FROM dqds_tokens');
+hostile_also($token, $expired, $revoked);
 
-sends('no token, the body unread', request("POST $test", [ $json, $unsent ]), 401, bridge => $closed);
-sends('no token, no such path', request('GET /api/nix', []), 401, bridge => $closed);
-sends("malformed: <$_>, the body unread", request("POST $test", [ $json, $unsent, "Authorization: $_" ]), 401)
-  foreach '', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic dXNlcjpwYXNz', 'Bearerx', "Bearer \xFF\xFE", "Bearer $token,", "Bearer $token Bearer $token", $token;
+hostile('token-none', sub {
+	sends('no token, the body unread', request("POST $test", [ $json, $unsent ]), 401, bridge => $closed);
+	sends('no token, no such path', request('GET /api/nix', []), 401, bridge => $closed);
+});
+hostile('token-malformed', sub {
+	sends("malformed: <$_>, the body unread", request("POST $test", [ $json, $unsent, "Authorization: $_" ]), 401)
+	  foreach '', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic dXNlcjpwYXNz', 'Bearerx', "Bearer \xFF\xFE", "Bearer $token,", "Bearer $token Bearer $token", $token;
+});
 sends("Authorization: $_->[0] token", request('GET /api/connections', ["Authorization: $_->[1] $token"]), 200, bridge => $closed)
   foreach [ 'a good', 'Bearer' ], [ 'a good, in small letters,', 'bearer' ];
 sends('a good token with a foreign Host', "GET /api/connections HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer $token\r\n\r\n", 200);
 sends('a good token with a foreign Origin', request('GET /api/connections', [ 'Origin: http://evil.example', "Authorization: Bearer $token" ]), 200);
 
 # Unknown, expired, revoked, malformed and none: nobody can tell one from the other.
-my $none = sends('no token', request('GET /api/connections', []), 401, bridge => $closed)->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr;
-foreach my $case ([ expired => $expired ], [ revoked => $revoked ], [ unknown => $token =~ s/.$/_/r ], [ shortened => $token =~ s/.$//r ],
-	[ lengthened => "${token}A" ], [ huge => 'x' x 4000 ], [ 'in quotes' => qq("$token") ], [ 'of SQL' => q(' OR 1=1 --) ])
-{
-	my $answer = sends("$case->[0] token", request('GET /api/connections', ["Authorization: Bearer $case->[1]"]), 401);
-	is($answer->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr, $none, "$case->[0] token: as without one");
-}
+hostile('token-unknown', sub {
+	my $none = sends('no token', request('GET /api/connections', []), 401, bridge => $closed)->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr;
+	foreach my $case ([ expired => $expired ], [ revoked => $revoked ], [ unknown => $token =~ s/.$/_/r ], [ shortened => $token =~ s/.$//r ],
+		[ lengthened => "${token}A" ], [ huge => 'x' x 4000 ], [ 'in quotes' => qq("$token") ], [ 'of SQL' => q(' OR 1=1 --) ])
+	{
+		my $answer = sends("$case->[0] token", request('GET /api/connections', ["Authorization: Bearer $case->[1]"]), 401);
+		is($answer->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr, $none, "$case->[0] token: as without one");
+	}
+});
 sends('unknown token, no such path', request('GET /api/nix', ['Authorization: Bearer x']), 401);
 sends("unknown token, $_->[0]", $_->[1], 401)
   foreach [ 'wrong method', request('PATCH /api/connections', ['Authorization: Bearer x']) ],
@@ -136,8 +145,8 @@ sends("a good token, $_->[0]", $_->[1], $_->[2])
   [ 'wrong method', request('PATCH /api/connections', ["Authorization: Bearer $token"]), 405 ],
   [ 'body too large', request("POST $test", [ $json, 'Content-Length: 1048577', "Authorization: Bearer $token" ]), 413 ];
 sends('unknown token, isHealthy', request('GET /api/ishealthy', ['Authorization: Bearer x']), 200);
-sends('expired token with a body', post($test, '{}', "Authorization: Bearer $expired"), 401);
-sends('two Authorization headers', request('GET /api/connections', [ 'Authorization: Bearer a', 'authorization: Bearer b' ]), 400);
+hostile('token-expired', sub { sends('expired token with a body', post($test, '{}', "Authorization: Bearer $expired"), 401) });
+hostile('authorization-twice', sub { sends('two Authorization headers', request('GET /api/connections', [ 'Authorization: Bearer a', 'authorization: Bearer b' ]), 400) });
 
 # --- Host and Origin: a web page must not reach a local bridge ------------------------------------------------
 
@@ -146,28 +155,34 @@ sub with_host { return "GET /api/connections HTTP/1.1\r\nHost: $_[0]\r\n\r\n"; }
 sends("Host $_", with_host($_), 200)
   foreach qw(localhost LocalHost:1 localhost:65535 127.0.0.1 127.0.0.1:8888 127.9.9.9 [::1] [::1]:80 [::ffff:127.0.0.1]
   dqds.example DQDS.Example:8888);
-sends("Host $_", with_host($_), 403)
-  foreach '', 'a b', 'localhost evil.example', "\xFF", 'localhost,evil.example', 'evil.example#localhost', qw(evil.example evil.example:8888 localhost.evil.example 127.0.0.1.evil.example dqds.example.evil xdqds.example 0.0.0.0
-  192.168.0.1 169.254.169.254 [::] [::2] [::1 ::1 ::1:80 localhost:80:80 localhost:x localhost:123456 user@localhost
-  localhost@evil.example localhost/ 2130706433 127.1 0x7f.1 [127.0.0.1]evil);
+hostile('host-foreign', sub {
+	sends("Host $_", with_host($_), 403)
+	  foreach '', 'a b', 'localhost evil.example', "\xFF", 'localhost,evil.example', 'evil.example#localhost', qw(evil.example evil.example:8888 localhost.evil.example 127.0.0.1.evil.example dqds.example.evil xdqds.example 0.0.0.0
+	  192.168.0.1 169.254.169.254 [::] [::2] [::1 ::1 ::1:80 localhost:80:80 localhost:x localhost:123456 user@localhost
+	  localhost@evil.example localhost/ 2130706433 127.1 0x7f.1 [127.0.0.1]evil);
+});
 sends('no Host', "GET /api/connections HTTP/1.1\r\n\r\n", 400);
 sends('two Hosts', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400);
 sends('HTTP/1.0 without Host', "GET /api/connections HTTP/1.0\r\n\r\n", 200);
 sends('HTTP/1.0 with a foreign Host', "GET /api/connections HTTP/1.0\r\nHost: evil.example\r\n\r\n", 403);
 sends("Origin $_", request('GET /api/connections', ["Origin: $_"]), 200)
   foreach qw(http://localhost http://localhost:3000 https://127.0.0.1 http://[::1]:80 https://dqds.example);
-sends("Origin $_", request("POST $test", [ $json, $unsent, "Origin: $_" ]), 403)
-  foreach '', 'http://localhost http://evil.example', 'http://localhost,http://evil.example', qw(null http://evil.example https://evil.example:8888 http://localhost.evil.example http://localhost/ file:// localhost
-  http:// http://user@localhost ftp://localhost);
+hostile('origin-foreign', sub {
+	sends("Origin $_", request("POST $test", [ $json, $unsent, "Origin: $_" ]), 403)
+	  foreach '', 'http://localhost http://evil.example', 'http://localhost,http://evil.example', qw(null http://evil.example https://evil.example:8888 http://localhost.evil.example http://localhost/ file:// localhost
+	  http:// http://user@localhost ftp://localhost);
+});
 sends('two Origins', request('GET /api/connections', [ 'Origin: http://localhost', 'Origin: http://localhost' ]), 403);
 
 # --- Headers ---------------------------------------------------------------------------------------------------
 
 # Host is one of them.
 sends('63 headers', request('GET /api/connections', [ map { "X-$_: 1" } 1 .. 62 ]), 200);
-sends("$_ headers", request('GET /api/connections', [ map { "X-$_: 1" } 2 .. $_ ]), 431) foreach 64, 65, 200;
-sends('a token behind 64 headers', request('GET /api/connections', [ (map { "X-$_: 1" } 1 .. 64), 'Authorization: Bearer x' ]), 431);
-sends('a header of 20 KB',  request('GET /api/connections', [ 'X-Long: ' . 'a' x 20480 ]), 400);
+hostile('headers-64', sub {
+	sends("$_ headers", request('GET /api/connections', [ map { "X-$_: 1" } 2 .. $_ ]), 431) foreach 64, 65, 200;
+	sends('a token behind 64 headers', request('GET /api/connections', [ (map { "X-$_: 1" } 1 .. 64), 'Authorization: Bearer x' ]), 431);
+});
+hostile('header-20k', sub { sends('a header of 20 KB',  request('GET /api/connections', [ 'X-Long: ' . 'a' x 20480 ]), 400) });
 sends('a path of 20 KB',    request('GET /api/' . 'a' x 20480, []), 400);
 sends('a method of 20 KB',  request('A' x 20480 . ' /', []), 400);
 sends('a path of 8 KB',     request('GET /api/' . 'a' x 8192, []), 404);
@@ -184,43 +199,55 @@ my $second = request('GET /api/smuggled', []);
 my $chunk  = sprintf "%x\r\n%s\r\n0\r\n\r\n", length $second, $second;
 
 # What CivetWeb reads kindly, or keeps from us, may be answered in any way, if it is answered once.
-sends("$_->[0]", request('GET /api/connections', [ $_->[1] ], $second), undef)
-  foreach [ 'folded header', "X-Fold: a\r\n Content-Length: " . length $second ], [ 'a header without a name', ': x' ],
-  [ 'a space behind the name of a header', 'Content-Length : ' . length $second ],
-  [ 'a line feed alone', "X: a\nContent-Length: " . length $second ], [ 'two line feeds alone', "X: a\n\n" ];
+hostile('header-folded', sub {
+	sends('folded header with a tab', request("POST $test", [ "X: a\r\n\tb", $json, 'Content-Length: 2' ], '{}' . $second), 400);
+	sends("$_->[0]", request('GET /api/connections', [ $_->[1] ], $second), undef)
+	  foreach [ 'folded header', "X-Fold: a\r\n Content-Length: " . length $second ], [ 'a header without a name', ': x' ],
+	  [ 'a space behind the name of a header', 'Content-Length : ' . length $second ],
+	  [ 'a line feed alone', "X: a\nContent-Length: " . length $second ], [ 'two line feeds alone', "X: a\n\n" ];
+});
 sends('a space ahead of the request', ' ' . request('GET /api/connections', []) . $second, undef);
 sends('empty lines ahead of the request', "\r\n\r\n" . request('GET /api/connections', []) . $second, undef);
-sends('folded header with a tab', request("POST $test", [ "X: a\r\n\tb", $json, 'Content-Length: 2' ], '{}' . $second), 400);
-sends('Content-Length with Transfer-Encoding', request("POST $test", [ $json, 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
-sends('Transfer-Encoding with Content-Length', request("POST $test", [ $json, 'Transfer-Encoding: chunked', 'Content-Length: 4' ], $chunk), 400);
-sends('GET, Content-Length with Transfer-Encoding', request('GET /api/connections', [ 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
-sends('chunked body', request("POST $test", [ $json, 'Transfer-Encoding: chunked' ], $chunk), 411);
+hostile('length-and-coding', sub {
+	sends('Content-Length with Transfer-Encoding', request("POST $test", [ $json, 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
+	sends('Transfer-Encoding with Content-Length', request("POST $test", [ $json, 'Transfer-Encoding: chunked', 'Content-Length: 4' ], $chunk), 400);
+	sends('GET, Content-Length with Transfer-Encoding', request('GET /api/connections', [ 'Content-Length: 4', 'Transfer-Encoding: chunked' ], $chunk), 400);
+});
+hostile('body-chunked', sub { sends('chunked body', request("POST $test", [ $json, 'Transfer-Encoding: chunked' ], $chunk), 411) });
 sends('Transfer-Encoding: identity', request("POST $test", [ $json, 'Transfer-Encoding: identity' ], $chunk), 411);
 sends("Transfer-Encoding: $_", request("POST $test", [ $json, "Transfer-Encoding: $_" ], $chunk), 400)
   foreach 'xchunked', 'gzip, chunked', 'chunked, identity', "chunked\x0b", '';
 sends('two Transfer-Encodings', request("POST $test", [ $json, 'Transfer-Encoding: identity', 'Transfer-Encoding: chunked' ], $chunk), 411);
-sends('two Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: ' . length $second ], '{}' . $second), 400);
-sends('two equal Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: 2' ], '{}' . $second), 400);
-sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ], '{}' . $second), 400)
-  foreach '5abc', '+5', '0x5', '5,5', '5 5', '5.0', "5\x0b";
-sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ], '{}' . $second), 411) foreach '-1', '';
-sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ]), 413, seconds => 1)
-  foreach '1048577', '4294967297', '9223372036854775808', '18446744073709551616', '18446744073709551618', '9' x 100;
+hostile('length-twice', sub {
+	sends('two Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: ' . length $second ], '{}' . $second), 400);
+	sends('two equal Content-Lengths', request("POST $test", [ $json, 'Content-Length: 2', 'Content-Length: 2' ], '{}' . $second), 400);
+});
+hostile('length-odd', sub {
+	sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ], '{}' . $second), 400)
+	  foreach '5abc', '+5', '0x5', '5,5', '5 5', '5.0', "5\x0b";
+});
+hostile('length-negative', sub { sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ], '{}' . $second), 411) foreach '-1', '' });
+hostile('length-2-64', sub {
+	sends("Content-Length: $_", request("POST $test", [ $json, "Content-Length: $_" ]), 413, seconds => 1)
+	  foreach '1048577', '4294967297', '9223372036854775808', '18446744073709551616', '18446744073709551618', '9' x 100;
+});
 sends('leading zeros in Content-Length', request("POST $test", [ $json, 'Content-Length: 0000000000000000000000002' ], '{}'), 200);
 sends('GET with a body that is a request', request('GET /api/connections', [ 'Content-Length: ' . length $second ], $second), 200);
 sends('two requests at once', request('GET /api/connections', ['Connection: keep-alive']) . $second, 200);
 sends('a request behind the body', post($test, '{}', 'Connection: keep-alive') . $second, 200);
 sends('HTTP/1.0 with keep-alive', "GET /api/connections HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n" . $second, 200);
-sends('100-continue', request("POST $test", [ $json, 'Content-Length: 1048577', 'Expect: 100-continue' ]), 413);
-sends('no body, the limit first', post($test, 'x' x 1048577), 413);
+hostile('body-large', sub {
+	sends('100-continue', request("POST $test", [ $json, 'Content-Length: 1048577', 'Expect: 100-continue' ]), 413);
+	sends('no body, the limit first', post($test, 'x' x 1048577), 413);
+});
 sends('body of the wrong type unread', request("POST $test", [ 'Content-Type: text/xml', $unsent ]), 415);
 sends('no Content-Length', request("POST $test", [$json]), 411);
 sends('a NUL in the body', post($test, "{}\0{"), 400);
 
 # --- Request lines -----------------------------------------------------------------------------------------------
 
-sends('TRACE', request('TRACE /api/connections', []), 400);
-sends("the method $_", request("$_ /api/connections", []), 405) foreach qw(POST PUT DELETE PATCH OPTIONS);
+hostile('method-trace', sub { sends('TRACE', request('TRACE /api/connections', []), 400) });
+hostile('method-wrong', sub { sends("the method $_", request("$_ /api/connections", []), 405) foreach qw(POST PUT DELETE PATCH OPTIONS) });
 sends("the method $_", request("$_ /api/connections", []), 400) foreach qw(get Get PROPFIND2 FOO A-B), "G\xFFT", "G\x01T", '"';
 sends('CONNECT', request('CONNECT evil.example:443', []), 400);
 sends("the target $_", request("GET $_", []), 400) foreach 'evil.example/', 'api/connections', '?x', 'http://localhost:' . $bridge->port . '/api/connections';
@@ -233,31 +260,48 @@ sends("the line <$_>", "$_\r\nHost: localhost\r\n\r\n", 400)
   foreach 'GET', 'GET ', 'GET /api/connections', 'GET /api/connections HTTPS/1.1', 'GET  HTTP/1.1', 'GET /api/a b HTTP/1.1';
 sends("the version $_", "GET /api/connections HTTP/$_\r\nHost: localhost\r\n\r\n", 505) foreach qw(0.9 1.2 2.0 9.9 1), '';
 sends('HTTP/2 at once', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400);
-sends('TLS hello', "\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03" . "\0" x 600, 400);
+hostile('tls-hello', sub { sends('TLS hello', "\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03" . "\0" x 600, 400) });
 sends('a byte below the space', "\x01\x02\r\n\r\n", 400);
-sends('SSH banner and more', "SSH-2.0-OpenSSH_9.2p1\r\n\0\0\5\xDC\7\x14", 400);
+hostile('ssh-banner', sub { sends('SSH banner and more', "SSH-2.0-OpenSSH_9.2p1\r\n\0\0\5\xDC\7\x14", 400) });
 sends('Redis', "*1\r\n\$4\r\nPING\r\n\r\n", 400);
 sends('PostgreSQL', "\0\0\0\x08\x04\xD2\x16\x2F", 400);
-sends('websocket upgrade',
-	request("GET $_", [ 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' ]),
-	$_ eq '/api/connections' ? 200 : 404)
-  foreach '/api/connections', '/ws', '/';
+hostile('websocket', sub {
+	sends('websocket upgrade',
+		request("GET $_", [ 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' ]),
+		$_ eq '/api/connections' ? 200 : 404)
+	  foreach '/api/connections', '/ws', '/';
+});
 sends('upgrade to HTTP/2', request('GET /api/connections', [ 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__' ]), 200);
-sends('HEAD', request('HEAD /api/connections', []), 200, method => 'HEAD');
-sends('HEAD of nothing', request('HEAD /api/nix', []), 404, method => 'HEAD');
-sends('HEAD with a wrong Host', "HEAD /api/connections HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, method => 'HEAD');
+hostile('head', sub {
+	sends('HEAD', request('HEAD /api/connections', []), 200, method => 'HEAD');
+	sends('HEAD of nothing', request('HEAD /api/nix', []), 404, method => 'HEAD');
+	sends('HEAD with a wrong Host', "HEAD /api/connections HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, method => 'HEAD');
+});
 
 # --- Paths -----------------------------------------------------------------------------------------------------------
 
-sends("the path $_", request("GET $_", []), 400)
-  foreach '/api/connections/a%00b/basic', '/api/connections/%/basic', '/api/connections/%4/basic', '/api/connections/%zz/basic', '/api/connections/%C3/basic',
-  '/api/connections/%FF%FE/basic', '/api/connections/%ED%A0%80/basic', '/api/connections/%C0%AF/basic', '/api/connections/%F4%90%80%80/basic', '/%00', '/nix%',
-  "/api/connections/\xFF/basic", '/api/connections?x=%', '/api/connections?%00', '/api/connections?x=%C3%28';
+hostile('path-nul', sub {
+	sends("the path $_", request("GET $_", []), 400) foreach '/api/connections/a%00b/basic', '/%00', '/api/connections?%00';
+});
+hostile('path-escape', sub {
+	sends("the path $_", request("GET $_", []), 400)
+	  foreach '/api/connections/%/basic', '/api/connections/%4/basic', '/api/connections/%zz/basic', '/nix%', '/api/connections?x=%';
+});
+hostile('path-utf8', sub {
+	sends("the path $_", request("GET $_", []), 400)
+	  foreach '/api/connections/%C3/basic', '/api/connections/%FF%FE/basic', '/api/connections/%ED%A0%80/basic', '/api/connections/%C0%AF/basic',
+	  '/api/connections/%F4%90%80%80/basic', "/api/connections/\xFF/basic", '/api/connections?x=%C3%28';
+});
+hostile('path-other-case', sub { sends("the path $_", request("GET $_", []), 404) foreach '/API/connections', '/Api/connections', '/api/Connections' });
+hostile('path-longer', sub { sends("the path $_", request("GET $_", []), 404) foreach '/apix', '/apix/connections', '/api/connectionsx' });
+hostile('path-two-slashes', sub { sends("the path $_", request("GET $_", []), 404) foreach '//api', '//api/connections', '/api//connections' });
 sends("the path $_", request("GET $_", []), 404)
-  foreach '/API/connections', '/apix', '//api/connections', '/api/connections/', '/api//connections', '/./api/connections', '/x/../api/connections', '/api/connections%2F',
+  foreach '/api/connections/', '/./api/connections', '/x/../api/connections', '/api/connections%2F',
   '/api%2Fconnections', '/%61pi/Connections', '/api/connections;x', '/api\\connections', '/index.html', '/.htaccess', '/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/',
   '/' . '/' x 5000, '/' . 'a/' x 5000;
-sends('a slash in a name is data', request('GET /api/connections/a%2Fb/basic', []), 404, message => qr{connection \\"a/b\\" does not exist});
+hostile('path-slash', sub {
+	sends('a slash in a name is data', request('GET /api/connections/a%2Fb/basic', []), 404, message => qr{connection \\"a/b\\" does not exist});
+});
 sends('UTF-8 in a path', request('GET /api/connections/%C3%A4/basic', []), 404, message => qr{connection \\"\xC3\xA4\\" does not exist});
 sends('UTF-8 in a path, not escaped', request("GET /api/connections/\xC3\xA4/basic", []), 400);
 sends('a fragment', request('GET /api/connections#x', []), 404);
@@ -265,70 +309,83 @@ sends('a fragment', request('GET /api/connections#x', []), 404);
 # --- Nothing that was sent may become a header or a line of the log -----------------------------------------------------
 
 my $forged = 'X-Forged: yes%0d%0a%0d%0a2026-01-01T00:00:00.000Z info forged';
-foreach my $target ("/api/connections/a%0d%0a$forged/basic", "/a%0d%0aSet-Cookie:%20x=1", "/api/connections?x=%0d%0a$forged", '/%1b[31mred', "/\x7F\xC2\x9B")
-{
-	my ($got) = raw_request($bridge, request("GET $target", []), 10);
-	unlike($got, qr/^(X-Forged|Set-Cookie)/m, "$target makes no header");
-	well($target);
-}
-sends('a business key with line ends',
-	post('/api/jobs/importtables?jobBusinessKey=%0d%0aX-Forged:yes%0d%0a', '{"connectionName":"shop","schemaName":"nix"}'), 200);
-sends('a carriage return alone in a header', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nX: a\rX-Forged: yes\r\n\r\n", 400);
-sends('a vertical tab in an Origin', request('GET /api/connections', ["Origin: http://evil\x0binfo forged"]), 400);
+hostile('line-end-in-value', sub {
+	foreach my $target ("/api/connections/a%0d%0a$forged/basic", "/a%0d%0aSet-Cookie:%20x=1", "/api/connections?x=%0d%0a$forged", '/%1b[31mred', "/\x7F\xC2\x9B")
+	{
+		my ($got) = raw_request($bridge, request("GET $target", []), 10);
+		unlike($got, qr/^(X-Forged|Set-Cookie)/m, "$target makes no header");
+		well($target);
+	}
+	sends('a business key with line ends',
+		post('/api/jobs/importtables?jobBusinessKey=%0d%0aX-Forged:yes%0d%0a', '{"connectionName":"shop","schemaName":"nix"}'), 200);
+	sends('a carriage return alone in a header', "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nX: a\rX-Forged: yes\r\n\r\n", 400);
+	sends('a vertical tab in an Origin', request('GET /api/connections', ["Origin: http://evil\x0binfo forged"]), 400);
+});
 
 # --- JSON ------------------------------------------------------------------------------------------------------------------
 
 my @routes = ($test, '/api/connections/new/basic', '/api/jobs/importtables');
-foreach my $path (@routes)
+
+# Each route is sent these bodies: 400.
+sub unreadable
 {
-	foreach my $case (
-		[ 'NUL escape',             '{"connectionName":"\u0000","provider_type":"\u0000"}' ],
-		[ 'half a surrogate',       '{"provider_type":"\ud83d"}' ],
-		[ 'bad UTF-8',              "{\"provider_type\":\"\xFF\"}" ],
-		[ 'overlong UTF-8',         "{\"provider_type\":\"\xC0\x80\"}" ],
-		[ 'UTF-8 cut off',          "{\"provider_type\":\"\xC3" ],
-		[ 'UTF-16',                 "{\0}\0" ],
-		[ 'trailing bytes',         '{}x' ],
-		[ 'trailing comma',         '{"a":1,}' ],
-		[ 'two documents',          "{}\n{}" ],
-		[ 'NaN',                    '{"a":NaN}' ],
-		[ 'Infinity',               '{"a":-Infinity}' ],
-		[ 'a BOM',                  "\xEF\xBB\xBF{}" ],
-		[ 'a comment',              '{/* */}' ],
-		[ 'single quotes',          "{'a':1}" ],
-		[ 'a number with zeros',    '{"a":007}' ],
-		[ 'a control character',    "{\"a\":\"\x01\"}" ],
-		[ 'a list',                 '[]' ],
-		[ 'a number',               '1' ],
-		[ 'a string',               '"x"' ],
-		[ 'null',                   'null' ],
-		[ 'true',                   'true' ],
-		[ 'blanks',                 '   ' ],
-		[ 'a form',                 'a=1&b=2' ])
+	my (@bodies) = @_;
+	foreach my $path (@routes)
 	{
-		my ($what, $body) = @$case;
-		sends("$path, $what", post($path, $body), 400);
+		sends("$path, $_->[0]", post($path, $_->[1]), 400) foreach @bodies;
 	}
-	sends("$path, $_ levels, not closed", post($path, '[' x $_), 400) foreach 4_000, 1_000_000;
-	sends("$path, $_ objects, not closed", post($path, '{"a":' x $_), 400) foreach 4_000, 200_000;
-	sends("$path, 4,000 levels, closed", post($path, '[' x 4_000 . ']' x 4_000), 400);
-	sends("$path, 500,000 levels, closed", post($path, '[' x 500_000 . ']' x 500_000), 400);
+	return;
 }
-my $deep = '{"connectionName":"shop","schemaName":"nix","x":' . '{"a":' x 4_000 . '1' . '}' x 4_000;
-foreach my $case ([ $test, 200 ], [ '/api/connections/deep/basic', 406 ], [ '/api/jobs/importtables', 200 ])
-{
-	sends("$case->[0], 4,000 levels in a member that is not known", post($case->[0], "$deep}"), $case->[1]);
-}
+
+hostile('json-nul', sub { unreadable([ 'NUL escape', '{"connectionName":"\u0000","provider_type":"\u0000"}' ], [ 'NUL', "{\"provider_type\":\"\0\"}" ]) });
+hostile('json-utf8', sub {
+	unreadable([ 'bad UTF-8', "{\"provider_type\":\"\xFF\"}" ], [ 'overlong UTF-8', "{\"provider_type\":\"\xC0\x80\"}" ], [ 'UTF-8 cut off', "{\"provider_type\":\"\xC3" ],
+		[ 'half a surrogate', '{"provider_type":"\ud83d"}' ], [ 'UTF-16', "{\0}\0" ]);
+});
+hostile('json-trailing', sub { unreadable([ 'trailing bytes', '{}x' ], [ 'two documents', "{}\n{}" ]) });
+hostile('json-nan', sub { unreadable([ 'NaN', '{"a":NaN}' ], [ 'Infinity', '{"a":-Infinity}' ]) });
+hostile('json-bom', sub { unreadable([ 'a BOM', "\xEF\xBB\xBF{}" ]) });
+hostile('json-list', sub { unreadable([ 'a list', '[]' ], [ 'a list of one object', '[{}]' ]) });
+hostile('json-number', sub { unreadable([ 'a number', '1' ], [ 'a string', '"x"' ], [ 'null', 'null' ], [ 'true', 'true' ]) });
+unreadable(
+	[ 'trailing comma',         '{"a":1,}' ],
+	[ 'a comment',              '{/* */}' ],
+	[ 'single quotes',          "{'a':1}" ],
+	[ 'a number with zeros',    '{"a":007}' ],
+	[ 'a control character',    "{\"a\":\"\x01\"}" ],
+	[ 'blanks',                 '   ' ],
+	[ 'a form',                 'a=1&b=2' ]);
+hostile('json-deep-open', sub {
+	unreadable(map { ([ "$_ levels, not closed", '[' x $_ ], [ "$_ objects, not closed", '{"a":' x ($_ / 5) ]) } 4_000, 20_000, 1_000_000);
+});
 my $model = connection_model($remote);
-sends('create, 4,000 levels in a member that is not known',
-	post('/api/connections/deep/basic', $model =~ s/\}$/,"x":@{[ '[' x 4_000 ]}@{[ ']' x 4_000 ]}}/r), 201);
-sends('get what is 4,000 levels deep', request('GET /api/connections/deep/basic', []), 200);
-sends('delete what is 4,000 levels deep', request('DELETE /api/connections/deep', []), 200);
-sends("test, $_->[0]", post($test, $model =~ s/"port":"\d+"/"port":$_->[1]/r), 400, message => qr/"message":"\\"postgresql\.port/)
-  foreach [ 'port []', '[]' ], [ 'port {}', '{}' ], [ 'port true', 'true' ];
-sends('test, properties "x"', post($test, connection_model($remote, properties => 'x')), 400, message => qr/postgresql\.properties/);
-sends("test, $_->[0]", post($test, $_->[1]), 200, message => qr/"connectionTestResult":"FAILURE".*"errorCode":"invalid_connection"/)
-  foreach [ 'no provider_type', '{"postgresql":{}}' ], map { [ "port $_", $model =~ s/"port":"\d+"/"port":$_/r ] } 0, 65536, -1, '1e999', '"1 "', '-1e-999', 1.5;
+hostile('json-deep', sub {
+	unreadable([ '4,000 levels, closed', '[' x 4_000 . ']' x 4_000 ], [ '500,000 levels, closed', '[' x 500_000 . ']' x 500_000 ]);
+	my $deep = '{"connectionName":"shop","schemaName":"nix","x":' . '{"a":' x 4_000 . '1' . '}' x 4_000;
+	foreach my $case ([ $test, 200 ], [ '/api/connections/deep/basic', 406 ], [ '/api/jobs/importtables', 200 ])
+	{
+		sends("$case->[0], 4,000 levels in a member that is not known", post($case->[0], "$deep}"), $case->[1]);
+	}
+	sends('create, 4,000 levels in a member that is not known',
+		post('/api/connections/deep/basic', $model =~ s/\}$/,"x":@{[ '[' x 4_000 ]}@{[ ']' x 4_000 ]}}/r), 201);
+	sends('get what is 4,000 levels deep', request('GET /api/connections/deep/basic', []), 200);
+	sends('delete what is 4,000 levels deep', request('DELETE /api/connections/deep', []), 200);
+});
+
+# A model with this port, as JSON has it.
+sub with_port { return $model =~ s/"port":"\d+"/"port":$_[0]/r; }
+
+hostile('json-port-type', sub { sends("test, port $_", post($test, with_port($_)), 400, message => qr/"message":"\\"postgresql\.port/) foreach '[]', '{}', 'true' });
+hostile('json-properties-type', sub {
+	sends("test, properties $_", post($test, $model =~ s/"postgresql":\{/"postgresql":{"properties":$_,/r), 400, message => qr/"message":"\\"postgresql\.properties/) foreach '"x"', '[]', '1';
+});
+my $useless = qr/"connectionTestResult":"FAILURE".*"errorCode":"invalid_connection"/;
+hostile('model-no-provider', sub { sends('test, no provider_type', post($test, '{"postgresql":{}}'), 200, message => $useless) });
+hostile('model-port-0', sub { sends('test, port 0', post($test, with_port(0)), 200, message => $useless) });
+hostile('model-port-65536', sub { sends('test, port 65536', post($test, with_port(65536)), 200, message => $useless) });
+hostile('model-port-minus-1', sub { sends('test, port -1', post($test, with_port(-1)), 200, message => $useless) });
+hostile('model-port-1e999', sub { sends('test, port 1e999', post($test, with_port('1e999')), 200, message => $useless) });
+sends("test, port $_", post($test, with_port($_)), 200, message => $useless) foreach '"1 "', '-1e-999', 1.5;
 sends('the same key 10,000 times', post($test, '{' . '"provider_type":"postgresql",' x 10_000 . '"postgresql":{}}'), 200);
 sends('100,000 members', post($test, '{' . join(',', map { qq("k$_":$_) } 1 .. 60_000) . '}'), 200);
 sends('a number of 100,000 digits', post($test, '{"provider_type":"postgresql","n":' . '9' x 100_000 . '}'), 200);
@@ -364,10 +421,12 @@ my @trickling   = map { my $socket = open_socket($bridge); syswrite $socket, $la
 my $slow_began  = time;
 my @idle        = map { open_socket($bridge) } 1 .. 200;
 
-my $began = time;
-is(http($bridge, GET => '/api/ishealthy')->{status}, 200, '200 idle sockets: the bridge is well');
-cmp_ok(time - $began, '<', 1, '200 idle sockets: health within a second');
-is(http($bridge, GET => '/api/datasource/connections/shop/schemas')->{status}, 200, '200 idle sockets: other requests are served');
+hostile('idle-200', sub {
+	my $began = time;
+	is(http($bridge, GET => '/api/ishealthy')->{status}, 200, '200 idle sockets: the bridge is well');
+	cmp_ok(time - $began, '<', 1, '200 idle sockets: health within a second');
+	is(http($bridge, GET => '/api/datasource/connections/shop/schemas')->{status}, 200, '200 idle sockets: other requests are served');
+});
 
 my $next_drip = time + 1;
 while (time - $slow_began < 9 && grep { !defined $_->{ended} } values %slow)
@@ -387,9 +446,16 @@ while (time - $slow_began < 9 && grep { !defined $_->{ended} } values %slow)
 	http($bridge, GET => '/api/ishealthy');
 	cmp_ok(time - $health, '<', 0.5, 'health is told in time, while they are slow');
 }
-foreach my $name (sort keys %slow)
+# To be called once they have ended: did each of these clients end as it must?
+sub slow_ones_ended
 {
-	my $client = $slow{$name};
+	foreach my $name (@_) { slow_one_ended($name, $slow{$name}); }
+	return;
+}
+
+sub slow_one_ended
+{
+	my ($name, $client) = @_;
 	cmp_ok($client->{ended} // 99, '<', $client->{wanted} eq 'closed' ? 6.5 : 5.1, "$name: ended in time");
 	if ($client->{wanted} eq 'closed')
 	{
@@ -398,20 +464,27 @@ foreach my $name (sort keys %slow)
 	}
 	else { is(bytes_fault($client->{bytes}, 1, $client->{wanted}), undef, "$name: $client->{wanted}"); }
 	$cases++;
+	return;
 }
 
-# Who does not read, or reads too slowly, is cut off at the deadline of the request, 8 seconds, and not before.
-my @cut_off;
-poll_until(sub { @cut_off = $bridge->log =~ m{ GET "/api/connections" 200 ([6-9]|1\d)\d\d\dms }g; @cut_off == 5 }, 12);
-is(scalar @cut_off, 5, 'who does not read a large answer is cut off at the deadline') or diag(substr $bridge->log, -3000);
-$cases += 2;
-foreach my $socket (@not_reading)
-{
-	my ($bytes, $was_closed) = read_all($socket, 5);
-	ok($was_closed && $bytes =~ /^HTTP.* 200 / && $bytes !~ /0\r\n\r\n$/, 'and sees that the answer is not whole');
-}
-close $_->{socket} foreach @trickling;
-well('slow readers');
+hostile('body-slow', sub { slow_ones_ended(grep { /^body/ } sort keys %slow) });
+hostile('header-slow', sub { slow_ones_ended(grep { /^header/ } sort keys %slow) });
+slow_ones_ended('SSH banner', 'nothing at all');
+
+hostile('reader-slow', sub {
+	# Who does not read, or reads too slowly, is cut off at the deadline of the request, 8 seconds, and not before.
+	my @cut_off;
+	poll_until(sub { @cut_off = $bridge->log =~ m{ GET "/api/connections" 200 ([6-9]|1\d)\d\d\dms }g; @cut_off == 5 }, 12);
+	is(scalar @cut_off, 5, 'who does not read a large answer is cut off at the deadline') or diag(substr $bridge->log, -3000);
+	$cases += 2;
+	foreach my $socket (@not_reading)
+	{
+		my ($bytes, $was_closed) = read_all($socket, 5);
+		ok($was_closed && $bytes =~ /^HTTP.* 200 / && $bytes !~ /0\r\n\r\n$/, 'and sees that the answer is not whole');
+	}
+	close $_->{socket} foreach @trickling;
+	well('slow readers');
+});
 
 my $quiet = read_all($idle[0], 1);
 ok($quiet eq '' || !defined bytes_fault($quiet, 1, 400) || !defined bytes_fault($quiet, 1, 408), 'an idle socket: closed, with nothing or one answer');
@@ -420,16 +493,18 @@ well('200 idle sockets');
 
 # --- Clients that go away -------------------------------------------------------------------------------------------------
 
-foreach my $case (
-	[ 'short body',                        request("POST $test", [ $json, 'Content-Length: 100' ], '{"a":1}') ],
-	[ 'short body of a wrong JSON',        request("POST $test", [ $json, 'Content-Length: 100' ], '{') ])
-{
-	my $socket = open_socket($bridge);
-	syswrite $socket, $case->[1];
-	shutdown $socket, 1;
-	is(bytes_fault(scalar read_all($socket, 5), 1, 400), undef, "$case->[0]: 400");
-	well($case->[0]);
-}
+hostile('body-short', sub {
+	foreach my $case (
+		[ 'short body',                        request("POST $test", [ $json, 'Content-Length: 100' ], '{"a":1}') ],
+		[ 'short body of a wrong JSON',        request("POST $test", [ $json, 'Content-Length: 100' ], '{') ])
+	{
+		my $socket = open_socket($bridge);
+		syswrite $socket, $case->[1];
+		shutdown $socket, 1;
+		is(bytes_fault(scalar read_all($socket, 5), 1, 400), undef, "$case->[0]: 400");
+		well($case->[0]);
+	}
+});
 foreach my $bytes ('', 'G', "GET /api/connections HTTP/1.1\r\n", request("POST $test", [ $json, 'Content-Length: 100' ], '{'), $large_target, request('GET /api/connections/large1/basic', []))
 {
 	foreach (1 .. 5)
@@ -476,5 +551,7 @@ unlike($log, qr/Bearer|dXNlcjpwYXNz|\Q$token\E|\Q$expired\E|\Q$revoked\E/, 'no t
 unlike(slurp_file($control->logfile), qr/\Q$token\E|\Q$expired\E|\Q$revoked\E/, 'nor in that of the control database');
 
 diag(sprintf '%d cases; slowest answer about health %.0f ms; memory grew by %d kB of %d kB', $cases, 1000 * $slowest_health, $growth, $resident_before);
+# Bodies of 1 MB have passed through the heap of every thread; that it does not grow from there was looked at above.
+hostile_end(memory => 24_576);
 is($bridge->stop, 0, 'the bridge ends with status 0');
 done_testing();

@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
 use DqdsTest::Process;
 use DqdsTest::Sql;
 use IO::Socket::INET;
@@ -23,6 +24,10 @@ create_connection($control, $_, connection_model(undef, host => '127.0.0.1', por
 
 my $first = start_bridge($control, connections => [qw(shop silent1 silent2)]);
 is($first->stop, 0, 'SIGTERM without a request: status 0');
+
+# One that stays, whatever happens to the others.
+my $steady = start_bridge($control);
+hostile_watch(bridge => $steady, control => $control, remote => $remote);
 my @command = ($program, '--control-db', bridge_conninfo($control), '--anonymous-role', 'dqds_anonymous', '--listen');
 sub another_bridge { return start_bridge(undef, control_db => bridge_conninfo($control), options => [@_]); }
 
@@ -74,7 +79,14 @@ sub health
 	return "$answer->{status} $answer->{body}";
 }
 
-sub is_well     { return is(health($_[0]), '200 "OK"',          "$_[1]: well"); }
+# Told at once; but on a busy machine the control database may take longer than health waits for it.
+sub is_well
+{
+	my ($bridge, $name) = @_;
+	my $told;
+	poll_until(sub { $told = health($bridge); $told ne '503 "UNAVAILABLE"' }, 5);
+	return is($told, '200 "OK"', "$name: well");
+}
 # The database is asked at most once a second, so this may take as long.
 sub is_not_well
 {
@@ -101,15 +113,18 @@ sub unavailable
 
 # --- The control database is away at the start ------------------------------------------------------------------
 
-$control->stop;
-my $bridge = another_bridge();
-unavailable(http($bridge, GET => $_), "no database at the start, $_", qr/^the control database is not available$/) foreach $connections, $schemas, '/api/connections/shop/basic';
-is_not_well($bridge, 'no database at the start');
-is(http($bridge, GET => '/api/nix')->{status}, 404, 'no database at the start: what needs none is answered');
-like($bridge->log, qr/warning the control database cannot be used: /, 'no database at the start: the log says so');
-unlike($bridge->log, qr/\Q@{[ $control->host ]}\E|port \d|host=/, 'no database at the start: the log shows no address');
-$control->start;
-recovers($bridge, 'the database has come');
+my $bridge;
+hostile('control-down', sub {
+	$control->stop;
+	$bridge = another_bridge();
+	unavailable(http($bridge, GET => $_), "no database at the start, $_", qr/^the control database is not available$/) foreach $connections, $schemas, '/api/connections/shop/basic';
+	is_not_well($bridge, 'no database at the start');
+	is(http($bridge, GET => '/api/nix')->{status}, 404, 'no database at the start: what needs none is answered');
+	like($bridge->log, qr/warning the control database cannot be used: /, 'no database at the start: the log says so');
+	unlike($bridge->log, qr/\Q@{[ $control->host ]}\E|port \d|host=/, 'no database at the start: the log shows no address');
+	$control->start;
+	recovers($bridge, 'the database has come');
+}, bridge => sub { $bridge });
 
 # --- It goes away in the middle, and comes back -------------------------------------------------------------------
 
@@ -158,8 +173,10 @@ unavailable(kill_backend(in_sql('pg_terminate_backend')), 'pg_terminate_backend'
 is(http($bridge, GET => $schemas)->{status}, 200, 'pg_terminate_backend: the next request works');
 is(answer_fault(kill_backend(in_sql('pg_cancel_backend')), 504), undef, 'pg_cancel_backend: 504');
 is(http($bridge, GET => $schemas)->{status}, 200, 'pg_cancel_backend: the next request works');
-unavailable(kill_backend(sub { kill KILL => $_[0] }), 'kill -9', qr/^the control database is not available$/);
-recovers($bridge, 'kill -9');
+hostile('kill-backend', sub {
+	unavailable(kill_backend(sub { kill KILL => $_[0] }), 'kill -9', qr/^the control database is not available$/);
+	recovers($bridge, 'kill -9');
+}, bridge => sub { $bridge });
 
 # --- The extension is not there --------------------------------------------------------------------------------------------
 
@@ -180,93 +197,104 @@ is($bare->stop, 0, 'no extension: status 0');
 
 # --- Too slow, and not wanted any more -------------------------------------------------------------------------------------------
 
-my $hasty = another_bridge('--request-timeout', 2);
-http($hasty, GET => $schemas);
-lock_remote();
-my $began  = time;
-my $answer = http($hasty, GET => $schemas);
-my $took   = time - $began;
-is(answer_fault($answer, 504), undef, 'a request that takes too long: 504');
-is($answer->{json}{message}, 'the control database did not answer in time', '504: says what');
-cmp_ok($took, '>', 1.8, '504: not too early');
-cmp_ok($took, '<', 3.2, '504: in time');
-ok(poll_until(sub { !hanging() }, 3), '504: nothing of it runs at the remote any more');
-is_well($hasty, '504');
-unlock_remote();
-is(http($hasty, GET => $schemas)->{status}, 200, '504: the next request works');
-$hasty->stop;
+hostile('statement-timeout', sub {
+	my $hasty = another_bridge('--request-timeout', 2);
+	http($hasty, GET => $schemas);
+	lock_remote();
+	my $began  = time;
+	my $answer = http($hasty, GET => $schemas);
+	my $took   = time - $began;
+	is(answer_fault($answer, 504), undef, 'a request that takes too long: 504');
+	is($answer->{json}{message}, 'the control database did not answer in time', '504: says what');
+	cmp_ok($took, '>', 1.8, '504: not too early');
+	cmp_ok($took, '<', 3.2, '504: in time');
+	ok(poll_until(sub { !hanging() }, 3), '504: nothing of it runs at the remote any more');
+	is_well($hasty, '504');
+	unlock_remote();
+	is(http($hasty, GET => $schemas)->{status}, 200, '504: the next request works');
+	$hasty->stop;
+});
 
-lock_remote();
-my $unwanted = send_request($bridge, $schemas);
-ok(poll_until(sub { hanging() }, 10), 'a client waits');
-close $unwanted;
-ok(poll_until(sub { !hanging() }, 4), 'the client goes away: nothing of it runs at the remote any more');
-ok(poll_until(sub { $bridge->log =~ m{GET "\Q$schemas\E" 499 } }, 3), 'the client goes away: the log says so');
-ok(poll_until(sub { !$control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle')) }, 3),
-	'the client goes away: nothing of it runs at the control database any more');
-unlock_remote();
-is(http($bridge, GET => $schemas)->{status}, 200, 'the client goes away: the next request works');
+hostile('client-gone', sub {
+	lock_remote();
+	my $unwanted = send_request($bridge, $schemas);
+	ok(poll_until(sub { hanging() }, 10), 'a client waits');
+	close $unwanted;
+	ok(poll_until(sub { !hanging() }, 4), 'the client goes away: nothing of it runs at the remote any more');
+	ok(poll_until(sub { $bridge->log =~ m{GET "\Q$schemas\E" 499 } }, 3), 'the client goes away: the log says so');
+	ok(poll_until(sub { !$control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle')) }, 3),
+		'the client goes away: nothing of it runs at the control database any more');
+	unlock_remote();
+	is(http($bridge, GET => $schemas)->{status}, 200, 'the client goes away: the next request works');
+}, bridge => sub { $bridge });
 is($bridge->stop, 0, 'after all that: status 0');
 
 # --- The pool is used up -----------------------------------------------------------------------------------------------------------
 
 sub busy_backends { return $control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state = 'active')); }
 
-$control->safe_psql('postgres', q(ALTER ROLE dqds_bridge SET dqds.connect_timeout = '6s'));
-my $small   = another_bridge('--pool-size', 4);
-my @waiting = map { send_request($small, '/api/datasource/connections/silent1/schemas') } 1 .. 2;
-ok(poll_until(sub { busy_backends() == 2 }, 10), 'half of the pool waits for one target');
-my $third = send_request($small, '/api/datasource/connections/silent1/schemas');
-is(http($small, GET => $connections)->{status}, 200, 'the other half is there for others');
-is(http($small, GET => $schemas)->{status}, 200, 'and for other targets');
-push @waiting, map { send_request($small, '/api/datasource/connections/silent2/schemas') } 1 .. 2;
-ok(poll_until(sub { busy_backends() == 4 }, 10), 'the whole pool waits');
-my $fifth = send_request($small, $connections);
-is_well($small, 'the pool is used up');
-foreach my $case ([ 'more than half for one target', $third ], [ 'the whole pool', $fifth ])
-{
-	my $busy = take_answer($case->[1], 5);
-	is(answer_fault($busy, 503), undef, "$case->[0] used up: 503 with Retry-After");
-	is($busy->{json}{errorCode}, 'busy', "$case->[0] used up: busy");
-	is_well($small, $case->[0]);
-}
-is(take_answer($_, 10)->{json}{errorCode}, 'server_silent', 'who has a connection gets an answer') foreach @waiting;
-is(http($small, GET => $_)->{status}, 200, "then $_ is served again") foreach $connections, $schemas;
-is($small->stop, 0, 'a small pool: status 0');
-$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
+hostile('pool-exhausted', sub {
+	$control->safe_psql('postgres', q(ALTER ROLE dqds_bridge SET dqds.connect_timeout = '6s'));
+	my $small   = another_bridge('--pool-size', 4);
+	my @waiting = map { send_request($small, '/api/datasource/connections/silent1/schemas') } 1 .. 2;
+	ok(poll_until(sub { busy_backends() == 2 }, 10), 'half of the pool waits for one target');
+	my $third = send_request($small, '/api/datasource/connections/silent1/schemas');
+	is(http($small, GET => $connections)->{status}, 200, 'the other half is there for others');
+	is(http($small, GET => $schemas)->{status}, 200, 'and for other targets');
+	push @waiting, map { send_request($small, '/api/datasource/connections/silent2/schemas') } 1 .. 2;
+	ok(poll_until(sub { busy_backends() == 4 }, 10), 'the whole pool waits');
+	my $fifth = send_request($small, $connections);
+	is_well($small, 'the pool is used up');
+	foreach my $case ([ 'more than half for one target', $third ], [ 'the whole pool', $fifth ])
+	{
+		my $busy = take_answer($case->[1], 5);
+		is(answer_fault($busy, 503), undef, "$case->[0] used up: 503 with Retry-After");
+		is($busy->{json}{errorCode}, 'busy', "$case->[0] used up: busy");
+		is_well($small, $case->[0]);
+	}
+	is(take_answer($_, 10)->{json}{errorCode}, 'server_silent', 'who has a connection gets an answer') foreach @waiting;
+	is(http($small, GET => $_)->{status}, 200, "then $_ is served again") foreach $connections, $schemas;
+	is($small->stop, 0, 'a small pool: status 0');
+	$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
+});
 
 # --- No descriptors left --------------------------------------------------------------------------------------------------------------
 
-my $poor = another_bridge('--threads', 64);
-http($poor, GET => $schemas);
-is_well($poor, 'enough descriptors');
-my $descriptors = () = glob '/proc/' . $poor->pid . '/fd/*';
-my $limit       = $descriptors + 8;
-system_or_bail('prlimit', '--pid', $poor->pid, "--nofile=$limit:$limit");
-my @idle = map { open_socket($poor) } 1 .. 40;
-my $none = open_socket($poor);
-syswrite $none, "GET /api/ishealthy HTTP/1.1\r\nHost: localhost\r\n\r\n";
-is(read_all($none, 0.3), '', 'out of descriptors: nobody is let in');
-close $_ foreach @idle;
-like(read_all($none, 10), qr{^HTTP/1\.1 200 OK\r\n.*"OK"$}s, 'descriptors are free again: who waited is served');
-is(http($poor, GET => $schemas)->{status}, 200, 'descriptors are free again: requests work');
-is_well($poor, 'descriptors are free again');
-ok(poll_until(sub { my $now = () = glob '/proc/' . $poor->pid . '/fd/*'; $now <= $descriptors }, 10), 'descriptors are free again: none is lost');
-is($poor->stop, 0, 'out of descriptors: status 0');
+hostile('descriptors', sub {
+	my $poor = another_bridge('--threads', 64);
+	http($poor, GET => $schemas);
+	is_well($poor, 'enough descriptors');
+	my $descriptors = () = glob '/proc/' . $poor->pid . '/fd/*';
+	my $limit       = $descriptors + 8;
+	system_or_bail('prlimit', '--pid', $poor->pid, "--nofile=$limit:$limit");
+	my @idle = map { open_socket($poor) } 1 .. 40;
+	my $none = open_socket($poor);
+	syswrite $none, "GET /api/ishealthy HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	is(read_all($none, 0.3), '', 'out of descriptors: nobody is let in');
+	close $_ foreach @idle;
+	like(read_all($none, 10), qr{^HTTP/1\.1 200 OK\r\n.*"OK"$}s, 'descriptors are free again: who waited is served');
+	is(http($poor, GET => $schemas)->{status}, 200, 'descriptors are free again: requests work');
+	is_well($poor, 'descriptors are free again');
+	ok(poll_until(sub { my $now = () = glob '/proc/' . $poor->pid . '/fd/*'; $now <= $descriptors }, 10), 'descriptors are free again: none is lost');
+	is($poor->stop, 0, 'out of descriptors: status 0');
+});
 
 # --- kill -9 of the bridge ---------------------------------------------------------------------------------------------------------------
 
-my $port = free_port();
-foreach my $try (1, 2)
-{
-	my $log    = PostgreSQL::Test::Utils::tempdir('bridge') . '/log';
-	my $killed = DqdsTest::Process->start("bridge $try", $log, [ @command, "127.0.0.1:$port" ]);
-	$killed->await(qr/listening on/, 10);
-	$killed->{port} = $port;
-	is(http($killed, GET => $schemas)->{status}, 200, "start $try on the same port: it serves");
-	$killed->kill;
-	ok(poll_until(sub { !$control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge')) }, 5), 'kill -9: its sessions are gone');
-}
+hostile('kill-bridge', sub {
+	my $port = free_port();
+	foreach my $try (1, 2)
+	{
+		my $log    = PostgreSQL::Test::Utils::tempdir('bridge') . '/log';
+		my $before = $control->safe_psql('postgres', 'SELECT now()');
+		my $killed = DqdsTest::Process->start("bridge $try", $log, [ @command, "127.0.0.1:$port" ]);
+		$killed->await(qr/listening on/, 10);
+		$killed->{port} = $port;
+		is(http($killed, GET => $schemas)->{status}, 200, "start $try on the same port: it serves");
+		$killed->kill;
+		ok(poll_until(sub { !$control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND backend_start > ') . "$before'") }, 5), 'kill -9: its sessions are gone');
+	}
+});
 
 # --- Under load: 10 clients with 50 requests a second -----------------------------------------------------------------------------------------
 
@@ -334,49 +362,56 @@ sub outcomes
 	return join ', ', map { "$count{$_} $_" } sort keys %count;
 }
 
-# The control database is restarted under them.
-my $loaded  = another_bridge();
-my @clients = start_load($loaded, 3);
-sleep 1;
-$control->stop('immediate');
-sleep 0.3;
-$control->start;
-my @results = load_results(@clients);
-my @wrong   = grep { $_->{outcome} !~ /^(404|503)$/ } @results;
-is(outcomes(@wrong), '', 'the control database is restarted under load: every request has a whole answer');
-my %late = map { $_->{outcome} => 1 } grep { $_->{began} > (sort { $b <=> $a } map { $_->{began} } @results)[0] - 0.5 } @results;
-is(join(' ', keys %late), '404', 'and in the end every one is served');
-diag('restart under load: ' . outcomes(@results));
-recovers($loaded, 'restarted under load');
+my $loaded;
+my @clients;
+my @results;
+hostile('control-restart', sub {
+	# The control database is restarted under them.
+	$loaded  = another_bridge();
+	@clients = start_load($loaded, 6);
+	sleep 1;
+	$control->stop('immediate');
+	sleep 0.3;
+	$control->start;
+	@results = load_results(@clients);
+	my @wrong   = grep { $_->{outcome} !~ /^(404|503)$/ } @results;
+	is(outcomes(@wrong), '', 'the control database is restarted under load: every request has a whole answer');
+	my %late = map { $_->{outcome} => 1 } grep { $_->{began} > (sort { $b <=> $a } map { $_->{began} } @results)[0] - 0.5 } @results;
+	is(join(' ', keys %late), '404', 'and in the end every one is served');
+	diag('restart under load: ' . outcomes(@results));
+	recovers($loaded, 'restarted under load');
+}, bridge => sub { $loaded });
 
-# SIGTERM under load, with slow requests under way, that only end after it.
-lock_remote();
-my @slow = map { send_request($loaded, $schemas) } 1 .. 5;
-ok(poll_until(sub { hanging() == 5 }, 10), 'slow requests are under way');
-@clients = start_load($loaded, 3);
-sleep 1.5;
-my $signalled = time;
-$loaded->signal('TERM');
-sleep 0.5;
-ok($loaded->running, 'SIGTERM: it waits for the requests that are under way');
-unavailable(eval { http($loaded, GET => $connections) } // { error => $@ }, 'SIGTERM: a new request', qr/stopping/);
-is(eval { health($loaded) } // $@, '503 "UNAVAILABLE"', 'SIGTERM: not well, and says so');
-unlock_remote();
-is(answer_fault(take_answer($_, 10), 200), undef, 'SIGTERM: a slow request that had begun gets its answer') foreach @slow;
-is($loaded->wait_end(10), 0, 'SIGTERM: status 0');
-cmp_ok(time - $signalled, '<', 5, 'SIGTERM: soon after the last answer');
+hostile('sigterm', sub {
+	# SIGTERM under load, with slow requests under way, that only end after it.
+	lock_remote();
+	my @slow = map { send_request($loaded, $schemas) } 1 .. 5;
+	ok(poll_until(sub { hanging() == 5 }, 10), 'slow requests are under way');
+	@clients = start_load($loaded, 3);
+	sleep 1.5;
+	my $signalled = time;
+	$loaded->signal('TERM');
+	sleep 0.5;
+	ok($loaded->running, 'SIGTERM: it waits for the requests that are under way');
+	unavailable(eval { http($loaded, GET => $connections) } // { error => $@ }, 'SIGTERM: a new request', qr/stopping/);
+	is(eval { health($loaded) } // $@, '503 "UNAVAILABLE"', 'SIGTERM: not well, and says so');
+	unlock_remote();
+	is(answer_fault(take_answer($_, 10), 200), undef, 'SIGTERM: a slow request that had begun gets its answer') foreach @slow;
+	is($loaded->wait_end(10), 0, 'SIGTERM: status 0');
+	cmp_ok(time - $signalled, '<', 5, 'SIGTERM: soon after the last answer');
 
-@results = load_results(@clients);
-my @before = grep { $_->{began} < $signalled } @results;
-my @after  = grep { $_->{began} >= $signalled } @results;
-my $log    = $loaded->log;
-my $rate   = grep { $_->{began} > $signalled - 1 } @before;
-cmp_ok($rate, '>=', 25, 'SIGTERM: under 50 requests a second, or fewer on a busy machine');
-is(outcomes(grep { $_->{outcome} !~ /^(404|503)$/ } @before), '', 'SIGTERM: every request before it has its answer');
-is(outcomes(grep { $_->{outcome} !~ /^(404|503|refused|empty)$/ } @after), '', 'SIGTERM: no answer after it is broken off');
-is(outcomes(grep { $_->{outcome} =~ /^(refused|empty)$/ && index($log, $_->{path}) >= 0 } @results), '', 'SIGTERM: no request that was handled is without its answer');
-diag("SIGTERM under load, $rate requests in the last second: before it " . outcomes(@before) . '; after it ' . outcomes(@after));
-like($log, qr/info stopping after Terminated\n(.*\n)*.*info stopped\n\z/, 'SIGTERM: the log tells the beginning and the end');
+	@results = load_results(@clients);
+	my @before = grep { $_->{began} < $signalled } @results;
+	my @after  = grep { $_->{began} >= $signalled } @results;
+	my $log    = $loaded->log;
+	my $rate   = grep { $_->{began} > $signalled - 1 } @before;
+	cmp_ok($rate, '>=', 5, 'SIGTERM: under 50 requests a second, or fewer on a busy machine');
+	is(outcomes(grep { $_->{outcome} !~ /^(404|503)$/ } @before), '', 'SIGTERM: every request before it has its answer');
+	is(outcomes(grep { $_->{outcome} !~ /^(404|503|refused|empty)$/ } @after), '', 'SIGTERM: no answer after it is broken off');
+	is(outcomes(grep { $_->{outcome} =~ /^(refused|empty)$/ && index($log, $_->{path}) >= 0 } @results), '', 'SIGTERM: no request that was handled is without its answer');
+	diag("SIGTERM under load, $rate requests in the last second: before it " . outcomes(@before) . '; after it ' . outcomes(@after));
+	like($log, qr/info stopping after Terminated\n(.*\n)*.*info stopped\n\z/, 'SIGTERM: the log tells the beginning and the end');
+});
 
 # SIGINT, and a second signal that cuts the waiting short.
 my $interrupted = another_bridge();
@@ -397,5 +432,6 @@ is($impatient->wait_end(5), 0, 'a second signal does not: status 0');
 ok(poll_until(sub { !hanging() }, 2), 'a second signal: nothing of it runs at the remote any more');
 unlock_remote();
 
+hostile_end();
 diag(sprintf 'slowest answer about health: %.0f ms', 1000 * $slowest_health);
 done_testing();

@@ -5,6 +5,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
 use DqdsTest::Outcome;
 use DqdsTest::Refusing;
 use DqdsTest::Sql;
@@ -19,6 +20,12 @@ my $sql     = DqdsTest::Sql->connect($control);
 my $backend = $sql->pid;
 $sql->must("SET dqds.connect_timeout = '1s'; SET dqds.query_timeout = '1s'");
 
+# Over REST the same, at the same time, with the same deadlines.
+my $bridge = start_bridge($control, level => 'admin');
+$control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout = '1s'; ALTER ROLE dqds_bridge SET dqds.query_timeout = '1s'");
+hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
+also_over_rest($bridge);
+
 # A model that leads to a fake server, or to whatever listens on a port.
 sub model_at
 {
@@ -28,21 +35,28 @@ sub model_at
 
 sub fake { my ($serve) = @_; return start_fake_server($serve); }
 
+# The most memory that the backend has ever had, in kB.
+sub peak { my ($peak) = slurp_file("/proc/$backend/status") =~ /^VmHWM:\s+(\d+) kB/m; return $peak; }
+
 # --- Servers that are not there, or do not talk --------------------------------------------------------
 
-fails($sql, 'refused', model_at(free_port()), 'connection_refused');
+hostile('remote-refused', sub {
+	fails($sql, 'refused', model_at(free_port()), 'connection_refused');
+});
 
-{
+hostile('remote-black-hole', sub {
 	my $hole = black_hole();
 	fails($sql, 'black hole', model_at($hole->{port}), 'unreachable', message => qr/no answer/);
-}
+});
 
-fails($sql, 'accepts and says nothing', model_at(fake(\&hold)), 'server_silent');
-fails(
-	$sql,
-	'stalls in TLS',
-	model_at(fake(sub { my ($client) = @_; read_bytes($client, 8); send_bytes($client, 'S'); hold($client); })),
-	'server_silent');
+hostile('remote-silent', sub { fails($sql, 'accepts and says nothing', model_at(fake(\&hold)), 'server_silent') });
+hostile('remote-stalls-in-tls', sub {
+	fails(
+		$sql,
+		'stalls in TLS',
+		model_at(fake(sub { my ($client) = @_; read_bytes($client, 8); send_bytes($client, 'S'); hold($client); })),
+		'server_silent');
+});
 fails(
 	$sql,
 	'stalls in the authentication',
@@ -56,21 +70,23 @@ fails(
 			})),
 	'server_silent');
 fails($sql, 'closes at once', model_at(fake(sub { })), 'connection_lost');
-fails(
-	$sql,
-	'one byte now and then',
-	model_at(
-		fake(
-			sub {
-				my ($client) = @_;
-				pg_read_startup($client);
-				foreach my $byte (split //, 'R' . pack('N', 1900) . "\0\0\0\x0a" . 'x' x 1800)
-				{
-					send_bytes($client, $byte);
-					sleep 0.05;
-				}
-			})),
-	'server_silent');
+hostile('remote-one-byte', sub {
+	fails(
+		$sql,
+		'one byte now and then',
+		model_at(
+			fake(
+				sub {
+					my ($client) = @_;
+					pg_read_startup($client);
+					foreach my $byte (split //, 'R' . pack('N', 1900) . "\0\0\0\x0a" . 'x' x 1800)
+					{
+						send_bytes($client, $byte);
+						sleep 0.05;
+					}
+				})),
+		'server_silent');
+});
 
 # The connect_timeout of the model holds as well as that of the setting.
 {
@@ -88,8 +104,9 @@ my %banner = (
 	Redis => "-ERR unknown command 'secret-name'\r\n",
 	SMTP  => "220 secret-name ESMTP ready\r\n",
 	MySQL => "J\0\0\0\x0a8.0.36-secret-name\0" . 'x' x 50);
-foreach my $protocol (sort keys %banner)
+sub speaks
 {
+	my ($protocol) = @_;
 	# SSH, SMTP and MySQL speak first; the others answer.
 	my $serve = sub {
 		my ($client) = @_;
@@ -106,7 +123,13 @@ foreach my $protocol (sort keys %banner)
 			without => qr/secret-name|HTTP|SSH|ERR|220|8\.0/,
 			within  => 0);
 	}
+	return;
 }
+
+hostile('port-of-http',  sub { speaks('HTTP') });
+hostile('port-of-ssh',   sub { speaks('SSH') });
+hostile('port-of-redis', sub { speaks('Redis') });
+speaks($_) foreach qw(SMTP MySQL);
 
 # --- Broken messages -----------------------------------------------------------------------------------
 
@@ -119,8 +142,9 @@ my %broken_login = (
 	'a request of length -1'    => [ "R\xff\xff\xff\xffxxxxxxxxx", 'not_postgres' ],
 	'a request of an unknown kind' => [ pg_auth(4711), qr/remote_error|connection_lost|not_postgres/ ],
 	'zeros'                        => [ "\0" x 4096,   'not_postgres' ]);
-foreach my $what (sort keys %broken_login)
+sub breaks_login
 {
+	my ($what) = @_;
 	my ($bytes, $code) = @{ $broken_login{$what} };
 	my $server =
 	  fake(sub { my ($client) = @_; pg_read_startup($client); send_bytes($client, $bytes); hold($client); });
@@ -128,6 +152,14 @@ foreach my $what (sort keys %broken_login)
 	like($row->{error_code} // 'none', qr/^(?:$code)$/, "a login: $what (" . ($row->{error_code} // '-') . ')')
 	  or diag(explain($row));
 	cmp_ok($row->{seconds}, '<', 1 + PATIENCE, "a login: $what: in time");
+	is(code_over_rest(model_at($server)), $row->{error_code}, "a login: $what: the same over REST");
+	return;
+}
+
+sub code_over_rest
+{
+	my ($model) = @_;
+	return http($bridge, POST => '/api/datasource/testconnection', {}, $model)->{json}{errorCode};
 }
 
 my %broken_answer = (
@@ -142,8 +174,9 @@ my %broken_answer = (
 	'a message of length 0'        => "D\0\0\0\0",
 	'COPY'                         => pg_message('H', pack('C n', 0, 0)) . pg_message('d', "secret\n"),
 	'no answer'                    => '');
-foreach my $what (sort keys %broken_answer)
+sub breaks_answer
 {
+	my ($what) = @_;
 	my $server =
 	  fake(sub { my ($client) = @_; pg_log_in($client); pg_answer($client, $broken_answer{$what}); hold($client); });
 	my $row = outcome($sql, model_at($server));
@@ -152,60 +185,72 @@ foreach my $what (sort keys %broken_answer)
 		qr/^(?:connection_lost|timeout|remote_error)$/,
 		"an answer: $what (" . ($row->{error_code} // '-') . ')') or diag(explain($row));
 	cmp_ok($row->{seconds}, '<', 1 + PATIENCE, "an answer: $what: in time");
+	is(code_over_rest(model_at($server)), $row->{error_code}, "an answer: $what: the same over REST");
+	return;
 }
+
+sub huge { return grep { /2\^31/ } @_; }
+
+hostile('remote-length-2-31', sub {
+	breaks_login($_)  foreach huge(sort keys %broken_login);
+	breaks_answer($_) foreach huge(sort keys %broken_answer);
+	cmp_ok(peak(), '<', 100_000, 'no memory is taken for a length');
+});
+breaks_login($_)  foreach grep { !huge($_) } sort keys %broken_login;
+breaks_answer($_) foreach grep { !huge($_) } sort keys %broken_answer;
 
 # --- Reset ---------------------------------------------------------------------------------------------
 
-fails($sql, 'reset at once', model_at(fake(sub { reset_connection($_[0]) })), 'connection_lost', within => 0);
-fails(
-	$sql,
-	'reset after the startup packet',
-	model_at(fake(sub { pg_read_startup($_[0]); reset_connection($_[0]); })),
-	'connection_lost', within => 0);
-fails(
-	$sql,
-	'reset in TLS',
-	model_at(
-		fake(sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); reset_connection($_[0]); }),
-		sslmode => 'require'),
-	'connection_lost',
-	within => 0);
-fails(
-	$sql,
-	'reset in the middle of a message',
-	model_at(
-		fake(
-			sub {
-				pg_read_startup($_[0]);
-				send_bytes($_[0], substr pg_auth(10, "SCRAM-SHA-256\0\0"), 0, 12);
-				sleep 0.1;
-				reset_connection($_[0]);
-			})),
-	'connection_lost',
-	within => 0);
-fails(
-	$sql,
-	'reset in the query',
-	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); reset_connection($_[0]); })),
-	'connection_lost', within => 0);
-fails(
-	$sql,
-	'reset in the middle of a row',
-	model_at(
-		fake(
-			sub {
-				pg_log_in($_[0]);
-				pg_answer($_[0],
-					pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0)) . "D\0\0\1\0");
-				sleep 0.1;
-				reset_connection($_[0]);
-			})),
-	'connection_lost',
-	within => 0);
+hostile('remote-reset', sub {
+	fails($sql, 'reset at once', model_at(fake(sub { reset_connection($_[0]) })), 'connection_lost', within => 0);
+	fails(
+		$sql,
+		'reset after the startup packet',
+		model_at(fake(sub { pg_read_startup($_[0]); reset_connection($_[0]); })),
+		'connection_lost', within => 0);
+	fails(
+		$sql,
+		'reset in TLS',
+		model_at(
+			fake(sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); reset_connection($_[0]); }),
+			sslmode => 'require'),
+		'connection_lost',
+		within => 0);
+	fails(
+		$sql,
+		'reset in the middle of a message',
+		model_at(
+			fake(
+				sub {
+					pg_read_startup($_[0]);
+					send_bytes($_[0], substr pg_auth(10, "SCRAM-SHA-256\0\0"), 0, 12);
+					sleep 0.1;
+					reset_connection($_[0]);
+				})),
+		'connection_lost',
+		within => 0);
+	fails(
+		$sql,
+		'reset in the query',
+		model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); reset_connection($_[0]); })),
+		'connection_lost', within => 0);
+	fails(
+		$sql,
+		'reset in the middle of a row',
+		model_at(
+			fake(
+				sub {
+					pg_log_in($_[0]);
+					pg_answer($_[0],
+						pg_message('T', pack('n Z* N n N n N n', 1, 'a', 0, 0, 25, -1, -1, 0)) . "D\0\0\1\0");
+					sleep 0.1;
+					reset_connection($_[0]);
+				})),
+		'connection_lost',
+		within => 0);
+});
 
 # --- Floods --------------------------------------------------------------------------------------------
-
-sub peak { my ($peak) = slurp_file("/proc/$backend/status") =~ /^VmHWM:\s+(\d+) kB/m; return $peak; }
 
 sub flood
 {
@@ -218,24 +263,27 @@ my $notification = pg_message('A', pack('N',     1) . "channel\0payload\0");
 my $row          = pg_message('D', pack('n N a', 1, 1, '1'));
 
 # Ready for a query only after all authentication: notices are allowed from there on.
-fails(
-	$sql,
-	'notices without end, in the login',
-	model_at(
-		fake(
-			sub {
-				my ($client) = @_;
-				pg_read_startup($client);
-				send_bytes($client, pg_auth(5, 'salt'));
-				pg_read_message($client);
-				send_bytes($client, pg_auth(0));
-				flood($client, $notice);
-			})),
-	'server_silent');
-fails(
-	$sql,
-	'notices without end, in the query',
-	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); flood($_[0], $notice); })), 'timeout');
+hostile('notice-flood', sub {
+	fails(
+		$sql,
+		'notices without end, in the login',
+		model_at(
+			fake(
+				sub {
+					my ($client) = @_;
+					pg_read_startup($client);
+					send_bytes($client, pg_auth(5, 'salt'));
+					pg_read_message($client);
+					send_bytes($client, pg_auth(0));
+					flood($client, $notice);
+				})),
+		'server_silent');
+	fails(
+		$sql,
+		'notices without end, in the query',
+		model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); flood($_[0], $notice); })), 'timeout');
+	cmp_ok(peak(), '<', 100_000, sprintf 'the backend has never used more than 100 MB (%d kB)', peak());
+});
 fails(
 	$sql,
 	'notifications without end, in the login',
@@ -291,45 +339,66 @@ fails(
 
 # --- Servers that die in the middle of a query ---------------------------------------------------------
 
+# A bridge that waits longer.
+$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
+my $patient = start_bridge($control, anonymous => 'patient', level => 'admin');
+
+my $mortal = remote_server('mortal', conf => 'restart_after_crash = on');
+create_connection($control, 'mortal', connection_model($mortal));
+my %death = (
+	'its backend is killed' => [ 'QD017', undef,   sub { my ($at, @pids) = @_; kill 'KILL', @pids } ],
+	'its backend is ended'  => [ 'QD017', '57P01', sub { my ($at, @pids) = @_; $at->must("SELECT pg_terminate_backend($_)") foreach @pids } ],
+	'the query is cancelled there' =>
+	  [ 'QD016', '57014', sub { my ($at, @pids) = @_; $at->must("SELECT pg_cancel_backend($_)") foreach @pids } ],
+	'it is killed'           => [ 'QD017', undef,   sub { kill_server($mortal) } ],
+	'it stops at once'       => [ 'QD017', undef,   sub { $mortal->stop('immediate') } ],
+	'it stops in good order' => [ 'QD017', '57P01', sub { $mortal->stop('fast') } ]);
+my %code_name = (QD016 => 'cancelled', QD017 => 'connection_lost');
+
+# A listing over SQL and one over REST hang there when it happens.
+sub dies
 {
-	my $mortal = remote_server('mortal', conf => 'restart_after_crash = on');
-	my $victim =
-	  "SELECT pid FROM pg_stat_activity WHERE usename = 'reader' AND state = 'active' AND wait_event_type = 'Lock'";
-	my %death = (
-		'its backend is killed' => [ 'QD017', undef,   sub { kill 'KILL', $_[1] } ],
-		'its backend is ended'  => [ 'QD017', '57P01', sub { $_[0]->must("SELECT pg_terminate_backend($_[1])") } ],
-		'the query is cancelled there' =>
-		  [ 'QD016', '57014', sub { $_[0]->must("SELECT pg_cancel_backend($_[1])") } ],
-		'it stops at once'       => [ 'QD017', undef,   sub { $mortal->stop('immediate') } ],
-		'it stops in good order' => [ 'QD017', '57P01', sub { $mortal->stop('fast') } ]);
-	foreach my $how (sort keys %death)
-	{
-		my ($code, $state, $kill) = @{ $death{$how} };
-		my $caller = DqdsTest::Sql->connect($control);
-		my $locker = poll_until(
-			sub {
-				eval { DqdsTest::Sql->connect($mortal) }
-			}) or die 'the server does not come back';
-		lock_catalog($locker);
-		$caller->send('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($mortal)) . '::text)');
-		my $pid = poll_until(sub { $locker->must('SELECT pg_stat_clear_snapshot()'); $locker->value($victim) }, 20);
-		ok($pid, "the remote dies in a query: $how: the query runs");
-		$kill->($locker, $pid);
-		my $answer = $caller->answer(20);
-		is($answer->{error}{sqlstate}, $code, "the remote dies in a query: $how: $code") or diag(explain($answer));
-		like(
-			$answer->{error}{detail} // '',
-			defined $state ? qr/SQLSTATE (?:$state)/ : qr/^$/,
-			"the remote dies in a query: $how: DETAIL");
-		$locker->close;
-		$mortal->start if $how =~ /^it stops/;
-		ok(poll_until(sub { outcome($sql, connection_model($mortal))->{connection_test_result} eq 'SUCCESS' }),
-			"the remote dies in a query: $how: and lives again");
-		$caller->close;
-	}
-	$mortal->stop('immediate');
+	my ($how) = @_;
+	my ($code, $state, $kill) = @{ $death{$how} };
+	my $caller = DqdsTest::Sql->connect($control);
+	my $locker = poll_until(
+		sub {
+			eval { DqdsTest::Sql->connect($mortal) }
+		}) or die 'the server does not come back';
+	lock_catalog($locker);
+	$caller->send('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($mortal)) . '::text)');
+	my $socket = open_socket($patient);
+	syswrite $socket, "GET /api/datasource/connections/mortal/schemas HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	my $victims = "SELECT pid FROM pg_stat_activity WHERE usename = 'reader' AND state = 'active' AND wait_event_type = 'Lock'";
+	my @pids;
+	poll_until(sub { $locker->must('SELECT pg_stat_clear_snapshot()'); @pids = $locker->column($victims); @pids == 2 }, 20);
+	is(scalar @pids, 2, "the remote dies in a query: $how: the queries run");
+	$kill->($locker, @pids);
+	my $answer = $caller->answer(20);
+	is($answer->{error}{sqlstate}, $code, "the remote dies in a query: $how: $code") or diag(explain($answer));
+	like(
+		$answer->{error}{detail} // '',
+		defined $state ? qr/SQLSTATE (?:$state)/ : qr/^$/,
+		"the remote dies in a query: $how: DETAIL");
+	my ($bytes, $closed) = read_all($socket, 20);
+	my $over_rest = parse_answer($bytes, $closed, 'GET');
+	is(answer_fault($over_rest, 400), undef, "the remote dies in a query: $how: over REST 400");
+	is($over_rest->{json}{errorCode}, $code_name{$code}, "the remote dies in a query: $how: with its code");
+	$locker->close;
+	$mortal->start if $how =~ /^it (stops|is killed)/;
+	ok(poll_until(sub { outcome($sql, connection_model($mortal))->{connection_test_result} eq 'SUCCESS' }),
+		"the remote dies in a query: $how: and lives again");
+	$caller->close;
+	return;
 }
 
+hostile('remote-terminates', sub { dies('its backend is ended'); dies('its backend is killed') });
+hostile('remote-dies',       sub { dies('it stops at once'); dies('it stops in good order') });
+hostile('remote-kill-9',     sub { dies('it is killed') });
+dies('the query is cancelled there');
+$mortal->stop('immediate');
+
+hostile_end();
 unlike(
 	slurp_file($control->logfile),
 	qr/PANIC|was terminated by signal|TRAP/,

@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
 use DqdsTest::Outcome;
 use DqdsTest::Refusing;
 use DqdsTest::Sql;
@@ -22,6 +23,12 @@ my $dir      = PostgreSQL::Test::Utils::tempdir('logins');
 my $sql       = DqdsTest::Sql->connect($control);
 my $at_remote = DqdsTest::Sql->connect($remote);
 $sql->must("SET dqds.connect_timeout = '1s'; SET dqds.query_timeout = '1s'");
+
+# Over REST the same, at the same time, with the same deadlines.
+my $bridge = start_bridge($control, level => 'admin');
+$control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout = '1s'; ALTER ROLE dqds_bridge SET dqds.query_timeout = '1s'");
+hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
+also_over_rest($bridge);
 
 # A model that leads to a fake server, or to whatever listens on a port.
 sub model_at
@@ -65,81 +72,85 @@ my %ask_for_password = (
 		setsockopt $_[0], IPPROTO_TCP, TCP_NODELAY, 1;
 		foreach my $byte (split //, pg_auth(3) . $padding) { send_bytes($_[0], $byte); sleep 0.01; }
 	});
-foreach my $how (sort keys %ask_for_password)
-{
-	my $file   = "$dir/received";
-	my $server = fake(
-		sub {
-			my ($client) = @_;
-			eval { $ask_for_password{$how}->($client); };
-			hold($client, $file);
-			open my $end, '>', "$file.end" or die "$file: $!";
-		});
-	foreach my $allowed ('no', 'yes')
+hostile('cleartext', sub {
+	foreach my $how (sort keys %ask_for_password)
 	{
-		unlink $file, "$file.end";
-		my $row = outcome($sql,
-			model_at($server, properties => $allowed eq 'yes' ? { allow_cleartext_password => 'true' } : {}));
-		$sql->must('SELECT dqds_close_idle()');
-		poll_until(sub { -e "$file.end" }, 10) or die "the fake server does not end";
-		my $received = -e $file ? slurp_file($file) : '';
-		if ($allowed eq 'no')
+		my $file   = "$dir/received";
+		my $server = fake(
+			sub {
+				my ($client) = @_;
+				eval { $ask_for_password{$how}->($client); };
+				hold($client, $file);
+				open my $end, '>', "$file.end" or die "$file: $!";
+			});
+		foreach my $allowed ('no', 'yes')
 		{
-			is($row->{connection_test_result}, 'FAILURE', "asked for the password $how: a failure");
-			unlike($received, qr/\Q$password\E/, "asked for the password $how: it is not sent")
-			  or diag(explain($row));
-			is($row->{error_code}, 'authentication_failed', "asked for the password $how: error_code")
-			  if $how =~ /^(openly|behind an md5 request|one byte at a time)$/;
-		}
-		elsif ($how eq 'openly')
-		{
-			like($received, qr/\Q$password\E/,
-				'asked for the password openly: with allow_cleartext_password it is sent');
+			unlink $file, "$file.end";
+			my $row = outcome($sql,
+				model_at($server, properties => $allowed eq 'yes' ? { allow_cleartext_password => 'true' } : {}));
+			$sql->must('SELECT dqds_close_idle()');
+			poll_until(sub { -e "$file.end" }, 10) or die "the fake server does not end";
+			my $received = -e $file ? slurp_file($file) : '';
+			if ($allowed eq 'no')
+			{
+				is($row->{connection_test_result}, 'FAILURE', "asked for the password $how: a failure");
+				unlike($received, qr/\Q$password\E/, "asked for the password $how: it is not sent")
+				  or diag(explain($row));
+				is($row->{error_code}, 'authentication_failed', "asked for the password $how: error_code")
+				  if $how =~ /^(openly|behind an md5 request|one byte at a time)$/;
+			}
+			elsif ($how eq 'openly')
+			{
+				like($received, qr/\Q$password\E/,
+					'asked for the password openly: with allow_cleartext_password it is sent');
+			}
 		}
 	}
-}
+});
 
 # What a server says may hold the password; it is not shown, wherever it stands.
 my %telling = (
 	'alone'                     => "the password is $password, is it not",
 	'twice'                     => "$password and $password",
 	'where the text is cut off' => ('x' x 390) . $password);
-foreach my $where (sort keys %telling)
-{
-	my $login = fake(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error('XX000', $telling{$where})); });
-	my $query = fake(
-		sub {
-			pg_log_in($_[0]);
-			pg_answer($_[0], pg_error('XX000', $telling{$where}, 'ERROR') . pg_message('Z', 'I'));
-			hold($_[0]);
-		});
-	my $piece = substr $password, 0, 5;
-	fails(
-		$sql, "a login error that holds the password $where", model_at($login), 'remote_error',
-		sqlstate => 'XX000',
-		without  => qr/$piece/);
-	fails(
-		$sql, "a query error that holds the password $where", model_at($query), 'remote_error',
-		sqlstate => 'XX000',
-		without  => qr/$piece/);
-}
-foreach my $odd ("tab\tbed-password", "two\nlines-password", "back\\slash\"quote'password",
-	"\xd7\xa1\xd7\x95\xd7\x93-password")
-{
-	my $server = fake(
-		sub {
-			pg_log_in($_[0]);
-			pg_answer($_[0], pg_error('XX000', "you said $odd!", 'ERROR') . pg_message('Z', 'I'));
-			hold($_[0]);
-		});
-	my $model = from_json(model_at($server));
-	utf8::decode(my $text = $odd);
-	$model->{postgresql}{password} = $text;
-	fails(
-		$sql, 'an error that holds a password of odd characters', to_json($model), 'remote_error',
-		sqlstate => 'XX000',
-		without  => qr/tab|two|back|slash|\xd7|password/);
-}
+hostile('error-with-password', sub {
+	foreach my $where (sort keys %telling)
+	{
+		my $login = fake(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error('XX000', $telling{$where})); });
+		my $query = fake(
+			sub {
+				pg_log_in($_[0]);
+				pg_answer($_[0], pg_error('XX000', $telling{$where}, 'ERROR') . pg_message('Z', 'I'));
+				hold($_[0]);
+			});
+		my $piece = substr $password, 0, 5;
+		fails(
+			$sql, "a login error that holds the password $where", model_at($login), 'remote_error',
+			sqlstate => 'XX000',
+			without  => qr/$piece/);
+		fails(
+			$sql, "a query error that holds the password $where", model_at($query), 'remote_error',
+			sqlstate => 'XX000',
+			without  => qr/$piece/);
+	}
+	foreach my $odd ("tab\tbed-password", "two\nlines-password", "back\\slash\"quote'password",
+		"\xd7\xa1\xd7\x95\xd7\x93-password")
+	{
+		my $server = fake(
+			sub {
+				pg_log_in($_[0]);
+				pg_answer($_[0], pg_error('XX000', "you said $odd!", 'ERROR') . pg_message('Z', 'I'));
+				hold($_[0]);
+			});
+		my $model = from_json(model_at($server));
+		utf8::decode(my $text = $odd);
+		$model->{postgresql}{password} = $text;
+		fails(
+			$sql, 'an error that holds a password of odd characters', to_json($model), 'remote_error',
+			sqlstate => 'XX000',
+			without  => qr/bed-|two|back|slash|\xd7|password/);
+	}
+});
 
 # --- Logins that a real server refuses -----------------------------------------------------------------
 
@@ -216,26 +227,37 @@ fails(
 	connection_model($remote, database => 'full_db'),
 	'too_many_connections', sqlstate => '53300');
 
-# The remote would let anybody in who comes from this machine; dqds must not lend that to its callers.
-fails(
-	$sql,
-	'trust at the remote, with a password',
-	connection_model($remote, user => 'trusted'),
-	'password_required', message => qr/did not ask/);
-fails(
-	$sql,
-	'trust at the remote, without a password',
-	connection_model($remote, user => 'trusted', password => undef),
-	'password_required');
-fails(
-	$sql,
-	'trust at the remote, ad-hoc with password_required false',
-	connection_model($remote, user => 'trusted', password_required => JSON::PP::false),
-	'invalid_connection');
-create_connection($control, 'trusting',
-	connection_model($remote, user => 'trusted', password => undef, password_required => JSON::PP::false));
-is(($sql->rows(q(SELECT * FROM dqds_test_connection('trusting'))))[0]{connection_test_result},
-	'SUCCESS', 'trust at the remote: a superuser may register it');
+hostile('remote-trust', sub {
+	# The remote would let anybody in who comes from this machine; dqds must not lend that to its callers.
+	fails(
+		$sql,
+		'trust at the remote, with a password',
+		connection_model($remote, user => 'trusted'),
+		'password_required', message => qr/did not ask/);
+	fails(
+		$sql,
+		'trust at the remote, without a password',
+		connection_model($remote, user => 'trusted', password => undef),
+		'password_required');
+	fails(
+		$sql,
+		'trust at the remote, ad-hoc with password_required false',
+		connection_model($remote, user => 'trusted', password_required => JSON::PP::false),
+		'invalid_connection', unregistered => 1);
+	create_connection($control, 'trusting',
+		connection_model($remote, user => 'trusted', password => undef, password_required => JSON::PP::false));
+	is(($sql->rows(q(SELECT * FROM dqds_test_connection('trusting'))))[0]{connection_test_result},
+		'SUCCESS', 'trust at the remote: a superuser may register it');
+});
+
+# A server that asks the operating system who comes does so over its socket, or by the ident protocol, which nobody speaks here.
+hostile('remote-peer', sub {
+	fails($sql, 'peer at the remote, by its socket directory', connection_model($remote, host => $remote->host), 'invalid_connection', message => qr/"postgresql\.host"/);
+	fails($sql, 'peer at the remote, the directory as a property', connection_model($remote, properties => { host => $remote->host }), 'invalid_connection', message => qr/"host"/);
+	hba_first($remote, 'host all ident 127.0.0.1/32 ident');
+	fails($sql, 'ident at the remote', connection_model($remote, user => 'ident'), 'login_not_allowed', sqlstate => '28000');
+	fails($sql, 'ident at the remote, without a password', connection_model($remote, user => 'ident', password => undef), 'login_not_allowed', sqlstate => '28000');
+});
 
 # No slot left, and a server that is not ready.
 {
@@ -261,74 +283,92 @@ is(($sql->rows(q(SELECT * FROM dqds_test_connection('trusting'))))[0]{connection
 
 # --- The environment of the control server is not used -------------------------------------------------
 
+my $home = "$dir/home";
+mkdir $home;
+foreach my $file ("$home/.pgpass", "$home/passwords")
 {
-	my $home = "$dir/home";
-	mkdir $home;
-	foreach my $file ("$home/.pgpass", "$home/passwords")
-	{
-		open my $out, '>', $file or die "$file: $!";
-		chmod 0600, $file;
-		print $out "*:*:*:*:$password\n";
-		close $out;
-	}
-	open my $service, '>', "$home/.pg_service.conf" or die "$home: $!";
-	print $service '[elsewhere]', "\nhost=192.0.2.1\nport=1\nuser=trusted\npassword=$password\n";
-	close $service;
+	open my $out, '>', $file or die "$file: $!";
+	chmod 0600, $file;
+	print $out "*:*:*:*:$password\n";
+	close $out;
+}
+open my $service, '>', "$home/.pg_service.conf" or die "$home: $!";
+print $service '[elsewhere]', "\nhost=192.0.2.1\nport=1\nuser=trusted\npassword=$password\n";
+close $service;
+
+# Starts the control server anew, with this in its environment.
+sub restart_with
+{
+	my (%environment) = @_;
+	hostile_session(undef);
 	$sql->close;
 	$control->stop;
 	{
-		local %ENV = (
-			%ENV,
-			HOME                    => $home,
-			PGPASSWORD              => $password,
-			PGPASSFILE              => "$home/passwords",
-			PGUSER                  => 'trusted',
-			PGDATABASE              => 'full_db',
-			PGHOSTADDR              => '192.0.2.1',
-			PGSERVICE               => 'elsewhere',
-			PGSERVICEFILE           => "$home/.pg_service.conf",
-			PGAPPNAME               => 'leaked',
-			PGOPTIONS               => '-c no_such_setting=1',
-			PGSSLMODE               => 'verify-full',
-			PGSSLROOTCERT           => '/nowhere',
-			PGCHANNELBINDING        => 'require',
-			PGTARGETSESSIONATTRS    => 'standby',
-			PGREQUIREPEER           => 'nobody',
-			PGGSSENCMODE            => 'require',
-			PGSSLMINPROTOCOLVERSION => 'TLSv1.3',
-			PGKRBSRVNAME            => 'x',
-			PGTZ                    => 'Mars/Olympus',
-			PGCONNECT_TIMEOUT       => '2');
+		local %ENV = (%ENV, %environment);
 		$control->start;
 	}
 	$sql = DqdsTest::Sql->connect($control);
+	hostile_session($sql);
+	poll_until(sub { http($bridge, GET => '/api/connections')->{status} == 200 }) or die 'the bridge does not come back';
+	return;
+}
 
-	fails(
-		$sql,
-		'such an environment: without a password',
-		connection_model($remote, password => undef),
-		'password_required');
-	fails(
-		$sql,
-		'such an environment: with a wrong password',
-		connection_model($remote, password => 'wrong'),
-		'authentication_failed', sqlstate => '28P01');
-	fails($sql, 'such an environment: without a user', connection_model($remote, user => undef),
-		'invalid_connection');
-	fails($sql, 'such an environment: without a host', connection_model($remote, host => undef),
-		'invalid_connection');
-	works($sql, 'such an environment: a good connection', connection_model($remote));
+# Nothing of it fills in what a model lacks, and nothing changes what a model has.
+sub is_unused
+{
+	my ($what) = @_;
+	fails($sql, "$what: without a password", connection_model($remote, password => undef), 'password_required');
+	fails($sql, "$what: with a wrong password", connection_model($remote, password => 'wrong'), 'authentication_failed', sqlstate => '28P01');
+	fails($sql, "$what: without a user", connection_model($remote, user => undef), 'invalid_connection');
+	fails($sql, "$what: without a host", connection_model($remote, host => undef), 'invalid_connection');
+	works($sql, "$what: a good connection", connection_model($remote));
 	is( $at_remote->value(
 			q(SELECT string_agg(DISTINCT application_name || ' ' || datname, ',') FROM pg_stat_activity WHERE usename = 'reader')
 		),
 		'dqds postgres',
-		'such an environment: name and database are those of dqds');
-
-	# What a program sees that this very backend starts.
-	$sql->must("CREATE TEMPORARY TABLE environment (line text); COPY environment FROM PROGRAM 'env'");
-	like($sql->value("SELECT string_agg(line, ' ') FROM environment"),
-		qr/PGPASSWORD=\Q$password\E/, 'such an environment: was there all the time');
+		"$what: name and database are those of dqds");
+	return;
 }
+
+# What a program sees that this very backend starts.
+sub environment
+{
+	$sql->must("DROP TABLE IF EXISTS environment; CREATE TEMPORARY TABLE environment (line text); COPY environment FROM PROGRAM 'env'");
+	return $sql->value("SELECT string_agg(line, ' ') FROM environment");
+}
+
+hostile('environment', sub {
+	restart_with(
+		PGPASSWORD              => $password,
+		PGPASSFILE              => "$home/passwords",
+		PGUSER                  => 'trusted',
+		PGDATABASE              => 'full_db',
+		PGHOSTADDR              => '192.0.2.1',
+		PGSERVICE               => 'elsewhere',
+		PGSERVICEFILE           => "$home/.pg_service.conf",
+		PGAPPNAME               => 'leaked',
+		PGOPTIONS               => '-c no_such_setting=1',
+		PGSSLMODE               => 'verify-full',
+		PGSSLROOTCERT           => '/nowhere',
+		PGCHANNELBINDING        => 'require',
+		PGTARGETSESSIONATTRS    => 'standby',
+		PGREQUIREPEER           => 'nobody',
+		PGGSSENCMODE            => 'require',
+		PGSSLMINPROTOCOLVERSION => 'TLSv1.3',
+		PGKRBSRVNAME            => 'x',
+		PGTZ                    => 'Mars/Olympus',
+		PGCONNECT_TIMEOUT       => '2');
+	is_unused('PG* in the environment');
+	like(environment(), qr/PGPASSWORD=\Q$password\E/, 'PG* in the environment: was there all the time');
+});
+
+hostile('pgpass', sub {
+	restart_with(HOME => $home);
+	is_unused('files in the home directory');
+	my $there = environment();
+	like($there, qr/HOME=\Q$home\E/, 'files in the home directory: it was that directory');
+	unlike($there, qr/PGPASS/, 'files in the home directory: and nothing else in the environment');
+});
 
 # --- Nothing in the log --------------------------------------------------------------------------------
 
@@ -338,5 +378,6 @@ $sql->query(
 	'SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($remote, database => 'nowhere')) . '::jsonb)');
 unlike(slurp_file($control->logfile), qr/\Q$password\E/, 'the log of the control server does not hold the password');
 unlike(slurp_file($control->logfile), qr/PANIC|was terminated by signal|TRAP/, 'nor the traces of a crash');
+hostile_end();
 
 done_testing();

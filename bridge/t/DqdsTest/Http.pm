@@ -13,6 +13,9 @@ use IO::Socket::INET;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
+# Called with all bytes of each answer, if it is set.
+our $inspect;
+
 our @EXPORT = qw(http raw_request open_socket read_all parse_answer answer_fault encode_segment);
 
 # open_socket(PORT or process): a connected socket.
@@ -38,6 +41,7 @@ sub read_all
 		next if !defined $n && $!{EINTR};
 		if (!$n) { $closed = 1; last; }
 	}
+	$inspect->($bytes) if $inspect;
 	return wantarray ? ($bytes, $closed) : $bytes;
 }
 

@@ -11,7 +11,7 @@ use IO::Select;
 use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(refusing_roles hba_first black_hole freeze thaw lock_catalog unlock_catalog);
+our @EXPORT = qw(refusing_roles hba_first black_hole freeze thaw kill_server lock_catalog unlock_catalog);
 
 # refusing_roles(REMOTE): roles, all with the password of REMOTE's login role, and databases that one cannot log in as or to:
 # roles trusted and rejected (by pg_hba.conf), cleartext (is asked for the password in the clear), "no login", limited,
@@ -90,6 +90,16 @@ sub thaw
 	my ($pid) = split /\n/, slurp_file($remote->data_dir . '/postmaster.pid');
 	kill 'CONT', $pid;
 	delete $frozen{$pid};
+	return;
+}
+
+# kill_server(REMOTE): kill -9 to its postmaster, without a word; it can be started again.
+sub kill_server
+{
+	my ($remote) = @_;
+	my ($pid) = split /\n/, slurp_file($remote->data_dir . '/postmaster.pid');
+	$remote->kill9;
+	poll_until(sub { !kill 0, $pid }) or die "the postmaster $pid is still there\n";
 	return;
 }
 
