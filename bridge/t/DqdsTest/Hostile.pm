@@ -77,7 +77,7 @@ sub hostile_watch
 sub warm_up
 {
 	my @sockets = map { open_socket($watched{bridge}) } 1 .. 256;
-	foreach my $socket (@sockets) { syswrite $socket, "GET /api/connections HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
+	foreach my $socket (@sockets) { syswrite $socket, "GET /api/connections/none/basic HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
 	read_all($_, 20) foreach @sockets;
 	return;
 }
