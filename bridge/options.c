@@ -214,12 +214,21 @@ take_value(Options *options, const OptionSpec *spec, const char *value)
 	}
 }
 
-/* Overwrites a secret where ps or /proc would show it, and returns a copy. */
+/*
+ * Overwrites the secret where ps or /proc would show it, and returns a copy.
+ * There is one secret: a later value takes the place of an earlier one.
+ */
 static char *
 hide_secret(char *value)
 {
-	char *copy = strdup(value);
+	static char *copy = NULL;
 
+	if (copy != NULL)
+	{
+		explicit_bzero(copy, strlen(copy));
+		free(copy);
+	}
+	copy = strdup(value);
 	if (copy == NULL)
 		give_up("out of memory");
 	memset(value, 'x', strlen(value));

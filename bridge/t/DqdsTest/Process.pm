@@ -74,7 +74,8 @@ sub await
 # running: has it not ended yet?
 sub running { return !defined $_[0]->wait_end(0); }
 
-# wait_end(SECONDS = 30): waits for its end; returns its exit status (a signal: 128 + its number), undef if it runs on.
+# wait_end(SECONDS = 30): waits for its end, with which its group ends; returns its exit status (a signal: 128 + its number),
+# undef if it runs on.
 sub wait_end
 {
 	my ($self, $seconds) = @_;
@@ -82,10 +83,15 @@ sub wait_end
 	while (!defined $self->{status})
 	{
 		my $pid = waitpid $self->{pid}, POSIX::WNOHANG();
-		if    ($pid == $self->{pid}) { $self->{status} = $? & 127 ? 128 + ($? & 127) : $? >> 8; }
-		elsif ($pid == -1)           { $self->{status} = -1; }
-		elsif (time >= $end)         { last; }
-		else                         { sleep 0.01; }
+		if ($pid == $self->{pid})
+		{
+			$self->{status} = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+			# What it has left goes now. Later its number may be that of somebody else's group.
+			CORE::kill('KILL', -$self->{pid});
+		}
+		elsif ($pid == -1)   { $self->{status} = -1; }
+		elsif (time >= $end) { last; }
+		else                 { sleep 0.01; }
 	}
 	return $self->{status};
 }
@@ -109,10 +115,11 @@ sub stop
 	return $status;
 }
 
-# kill: SIGKILL to it and to what is left of its group.
+# kill: SIGKILL to it and its group, unless it has ended.
 sub kill
 {
 	my ($self) = @_;
+	return if !$self->running;
 	CORE::kill('KILL', -$self->{pid});
 	$self->wait_end(10);
 	return;
