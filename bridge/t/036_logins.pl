@@ -108,6 +108,14 @@ hostile('cleartext', sub {
 	}
 });
 
+# A login that somebody cancels at the server; a pooler that hands on what the server behind it said.
+foreach my $case ([ '57014', 'canceling statement due to user request', 'cancelled' ], [ '08P01', 'the database system is starting up', 'server_starting' ])
+{
+	my ($sqlstate, $text, $code) = @$case;
+	my $server = fake(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error($sqlstate, $text)); });
+	fails($sql, "a login error: $sqlstate $text", model_at($server), $code, sqlstate => $sqlstate);
+}
+
 # What a server says may hold the password; it is not shown, wherever it stands.
 my %telling = (
 	'alone'                     => "the password is $password, is it not",
