@@ -2,11 +2,12 @@
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
 #   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
 #   make install   installs the extension into the server of PG_CONFIG and the bridge into bridgedir
 #
-# run and test work before PostgreSQL's build files are there; everything else is PGXS and needs them.
+# run, test and soak work before PostgreSQL's build files are there; everything else is PGXS and needs them.
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -148,12 +149,17 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test bench format clean-run
+.PHONY: run test soak bench format clean-run
 run:
 	@packaging/run
 
 test:
 	@packaging/test
+
+# One test file, which takes a minute or two longer than its load.
+soak: SOAK_SECONDS ?= 600
+soak:
+	@TESTS=bridge/t/060_soak.pl TEST_FILE_TIMEOUT=$$(($(SOAK_SECONDS) + 600)) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) packaging/test
 
 bench:
 	@packaging/bench

@@ -16,7 +16,7 @@ use Time::HiRes qw(time);
 # Called with all bytes of each answer, if it is set.
 our $inspect;
 
-our @EXPORT = qw(http raw_request open_socket read_all parse_answer answer_fault encode_segment);
+our @EXPORT = qw(http raw_request open_socket read_all parse_answer split_answer answer_fault encode_segment);
 
 # open_socket(PORT or process): a connected socket.
 sub open_socket
@@ -142,6 +142,15 @@ sub error_body_fault
 # parse_answer(BYTES, whether the connection was closed behind them, METHOD): the answer as http returns it.
 sub parse_answer
 {
+	my $answer = split_answer(@_);
+	return $answer unless ($answer->{headers}{'content-type'} // '') =~ m{^application/json\b};
+	$answer->{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($answer->{body}) };
+	return $answer;
+}
+
+# split_answer: the same without json, which takes its time for a long body.
+sub split_answer
+{
 	my ($raw, $closed, $method) = @_;
 	my %answer = (raw => $raw, headers => {}, body => '', status => 0, reason => '');
 	my ($head, $rest) = split /\r\n\r\n/, $raw, 2;
@@ -164,8 +173,6 @@ sub parse_answer
 	$answer{error} //= delete $answer{framing};
 	delete $answer{framing};
 	$answer{error} //= 'the connection stayed open' unless $closed;
-	$answer{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($answer{body}) }
-	  if ($answer{headers}{'content-type'} // '') =~ m{^application/json\b};
 	return \%answer;
 }
 

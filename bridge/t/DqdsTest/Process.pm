@@ -17,6 +17,24 @@ my $main_pid = $$;
 sub start
 {
 	my ($class, $name, $log, $command, $env) = @_;
+	my $self = bless { name => $name, log_file => $log, command => $command, env => $env }, $class;
+	push @all, $self->spawn;
+	return $self;
+}
+
+# restart: ends it by SIGKILL, and starts the same anew; the log goes on.
+sub restart
+{
+	my ($self) = @_;
+	$self->kill;
+	delete $self->{status};
+	return $self->spawn;
+}
+
+sub spawn
+{
+	my ($self) = @_;
+	my ($log, $command, $env) = @$self{qw(log_file command env)};
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0)
 	{
@@ -38,8 +56,7 @@ sub start
 	}
 	# In both processes, so that the group exists before either goes on.
 	setpgrp $pid, $pid;
-	my $self = bless { name => $name, pid => $pid, log_file => $log }, $class;
-	push @all, $self;
+	$self->{pid} = $pid;
 	return $self;
 }
 
