@@ -86,7 +86,7 @@ sub memory_kb
 {
 	my ($pid, $key) = @_;
 	open my $status, '<', "/proc/$pid/status" or die "/proc/$pid/status: $!";
-	while (<$status>) { return $1 if /^$key:\s+(\d+) kB/; }
+	while (my $line = <$status>) { return $1 if $line =~ /^$key:\s+(\d+) kB/; }
 	die "no $key of process $pid";
 }
 

@@ -68,13 +68,13 @@ sub copy_table
 		SET allow_system_table_mods = on;
 		DO \$\$ BEGIN
 			-- In small transactions: each keeps a list of what it has changed, and looks for each table in all of it.
-			FOR first IN 1 .. $count BY 2000 LOOP
+			FOR low IN 1 .. $count BY 2000 LOOP
 				INSERT INTO pg_class (oid, relname, $columns)
 				SELECT 100000000 + i, 't' || substr(md5(i::text), 1, 12) || i, $columns
-				FROM generate_series(first, least(first + 1999, $count)) AS i, pg_class c WHERE c.oid = '$schema.model'::regclass;
+				FROM generate_series(low, least(low + 1999, $count)) AS i, pg_class c WHERE c.oid = '$schema.model'::regclass;
 				INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
 				SELECT classid, 100000000 + i, objsubid, refclassid, refobjid, refobjsubid, deptype
-				FROM generate_series(first, least(first + 1999, $count)) AS i, pg_depend d
+				FROM generate_series(low, least(low + 1999, $count)) AS i, pg_depend d
 				WHERE d.classid = 'pg_class'::regclass AND d.objid = '$schema.model'::regclass
 					AND d.refclassid = 'pg_namespace'::regclass;
 				COMMIT;
