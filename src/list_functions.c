@@ -10,7 +10,6 @@
 
 #include "dqds.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
 PG_FUNCTION_INFO_V1(dqds_list_schemas);
 PG_FUNCTION_INFO_V1(dqds_list_tables);
@@ -49,17 +48,30 @@ row_limit(FunctionCallInfo fcinfo, int n)
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
+static void
+push_member(JsonbParseState **state, const char *name, const char *value)
+{
+	JsonbValue item = {.type = jbvString};
+
+	if (value == NULL)
+		return;
+	item.val.string.val = unconstify(char *, name);
+	item.val.string.len = strlen(name);
+	(void) pushJsonbValue(state, WJB_KEY, &item);
+	item.val.string.val = unconstify(char *, value);
+	item.val.string.len = strlen(value);
+	(void) pushJsonbValue(state, WJB_VALUE, &item);
+}
+
 static Datum
 import_parameters(const char *connection_name, const char *schema_name)
 {
-	StringInfoData text;
+	JsonbParseState *state = NULL;
 
-	initStringInfo(&text);
-	appendStringInfoChar(&text, '{');
-	json_out_string(&text, "connectionName", connection_name);
-	json_out_string(&text, "schemaName", schema_name);
-	appendStringInfoChar(&text, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_member(&state, "connectionName", connection_name);
+	push_member(&state, "schemaName", schema_name);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
 static void
