@@ -245,7 +245,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	if (strlen(target->host) > 253)
 		return invalid(failure, name, "host", "at most 253 characters long");
 	for (const char *c = target->host; *c != '\0'; c++)
-		if ((unsigned char) *c <= ' ' || *c == 0x7f || strchr(",/@\\[]\"'", *c) != NULL)
+		if ((unsigned char) *c <= ' ' || *c == 0x7f || strchr(",/@=\\[]\"'", *c) != NULL)
 			return invalid(failure, name, "host", "one host name or address");
 	return true;
 }

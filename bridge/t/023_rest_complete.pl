@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Hostile;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -14,6 +15,7 @@ my $control = control_server('control');
 create_connection($control, 'wide', connection_model($remote));
 my $bridge = start_bridge($control, connections => ['wide']);
 my $tables = '/api/datasource/connections/wide/schemas/wide/tables';
+hostile_watch(bridge => $bridge, control => $control, remote => $remote);
 is(scalar @$names, $count, 'there are that many tables');
 
 # The names of a body, and whether it is nothing but one table after the other. (A JSON parser in Perl would take a minute.)
@@ -40,35 +42,38 @@ sub get
 }
 
 ok(same(names_of(get('?limit=7', '1.1')->{body}), [ @$names[ 0 .. 6 ] ]), 'a limit gives the first ones');
-my $peak_before = peak_kb();
-my $began       = time;
-my $all         = get('', '1.1');
-my $took        = time - $began;
-is("$all->{status} " . ($all->{error} // 'whole'), '200 whole', 'HTTP/1.1: 200, and the answer is whole');
-is($all->{headers}{'transfer-encoding'}, 'chunked', 'HTTP/1.1: in chunks');
-my $got = names_of($all->{body});
-is(scalar @$got, $count, 'HTTP/1.1: all tables');
-ok(same($got, $names), 'HTTP/1.1: sorted by code point');
+hostile('tables-100000', sub {
+	my $peak_before = peak_kb();
+	my $began       = time;
+	my $all         = get('', '1.1');
+	my $took        = time - $began;
+	is("$all->{status} " . ($all->{error} // 'whole'), '200 whole', 'HTTP/1.1: 200, and the answer is whole');
+	is($all->{headers}{'transfer-encoding'}, 'chunked', 'HTTP/1.1: in chunks');
+	my $got = names_of($all->{body});
+	is(scalar @$got, $count, 'HTTP/1.1: all tables');
+	ok(same($got, $names), 'HTTP/1.1: sorted by code point');
 
-my $old = get('', '1.0');
-is("$old->{status} " . ($old->{error} // 'whole'), '200 whole', 'HTTP/1.0: 200, ended by the end of the connection');
-is_deeply([ grep { /^(transfer-encoding|content-length|trailer)$/ } keys %{ $old->{headers} } ], [], 'HTTP/1.0: neither chunks nor a length');
-ok($old->{body} eq $all->{body}, 'HTTP/1.0: the same to the byte');
+	my $old = get('', '1.0');
+	is("$old->{status} " . ($old->{error} // 'whole'), '200 whole', 'HTTP/1.0: 200, ended by the end of the connection');
+	is_deeply([ grep { /^(transfer-encoding|content-length|trailer)$/ } keys %{ $old->{headers} } ], [], 'HTTP/1.0: neither chunks nor a length');
+	ok($old->{body} eq $all->{body}, 'HTTP/1.0: the same to the byte');
 
-ok(same(names_of(get("?limit=$count", '1.1')->{body}), $names), 'a limit as high as there are tables cuts nothing');
-ok(same(names_of(get('?limit=' . ($count - 1), '1.1')->{body}), [ @$names[ 0 .. $count - 2 ] ]), 'a limit of one less cuts one');
-my @some = grep { /ab/ } @$names;
-ok(same(names_of(get('?tableNameContains=ab', '1.1')->{body}), \@some), 'a substring gives all that contain it: ' . @some);
+	ok(same(names_of(get("?limit=$count", '1.1')->{body}), $names), 'a limit as high as there are tables cuts nothing');
+	ok(same(names_of(get('?limit=' . ($count - 1), '1.1')->{body}), [ @$names[ 0 .. $count - 2 ] ]), 'a limit of one less cuts one');
+	my @some = grep { /ab/ } @$names;
+	ok(same(names_of(get('?tableNameContains=ab', '1.1')->{body}), \@some), 'a substring gives all that contain it: ' . @some);
 
-my $head = http($bridge, HEAD => $tables);
-is("$head->{status} " . ($head->{error} // 'whole'), '200 whole', 'HEAD: 200 without a body');
-is_deeply({ %{ $head->{headers} }, date => '' }, { %{ $all->{headers} }, date => '', 'content-type' => 'application/json' }, 'HEAD: the headers of GET');
+	my $head = http($bridge, HEAD => $tables);
+	is("$head->{status} " . ($head->{error} // 'whole'), '200 whole', 'HEAD: 200 without a body');
+	is_deeply({ %{ $head->{headers} }, date => '' }, { %{ $all->{headers} }, date => '', 'content-type' => 'application/json' }, 'HEAD: the headers of GET');
 
-my $growth = peak_kb() - $peak_before;
-cmp_ok($growth, '<', 4096, 'the memory of the bridge does not grow with the answer');
-diag(sprintf '%d tables, %.1f MB in %.2f s; the memory of the bridge grew by %d kB of %d kB', $count, length($all->{body}) / 1e6, $took, $growth, $peak_before);
+	my $growth = peak_kb() - $peak_before;
+	cmp_ok($growth, '<', 4096, 'the memory of the bridge does not grow with the answer');
+	diag(sprintf '%d tables, %.1f MB in %.2f s; the memory of the bridge grew by %d kB of %d kB', $count, length($all->{body}) / 1e6, $took, $growth, $peak_before);
+});
 
 is(http($bridge, GET => '/api/connections')->{status}, 200, 'and after all that it serves others');
+hostile_end();
 is($bridge->stop, 0, 'the bridge ends with status 0');
 $remote->stop('immediate');
 done_testing();

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Hostile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -80,12 +81,16 @@ is(get('/api/ishealthy', 'isHealthy after that'), 'OK', 'isHealthy after that: O
 
 # --- Promoted -----------------------------------------------------------------------------------------------
 
-$control->stop('immediate');
-$standby->promote;
-foreach my $write (@writes)
-{
-	my ($status, $method, $path, $body) = @$write;
-	is(http($bridge, $method, $path, {}, $body)->{status}, $status, "promoted: $method $path: $status");
-}
+hostile_watch(bridge => $bridge, control => $standby, remote => $remote);
+hostile('standby-promoted', sub {
+	$control->stop('immediate');
+	$standby->promote;
+	foreach my $write (@writes)
+	{
+		my ($status, $method, $path, $body) = @$write;
+		is(http($bridge, $method, $path, {}, $body)->{status}, $status, "promoted: $method $path: $status");
+	}
+});
+hostile_end();
 is($bridge->stop, 0, 'the bridge ends with status 0');
 done_testing();

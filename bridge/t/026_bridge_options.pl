@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Hostile;
 use DqdsTest::Process;
 use IO::Socket::INET;
 use JSON::PP ();
@@ -174,7 +175,7 @@ foreach my $case (
 	}
 	else { $process = start_bridge(undef, %$options); }
 	is(answer_fault(http($process, GET => '/api/connections'), 200), undef, "$what: it logs in with the password");
-	is(http($process, GET => '/api/ishealthy')->{status}, 200, "$what: and is well");
+	ok(poll_until(sub { http($process, GET => '/api/ishealthy')->{status} == 200 }, 5), "$what: and is well");
 	like(of_process($process, 'cmdline'), qr/dqds-bridge\0/, "$what: the command line can be read");
 	unlike(of_process($process, $_), qr/\Q$password/, "$what: no password in /proc/PID/$_") foreach qw(cmdline environ);
 	is($process->stop, 0, "$what: status 0");
@@ -214,33 +215,39 @@ is(scalar @lines, @targets, 'text log: a line for each request');
 like($_, qr/^\S{23}Z info GET "(\\.|[^"\\])*" \d{3} \d+ms \d+B role=(-|"dqds_anonymous")$/, 'text log: its form') foreach @lines;
 
 # A log that nobody can write to, or that nobody reads, does not stop the service.
-my $full_port = free_port();
-my @command   = ($program, '--control-db', $conninfo, '--anonymous-role', 'dqds_anonymous', '--listen');
-my $full = DqdsTest::Process->start('bridge with a full log', undef, [ 'sh', '-c', 'exec "$@" 2>/dev/full', 'sh', @command, "127.0.0.1:$full_port" ]);
-my $stuck_port = free_port();
-pipe my $unread, my $stuck_log or die "pipe: $!";
-my $stuck = DqdsTest::Process->start('bridge with a log that nobody reads', undef,
-	sub { POSIX::dup2(fileno $stuck_log, 2); exec @command, "127.0.0.1:$stuck_port"; });
-my $closed_port = free_port();
-my $without = DqdsTest::Process->start('bridge without standard error', undef, [ 'sh', '-c', 'exec "$@" 2>&-', 'sh', @command, "127.0.0.1:$closed_port" ]);
-close $stuck_log;
-foreach my $case ([ 'log full', $full, $full_port ], [ 'log not read', $stuck, $stuck_port ], [ 'no log', $without, $closed_port ])
-{
-	my ($what, $process, $port) = @$case;
-	$process->{port} = $port;
-	ok(poll_until(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) }, 10), "$what: it starts");
-	my $target = '/api/' . 'x' x 400;
-	my ($served, $fault) = (0, undef);
-	while ($served < 300 && !defined $fault)
+$bridge = start_bridge($control);
+hostile_watch(bridge => $bridge, control => $control);
+my $unread;
+hostile('log-full', sub {
+	my $full_port = free_port();
+	my @command   = ($program, '--control-db', $conninfo, '--anonymous-role', 'dqds_anonymous', '--listen');
+	my $full = DqdsTest::Process->start('bridge with a full log', undef, [ 'sh', '-c', 'exec "$@" 2>/dev/full', 'sh', @command, "127.0.0.1:$full_port" ]);
+	my $stuck_port = free_port();
+	pipe $unread, my $stuck_log or die "pipe: $!";
+	my $stuck = DqdsTest::Process->start('bridge with a log that nobody reads', undef,
+		sub { POSIX::dup2(fileno $stuck_log, 2); exec @command, "127.0.0.1:$stuck_port"; });
+	my $closed_port = free_port();
+	my $without = DqdsTest::Process->start('bridge without standard error', undef, [ 'sh', '-c', 'exec "$@" 2>&-', 'sh', @command, "127.0.0.1:$closed_port" ]);
+	close $stuck_log;
+	foreach my $case ([ 'log full', $full, $full_port ], [ 'log not read', $stuck, $stuck_port ], [ 'no log', $without, $closed_port ])
 	{
-		$served++;
-		$fault = answer_fault(http($process, GET => $target, {}, undef, 5), 404);
+		my ($what, $process, $port) = @$case;
+		$process->{port} = $port;
+		ok(poll_until(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) }, 10), "$what: it starts");
+		my $target = '/api/' . 'x' x 400;
+		my ($served, $fault) = (0, undef);
+		while ($served < 300 && !defined $fault)
+		{
+			$served++;
+			$fault = answer_fault(http($process, GET => $target, {}, undef, 5), 404);
+		}
+		is($fault, undef, "$what: $served requests are served");
+		ok(poll_until(sub { http($process, GET => '/api/ishealthy', {}, undef, 5)->{status} == 200 }, 5), "$what: it is well");
+		is(http($process, GET => '/api/connections', {}, undef, 5)->{body}, '[]', "$what: and speaks to the database");
+		is($process->stop(10), 0, "$what: it ends with status 0");
 	}
-	is($fault, undef, "$what: $served requests are served");
-	is(http($process, GET => '/api/ishealthy', {}, undef, 5)->{status}, 200, "$what: it is well");
-	is(http($process, GET => '/api/connections', {}, undef, 5)->{body}, '[]', "$what: and speaks to the database");
-	is($process->stop(10), 0, "$what: it ends with status 0");
-}
+});
+hostile_end();
 sysread $unread, my $written, 1 << 20;
 like($written, qr/^\S+Z info listening on.*\n.*"\/api\/xxx/, 'log not read: as much as fits was written');
 

@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
 use DqdsTest::Names;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
@@ -63,7 +64,8 @@ create_fake('silent_tls',   $silent_tls);
 create_fake('silent_login', $silent_login);
 create_fake("silent $_",    $silent) foreach 1 .. 20;
 
-my $admin = DqdsTest::Sql->connect($control);
+my $admin  = DqdsTest::Sql->connect($control);
+my $bridge = hostile_watch(control => $control, remote => $remote, sql => $admin);
 
 # --- Helpers -----------------------------------------------------------------------------------------
 
@@ -127,11 +129,17 @@ sub cancelled
 
 # --- While connecting --------------------------------------------------------------------------------
 
-foreach my $trigger (sort keys %trigger)
+sub cancelled_connecting
 {
+	my ($trigger) = @_;
 	cancelled($trigger, "connecting to $_", "SELECT * FROM dqds_test_connection('$_')", \&is_kept)
 	  foreach qw(silent silent_tls silent_login);
+	return;
 }
+
+hostile('cancel-connecting',    sub { cancelled_connecting('pg_cancel_backend') });
+hostile('terminate-connecting', sub { cancelled_connecting('pg_terminate_backend') });
+cancelled_connecting('statement_timeout');
 cancelled('pg_cancel_backend', 'listing a silent server', q(SELECT * FROM dqds_list_schemas('silent')), \&is_kept);
 
 # --- While a query hangs at the remote ---------------------------------------------------------------
@@ -165,7 +173,7 @@ hangs_and_ends('pg_cancel_backend', 'locked columns', $question{columns});
 
 # --- dqds.query_timeout ------------------------------------------------------------------------------
 
-{
+hostile('remote-locked', sub {
 	my $session = DqdsTest::Sql->connect($control);
 	$session->must("SET dqds.query_timeout = '500ms'");
 	lock_catalog();
@@ -186,10 +194,20 @@ hangs_and_ends('pg_cancel_backend', 'locked columns', $question{columns});
 			sprintf 'query_timeout ends a listing of %s (after %.2f s)', $what, $answer->{seconds});
 		is(remote_sessions("state = 'active'"), 0, "query_timeout: the query for $what is gone at once");
 	}
+
+	# Over REST.
+	$control->safe_psql('postgres', q(ALTER ROLE dqds_bridge SET dqds.query_timeout = '500ms'));
+	my $hasty = start_bridge($control, anonymous => 'hasty', level => 'admin');
+	$answer = http($hasty, GET => '/api/datasource/connections/remote/schemas');
+	is(answer_fault($answer, 400), undef, 'query_timeout: over REST 400');
+	is($answer->{json}{errorCode}, 'timeout', 'query_timeout: with its code');
+	is(remote_sessions("state = 'active'"), 0, 'query_timeout: and the query is gone at once');
+	$hasty->stop;
+	$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
 	unlock_catalog();
 	is($session->query($question{schemas})->{error}, undef, 'query_timeout: the next call works');
 	$session->close;
-}
+});
 
 # A session that was used before, and its named statement, are cancelled in the same way.
 {
@@ -257,6 +275,8 @@ foreach my $trigger (sort keys %trigger)
 # A name server that never answers, as the C library shows it to its callers: getaddrinfo takes a minute.
 {
 	create_connection($control, 'nameless', connection_model($remote, host => 'db.test'));
+	hostile_end();
+	$bridge->stop;
 	$admin->close;
 	$control->stop;
 	with_names(sub { $control->start });

@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -141,7 +142,8 @@ sub make_calls
 
 # The rows of this listing do not fit into work_mem, and the file that they would go to is not allowed: an error while
 # rows arrive. One operation at a time may run on the connection, so that a slot that is not given back would be seen.
-{
+hostile_watch(control => $control, remote => $remote, sql => $sql);
+hostile('errors-1000', sub {
 	my $at_remote = DqdsTest::Sql->connect($remote);
 	$at_remote->must(<<'SQL');
 CREATE SCHEMA many;
@@ -191,6 +193,7 @@ SQL
 
 	$sql->must('RESET work_mem; RESET temp_file_limit');
 	is($sql->value($list), 600, 'the listing works again');
-}
+});
+hostile_end();
 
 done_testing();

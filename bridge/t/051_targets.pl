@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Hostile;
 use DqdsTest::Names;
 use DqdsTest::Process;
 use DqdsTest::Sql;
@@ -76,28 +77,91 @@ sub with_lists
 	return;
 }
 
+# --- The same over REST -----------------------------------------------------------------------------------
+
+# What the bridge's requests may not connect to: dqds.denied_hosts of the whole server. SAMPLE is a host for which it makes a
+# difference, and its code from then on.
+sub deny_for_all
+{
+	my ($denied, $sample, $code) = @_;
+	$control->safe_psql('postgres', q(LOAD 'dqds'; ALTER SYSTEM SET dqds.denied_hosts = ) . sql_literal($denied));
+	$control->reload;
+	poll_until(sub { (code_over_rest($sample))[0] eq $code }, 10) or die "dqds.denied_hosts = $denied does not come into force\n";
+	arrived();
+	return;
+}
+
+sub deny_nothing_for_all
+{
+	$control->safe_psql('postgres', q(LOAD 'dqds'; ALTER SYSTEM RESET dqds.denied_hosts));
+	$control->reload;
+	poll_until(sub { $sql->value('RESET dqds.denied_hosts; SHOW dqds.denied_hosts') =~ /^169/ }, 10) or die 'dqds.denied_hosts is not as by default';
+	return;
+}
+
+my $bridge = start_bridge($control, level => 'admin');
+hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
+
+sub code_over_rest
+{
+	my ($host) = @_;
+	my $answer = http($bridge, POST => '/api/datasource/testconnection', {}, connection_model($remote, host => $host, port => "$port"));
+	my $json = $answer->{json};
+	return (answer_fault($answer, 200) // $json->{errorCode} // $json->{connectionTestResult}, join '. ', map { $_ // '' } @$json{qw(errorMessage hint)});
+}
+
 # --- One address, many spellings ---------------------------------------------------------------------------
 
 set_names('hidden.test' => ['127.0.0.1'], 'mapped.test' => ['::ffff:127.0.0.1'], 'several.test' => ['127.0.0.2,127.0.0.1']);
 
 # Those that reach 127.0.0.1 when nothing denies it, and those that only mean it (on another network they might get there).
-my @reach = qw(127.0.0.1 127.1 127.0.1 2130706433 0x7f.1 0x7f000001 0X7F.0.0.0x1 0177.0.0.1 017700000001 0177.0x0.1
-  ::ffff:127.0.0.1 ::ffff:7f00:1 ::FFFF:7F00:0001 0:0:0:0:0:ffff:127.0.0.1 localhost LOCALHOST LocalHost
-  hidden.test HIDDEN.test hidden.test. mapped.test);
-my @mean = qw(64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1);
+my @numbers = qw(127.0.0.1 2130706433);
+my @parts   = qw(127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.0x1 0177.0.0.1 017700000001 0177.0x0.1);
+my @inside  = qw(::ffff:127.0.0.1 ::ffff:7f00:1 ::FFFF:7F00:0001 0:0:0:0:0:ffff:127.0.0.1);
+my @mean    = qw(64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1);
+my @names   = qw(localhost LOCALHOST LocalHost hidden.test HIDDEN.test hidden.test. mapped.test);
+my @denials = ('127.0.0.0/8', '127.0.0.1', '127.0.0.1/32', '10.0.0.0/8, 127.0.0.0/9', "127.0.0.0/8:$port", '0.0.0.0/0', '::ffff:127.0.0.1', '::ffff:127.0.0.0/104');
+my %tried;    # how many of each kind, for the count in the end
+
 with_lists('');
-foreach my $host (@reach)
+foreach my $host (@numbers, @parts, @inside, @names)
 {
 	my ($code) = code_of($host);
 	like(arrived(), qr/^127\.0\.0\.1/, "nothing denied: $host leads to 127.0.0.1") or diag($code);
 }
-foreach my $denied ('127.0.0.0/8', '127.0.0.1', '127.0.0.1/32', '10.0.0.0/8, 127.0.0.0/9', "127.0.0.0/8:$port", '0.0.0.0/0', '::ffff:127.0.0.1', '::ffff:127.0.0.0/104')
+
+# Is a refusal right: does it name the host as it was given, and the setting?
+sub is_refused
 {
-	with_lists($denied);
-	my @wrong = grep { my ($code, $text) = code_of($_); $code ne 'target_not_allowed' || $text !~ /^connections to "\Q$_\E" port $port are not allowed\. .*dqds\.denied_hosts/ } @reach, @mean, 'several.test';
-	is("@wrong", '', "denied_hosts = $denied: target_not_allowed, in all of " . (@reach + @mean + 1) . ' spellings');
-	is(arrived(), '', 'and nothing reaches the server');
+	my ($host, $code, $text) = @_;
+	return $code eq 'target_not_allowed' && $text =~ /^connections to "\Q$host\E" port $port are not allowed\. .*dqds\.denied_hosts/;
 }
+
+# These are denied by each of the lists, over SQL, and by the first one over REST.
+sub denied
+{
+	my ($kind, @hosts) = @_;
+	foreach my $denied (@denials)
+	{
+		with_lists($denied);
+		my @wrong = grep { !is_refused($_, code_of($_)) } @hosts;
+		is("@wrong", '', "denied_hosts = $denied: target_not_allowed, $kind: " . @hosts);
+		is(arrived(), '', 'and nothing reaches the server');
+	}
+	my @wrong = grep { !is_refused($_, code_over_rest($_)) } @hosts;
+	is("@wrong", '', "target_not_allowed over REST, $kind: " . @hosts);
+	is(arrived(), '', 'and nothing reaches the server');
+	$tried{$kind} += @hosts;
+	return;
+}
+
+deny_for_all('127.0.0.0/8', '127.0.0.1', 'target_not_allowed');
+hostile('denied-decimal',     sub { denied(spelled => @numbers) });
+hostile('denied-hexadecimal', sub { denied(spelled => @parts) });
+hostile('denied-inside-ipv6', sub { denied(spelled => @inside, @mean) });
+hostile('denied-by-name',     sub { denied('by name' => @names, 'several.test') });
+deny_nothing_for_all();
+
 # What is no address and no known name comes nowhere either.
 with_lists('127.0.0.0/8');
 foreach my $host ('localhost.', '127.0.0.1.', '127.0.0.1%lo', "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1", '127.0.0.256', '0x7f000000001', 'unknown.test')
@@ -197,17 +261,12 @@ foreach my $row (@lists)
 	arrived();
 }
 
-# Over REST, and for a registered connection: the same.
+# For a registered connection the same.
 {
 	with_lists('', '*');
 	create_connection($control, 'hidden', connection_model($remote, host => 'db.prod.test', port => "$port"));
-	my $bridge = start_bridge($control, connections => ['hidden']);
-	$control->safe_psql('postgres', q(LOAD 'dqds'; ALTER SYSTEM SET dqds.denied_hosts = '127.0.0.0/8'));
-	$control->reload;
+	deny_for_all('127.0.0.0/8', '127.0.0.1', 'target_not_allowed');
 	my $model = connection_model($remote, host => '0x7f.1', port => "$port");
-	ok(poll_until(sub { (http($bridge, POST => '/api/datasource/testconnection', {}, $model)->{json}{errorCode} // '') eq 'target_not_allowed' }, 10),
-		'REST: target_not_allowed');
-	arrived();
 	my $answer = http($bridge, POST => '/api/datasource/testconnection?details=true', {}, $model);
 	is("$answer->{status} $answer->{json}{connectionTestResult} $answer->{json}{errorCode}", '200 FAILURE target_not_allowed', 'REST: a test with details, too');
 	is(join(' ', map { "$_->{step}=$_->{status}" } @{ $answer->{json}{details} }[ 0 .. 2 ]), 'model=ok resolve=failed connect=skipped', 'which says how far it got');
@@ -216,27 +275,43 @@ foreach my $row (@lists)
 	is($answer->{json}{errorCode}, 'target_not_allowed', 'with the code');
 	unlike($answer->{body}, qr/127\.0\.0/, 'and without the address');
 	is(arrived(), '', 'nothing arrived');
-	$control->safe_psql('postgres', q(LOAD 'dqds'; ALTER SYSTEM RESET dqds.denied_hosts));
-	$control->reload;
-	$bridge->stop;
 }
 
 # --- A name server that changes its mind -------------------------------------------------------------------------------
 
+# A name whose answers differ: first one that is allowed, then one that is denied, and the other way round.
+sub changes_its_mind
+{
+	my ($way, $code) = @_;
+	set_names('flip.test' => [ '127.0.0.2', '127.0.0.1' ], 'flop.test' => [ '127.0.0.1', '127.0.0.2' ], 'both.test' => ['127.0.0.2,127.0.0.1'],
+		'dead.test' => ['127.0.0.3,127.0.0.2'], 'again.test' => [ ('127.0.0.2', '127.0.0.1') x 10 ]);
+	isnt(($code->('flip.test'))[0], 'target_not_allowed', "$way: a name with an allowed address");
+	is(questions('flip.test'), 1, 'is asked for once: nobody asks again between the check and the connect');
+	like(arrived(), qr/^127\.0\.0\.2( 127\.0\.0\.2)*$/, 'and that address is connected to');
+	is(($code->('flip.test'))[0], 'target_not_allowed', "$way: the second time it leads elsewhere: denied");
+	is(arrived(), '', 'nothing arrives');
+	is(($code->('flop.test'))[0], 'target_not_allowed', "$way: the other way round: denied");
+	is(arrived(), '', 'nothing arrives, at neither address');
+	is(($code->('both.test'))[0], 'target_not_allowed', "$way: one denied address among several denies the name");
+	is(arrived(), '', 'nothing arrives, at neither address');
+	isnt(($code->('dead.test'))[0], 'target_not_allowed', "$way: several allowed addresses");
+	like(arrived(), qr/^127\.0\.0\.2/, 'the one that answers is connected to');
+	my @codes = map { ($code->('again.test'))[0] } 1 .. 20;
+	is(scalar(grep { $_ eq 'target_not_allowed' } @codes), 10, "$way: 20 times in turn: every second time denied");
+	is(join(' ', sort { $a cmp $b } keys %{ { map { $_ => 1 } split ' ', arrived() } }), '127.0.0.2', 'and never is the denied one connected to');
+	$tried{rebinding} += 5;
+	return;
+}
+
 with_lists('127.0.0.1');
-set_names('flip.test' => [ '127.0.0.2', '127.0.0.1' ], 'flop.test' => [ '127.0.0.1', '127.0.0.2' ], 'both.test' => ['127.0.0.2,127.0.0.1'],
-	'dead.test' => ['127.0.0.3,127.0.0.2']);
-isnt((code_of('flip.test'))[0], 'target_not_allowed', 'a name with an allowed address');
-is(questions('flip.test'), 1, 'is asked for once: nobody asks again between the check and the connect');
-like(arrived(), qr/^127\.0\.0\.2( 127\.0\.0\.2)*$/, 'and that address is connected to');
-is((code_of('flip.test'))[0], 'target_not_allowed', 'the second time it leads elsewhere: denied');
-is(arrived(), '', 'nothing arrives');
-is((code_of('flop.test'))[0], 'target_not_allowed', 'the other way round: denied');
-is(arrived(), '', 'nothing arrives, at neither address');
-is((code_of('both.test'))[0], 'target_not_allowed', 'one denied address among several denies the name');
-is(arrived(), '', 'nothing arrives, at neither address');
-isnt((code_of('dead.test'))[0], 'target_not_allowed', 'several allowed addresses');
-like(arrived(), qr/^127\.0\.0\.2/, 'the one that answers is connected to');
+deny_for_all('127.0.0.1', '127.0.0.2', 'connection_lost');
+hostile('denied-rebinding', sub {
+	changes_its_mind(SQL  => sub { code_of($_[0]) });
+	changes_its_mind(REST => sub { code_over_rest($_[0]) });
+});
+deny_nothing_for_all();
+hostile_end();
+$bridge->stop;
 
 # --- Sessions that were made before ---------------------------------------------------------------------------------------
 
@@ -359,4 +434,6 @@ is(arrived(), '', 'nothing has arrived since');
 	like($err, qr/WARNING: .*"127\.0\.0\.0\/33" is not a name pattern/s, 'a warning names it');
 }
 
+diag(sprintf 'a denied address in %d spellings and behind %d names, each by %d lists over SQL and by one over REST; %d tries of rebinding',
+	$tried{spelled}, $tried{'by name'}, scalar @denials, $tried{rebinding});
 done_testing();
