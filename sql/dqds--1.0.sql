@@ -478,7 +478,8 @@ BEGIN
 		object := parameters::jsonb;
 	EXCEPTION WHEN data_exception THEN
 		-- In these words, because the parser's context would bring the text into the server's log.
-		RAISE EXCEPTION 'the import parameters are not valid JSON' USING ERRCODE = SQLSTATE;
+		RAISE EXCEPTION 'the import parameters are not valid JSON' USING
+			ERRCODE = CASE SQLSTATE WHEN '22P05' THEN SQLSTATE ELSE '22P02' END;
 	END;
 	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'the import parameters must be a JSON object' USING ERRCODE = 'datatype_mismatch';

@@ -121,6 +121,9 @@ SELECT dqds_create_connection('broken', '{"postgresql": {"password": "regress-se
 SELECT dqds_create_connection('broken', 'regress-secret');
 SELECT dqds_create_connection('broken', '');
 \echo :LAST_ERROR_SQLSTATE
+-- A number beyond what PostgreSQL takes.
+SELECT dqds_test_connection('{"postgresql": {"port": 1e999999, "password": "regress-secret"}}');
+\echo :LAST_ERROR_SQLSTATE
 -- A character that text cannot hold.
 SELECT dqds_test_connection('{"postgresql": {"password": "regress-secret\u0000"}}');
 \echo :LAST_ERROR_SQLSTATE

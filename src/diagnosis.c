@@ -358,6 +358,21 @@ explain(const Explanation *explanation, const Target *target, const char *foreig
 	failure->sqlstate[0] = '\0';
 }
 
+/* An SQLSTATE, with its end or a colon behind it?  A server may send anything in its place. */
+static bool
+is_sqlstate(const char *text)
+{
+	return strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+		   (text[5] == '\0' || text[5] == ':');
+}
+
+static void
+note_sqlstate(Failure *failure, const char *text)
+{
+	if (is_sqlstate(text))
+		strlcpy(failure->sqlstate, text, sizeof(failure->sqlstate));
+}
+
 /*
  * Find the SQLSTATE in a message of libpq with verbosity VERBOSE, in which the
  * server's part reads "SEVERITY:  SQLSTATE: text".  The severity may be
@@ -372,8 +387,7 @@ find_sqlstate(const char *message)
 
 	for (const char *c = strstr(message, ":  "); c != NULL; c = strstr(c + 3, ":  "))
 	{
-		if (strspn(c + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 ||
-			strncmp(c + 8, ": ", 2) != 0)
+		if (!is_sqlstate(c + 3) || strncmp(c + 8, ": ", 2) != 0)
 			continue;
 		if (found == NULL || strncmp(found, "28P01", 5) != 0)
 			found = c + 3;
@@ -389,7 +403,7 @@ explain_login_state(const Target *target, const char *sqlstate, Failure *failure
 		if (strncmp(login_states[i].sqlstate, sqlstate, 5) != 0)
 			continue;
 		explain(&login_states[i].explanation, target, NULL, failure);
-		strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+		note_sqlstate(failure, sqlstate);
 		return true;
 	}
 	return false;
@@ -436,13 +450,13 @@ diagnose_connect(const Target *target, ConnectStage stage, const char *message, 
 	if (explain_libpq_message(target, stage, message, failure))
 	{
 		if (sqlstate != NULL)
-			strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+			note_sqlstate(failure, sqlstate);
 		return;
 	}
 	if (sqlstate != NULL)
 	{
 		explain(&unknown, target, sqlstate + 7, failure);
-		strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+		note_sqlstate(failure, sqlstate);
 		return;
 	}
 	if (stage == STAGE_TCP && explain_network_error(target, message, failure))
@@ -493,7 +507,7 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 			break;
 		}
 	explain(explanation, target, message, failure);
-	strlcpy(failure->sqlstate, sqlstate, sizeof(failure->sqlstate));
+	note_sqlstate(failure, sqlstate);
 }
 
 /* An answer that is none; what names it in our own words. */

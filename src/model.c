@@ -590,8 +590,9 @@ model_validate(const NormalModel *normal, Failure *failure)
 /* ---- text to JSON -------------------------------------------------------------------------- */
 
 /*
- * Parse JSON text.  Raises 22P02 for what is no JSON, without the parser's
- * detail and context, which would quote the text, password and all.
+ * Parse JSON text.  Raises 22P02 for what is no JSON (or a number beyond what
+ * PostgreSQL takes), 22P05 for a character that text cannot hold, without the
+ * parser's detail and context, which would quote the text, password and all.
  */
 Jsonb *
 model_parse(text *input)
@@ -607,20 +608,20 @@ model_parse(text *input)
 	PG_CATCH();
 	{
 		ErrorData *error;
-		int category;
+		bool has_bad_character;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-		if (category != ERRCODE_DATA_EXCEPTION)
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 			PG_RE_THROW();
+		has_bad_character = error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER;
 		FlushErrorState();
 		/* Not swallowed: the transaction ends with this one in its place. */
-		ereport(ERROR, (errcode(error->sqlerrcode),
+		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
+												  : ERRCODE_INVALID_TEXT_REPRESENTATION),
 						errmsg("the connection model is not valid JSON: %s",
-							   error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER
-								   ? "it holds a character that text cannot hold"
-								   : "it cannot be parsed")));
+							   has_bad_character ? "it holds a character that text cannot hold"
+												 : "it cannot be parsed")));
 	}
 	PG_END_TRY();
 	return DatumGetJsonbP(result);

@@ -279,6 +279,7 @@ my @unreadable = (
 	[ 'half an object', '{"postgresql":{"password":"in-broken-json-7"' ],
 	[ 'words',          'not json in-broken-json-7' ],
 	[ 'two values',     '{} {}' ],
+	[ 'too large a number', '{"provider_type":"postgresql","postgresql":{"port":1e999999,"password":"in-broken-json-7"}}' ],
 	[ 'a NUL escape',   '{"provider_type":"a\u0000b","postgresql":{"password":"in-broken-json-7"}}' ]);
 
 foreach my $case (@unusable)

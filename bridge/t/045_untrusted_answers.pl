@@ -169,6 +169,17 @@ foreach my $nothing ([ 'only ready', '' ], [ 'only a command', pg_message('1', '
 	ok(defined $row->{connection_test_result}, "$name: a test of it comes back: $row->{connection_test_result}");
 }
 
+# What stands in the place of an SQLSTATE need not be one, nor text.
+foreach my $bad ("28P\x8f1", '', '2', '42501x', "42\n01")
+{
+	my $name = 'state ' . unpack 'H*', $bad;
+	my $fake = fake($name, sub { pg_error($bad, 'no', 'ERROR') . pg_message('Z', 'I') });
+	my $row  = ($sql->rows('SELECT error_code, sqlstate FROM dqds_test_connection(' . sql_literal($name) . ')'))[0];
+	is($row->{sqlstate}, undef, "$name: not passed on ($row->{error_code})");
+	my $error = $sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal($name) . ')')->{error};
+	is($error->{detail}, undef, "$name: nor in an error ($error->{sqlstate})");
+}
+
 # A server drops a startup packet of more than 10,000 bytes without a word.
 {
 	my $remote = remote_server('remote');
