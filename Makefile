@@ -2,6 +2,8 @@
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
 #   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make test-remotes
+#                  the same for remote servers of PostgreSQL 10 to 18, which it downloads (REMOTES='10 18', REMOTES_KEEP=1)
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
@@ -149,12 +151,15 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test soak bench format clean-run
+.PHONY: run test test-remotes soak bench format clean-run
 run:
 	@packaging/run
 
 test:
 	@packaging/test
+
+test-remotes:
+	@packaging/test-remotes
 
 # One test file, which takes a minute or two longer than its load.
 soak: SOAK_SECONDS ?= 600
@@ -167,6 +172,7 @@ bench:
 clean: clean-run
 clean-run:
 	@packaging/run --clean
+	@rm -rf .remotes
 
 format:
 	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c)

@@ -8,8 +8,11 @@
 #   workplace_open     makes $work, and sets $src (the copy) and $bin (the private server's programs)
 #   workplace_build    copies and builds; its arguments go to make
 #   workplace_run      runs a command as the tester in an environment of its own; NAME=VALUE may come first
+#   workplace_failures shows the end of the log of each test file that failed
 
 passed=no
+file_timeout=${TEST_FILE_TIMEOUT:-900} # seconds that one test file may take
+jobs=${TEST_JOBS:-2}
 
 # stop_processes: ends every process whose working directory is in $work, as that of each of our servers is.
 stop_processes() {
@@ -57,7 +60,7 @@ workplace_open() {
 project_files() {
   local file
   { git ls-files -co --exclude-standard -z 2>/dev/null ||
-      find . \( -name .git -o -name .run -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge \) -prune \
+      find . \( -name .git -o -name .run -o -name .remotes -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge \) -prune \
         -o \( -type f -o -type l \) -print0; } |
     while IFS= read -r -d '' file; do
       if [ -e "$file" ]; then printf '%s\0' "$file"; fi # deleted, but git does not know yet
@@ -85,4 +88,15 @@ workplace_run() { # [NAME=VALUE...] COMMAND...
     TESTDIR="$src" TESTDATADIR="$src/tmp_check" TESTLOGDIR="$src/tmp_check/log" PG_TEST_PORT_DIR="$work/ports" \
     DQDS_BRIDGE="$work/tree/usr/local/bin/dqds-bridge" PERL5LIB="$pgxs_dir/src/test/perl:$src/bridge/t" \
     "$@" </dev/null
+}
+
+# What a reader who cannot enter $work needs.
+workplace_failures() { # DIRECTORY
+  local log
+  for log in "$1"/regress_log_*; do
+    if grep -qE 'not ok [0-9]|Looks like you|exited with|ended by SIG|Bail out' "$log"; then
+      printf '\n--- the end of %s\n' "$log" >&2
+      tail -n 40 "$log" >&2
+    fi
+  done
 }

@@ -87,7 +87,7 @@ my %password_of;    # name of a remote server => password of its login role
 sub new_server
 {
 	my ($name, %opt) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name, $opt{installation} ? (install_path => $opt{installation}) : ());
 	$node->init(
 		allows_streaming => $opt{streaming},
 		extra            => [ '--no-locale', '--encoding=UTF8' ]);
@@ -95,7 +95,8 @@ sub new_server
 	$node->append_conf('postgresql.conf', "log_statement = none\nmax_connections = 100");
 	if ($opt{tcp})
 	{
-		$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
+		# Versions before 14 would store passwords for md5.
+		$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'\npassword_encryption = 'scram-sha-256'");
 		open my $hba, '>', $node->data_dir . '/pg_hba.conf' or die "pg_hba.conf: $!";
 		print $hba "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 		close $hba;
@@ -119,13 +120,14 @@ sub control_server
 }
 
 # remote_server(NAME, options): a running cluster that plays a remote source, on 127.0.0.1 with SCRAM passwords. It has
-# a login role (role => 'reader') with a random password; tests work as superuser through the socket, as usual.
+# a login role (role => 'reader') with a random password; tests work as superuser through the socket, as usual. The
+# environment may name an installation of another version of PostgreSQL to take for it; its ->pg_version tells.
 #   conf => lines for postgresql.conf
 #   role => name of the login role
 sub remote_server
 {
 	my ($name, %opt) = @_;
-	my $node = new_server($name, %opt, tcp => 1);
+	my $node = new_server($name, %opt, tcp => 1, installation => $ENV{DQDS_REMOTE_INSTALLATION});
 	$node->{dqds_role}    = $opt{role} // 'reader';
 	$password_of{ $name } = join '', map { sprintf '%04x', int rand 65536 } 1 .. 6;
 	my $role = $node->{dqds_role} =~ s/"/""/gr;
