@@ -49,7 +49,7 @@ my (%watched, %before, @leaks, %done);
 my ($slowest, $checked) = (0, 0);
 
 # What may be in no answer: SQL of ours, and how the bridge logs in. Secrets are added to it.
-my @forbidden = (qr/SELECT\s[^"]*\sFROM\s/, qr/OPERATOR\(pg_catalog/, qr/dqds_\w+_json\(/, qr/user=dqds_bridge/);
+my @forbidden = (qr/\bSELECT\b[^"]*\bFROM\b/, qr/OPERATOR\(pg_catalog/, qr/dqds_\w+_json\(/, qr/user=dqds_bridge/);
 
 sub inspect
 {
