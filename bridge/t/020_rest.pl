@@ -174,6 +174,7 @@ sub is_now { return $_[0] =~ /^\d{13}$/ && abs($_[0] / 1000 - time) < 60; }
 
 # --- isHealthy -----------------------------------------------------------------------------------------
 
+health_of($current);
 answers(ask(GET => '/api/ishealthy'), 200, 'OK', 'isHealthy');
 is(ask(GET => '/api/ishealthy')->{body}, '"OK"', 'isHealthy: the body is "OK" to the byte');
 answers(ask(GET => '/api/ishealthy?x=%41&x'), 200, 'OK', 'isHealthy with unknown parameters');
@@ -737,6 +738,7 @@ foreach my $role (sort keys %rank)
 			}
 		}
 	}
+	health_of($current);
 	answers(ask(GET => '/api/ishealthy'), 200, 'OK', "$role: isHealthy");
 }
 
@@ -760,6 +762,7 @@ foreach my $call (@{ $needs{viewer} }, @{ $needs{operator} }, @{ $needs{editor} 
 {
 	refuses(ask(@$call), 401, 'a valid bearer token is required', undef, "no anonymous role: $call->[0] $call->[1]");
 }
+health_of($current);
 answers(ask(GET => '/api/ishealthy'), 200, 'OK', 'no anonymous role: isHealthy');
 as('editor');
 refuses(ask(GET => '/api/connections', undef, { Authorization => $_ }), 401, 'a valid bearer token is required', undef, "Authorization: $_")

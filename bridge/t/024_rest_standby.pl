@@ -39,6 +39,7 @@ sub get
 	return $answer->{json};
 }
 
+health_of($bridge);
 is(get('/api/ishealthy', 'isHealthy'), 'OK', 'isHealthy: OK');
 is_deeply([ map { $_->{connection_name} } @{ get('/api/connections', 'all connections') } ], ['mine'], 'all connections: as at the primary');
 is(get('/api/connections/mine/basic', 'one connection')->{postgresql}{password}, '********', 'one connection: with its secret masked');

@@ -269,7 +269,7 @@ sub ends_when_idle
 	$between->($idle);
 	ok(poll_until(sub { sessions() == 0 }, 5), sprintf 'idle, %s: it has ended (after %.1f s)', $what, time - $start);
 	cmp_ok(time - $start, '>', 0.8, "idle, $what: not at once");
-	cmp_ok(time - $start, '<', 2.5, "idle, $what: in time");
+	cmp_ok(time - $start, '<', patience(2.5), "idle, $what: in time");
 	ok(poll_until(sub { remote_log() =~ /disconnection: .* user=reader/ }, 5), "idle, $what: the remote says that it was disconnected");
 	has_no_complaint("idle, $what");
 	my $answer = $idle->query('SELECT 1 AS one');

@@ -52,9 +52,9 @@ sub array { return 'ARRAY[' . join(', ', map { sql_literal($_) } @_) . ']'; }
 	cmp_ok($answer->{seconds}, '>', 1.9, '60 connections: the silent ones are waited for');
 	cmp_ok($answer->{seconds}, '<', 2 + PATIENCE, sprintf '60 connections: in the time of the slowest (%.2f s)', $answer->{seconds});
 	my ($slowest) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { $_->{connection_test_result} eq 'SUCCESS' } @{ $answer->{rows} };
-	cmp_ok($slowest, '<', 1500, sprintf 'no good one waits for a silent one (the slowest took %d ms)', $slowest);
+	cmp_ok($slowest, '<', patience(1500), sprintf 'no good one waits for a silent one (the slowest took %d ms)', $slowest);
 	my ($refused) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { ($_->{error_code} // '') eq 'connection_refused' } @{ $answer->{rows} };
-	cmp_ok($refused, '<', 1500, sprintf 'nor does a refused one (the slowest took %d ms)', $refused);
+	cmp_ok($refused, '<', patience(1500), sprintf 'nor does a refused one (the slowest took %d ms)', $refused);
 
 	# All of them: NULL.
 	$answer = $sql->query('SELECT * FROM dqds_test_connections()');
@@ -111,7 +111,7 @@ my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 	my $row = ($sql->rows(q(SELECT * FROM dqds_test_connection('limited'))))[0];
 	is($row->{error_code}, 'busy', 'parallel_jobs_limit 2, the third: busy');
 	like($row->{error_message}, qr/limit/, 'parallel_jobs_limit 2, the third: the message names the limit');
-	cmp_ok($row->{elapsed_ms}, '<', 200, 'parallel_jobs_limit 2, the third: at once');
+	cmp_ok($row->{elapsed_ms}, '<', patience(200), 'parallel_jobs_limit 2, the third: at once');
 	is($sql->query(q(SELECT * FROM dqds_list_schemas('limited')))->{error}{sqlstate}, 'QD022', 'parallel_jobs_limit 2, a listing: QD022');
 	is($sql->value(q(SELECT error_code FROM dqds_test_connection('unlimited'))), 'server_silent', 'another connection to the same server is not concerned');
 

@@ -68,7 +68,7 @@ sub exchange
 {
 	my ($bytes, @options) = @_;
 	my ($out, $err) = ('', '');
-	IPC::Run::run([ client(@options) ], '<', \$bytes, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	IPC::Run::run([ client(@options) ], '<', \$bytes, '>', \$out, '2>', \$err, IPC::Run::timeout(patience(60)));
 	return ($out, $err);
 }
 
@@ -93,7 +93,7 @@ my $schemas = '/api/datasource/connections/wide/schemas';
 	is($answer->{status}, 200, 'HTTPS with a token');
 	is_deeply([ map { $_->{schemaName} } @{ $answer->{json} } ], [ 'public', 'wide' ], 'the answer is whole');
 	is($answer->{headers}{'strict-transport-security'}, 'max-age=31536000', 'browsers are told to stay with https');
-	like($bridge->log, qr{GET "$schemas" 200 \d+ms \d+B role="reader"}, 'it runs as the role of the token');
+	ok(poll_until(sub { $bridge->log =~ qr{GET "$schemas" 200 \d+ms \d+B role="reader"} }, 5), 'it runs as the role of the token') or diag($bridge->log);
 	$answer = https(GET => $schemas, { Authorization => undef });
 	is("$answer->{status} $answer->{headers}{'www-authenticate'}", '401 Bearer', 'without a token: 401 of the bridge');
 	is(https(GET => $schemas, { Authorization => 'Bearer x' })->{status}, 401, 'with a bad one: 401');
@@ -127,7 +127,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 {
 	my $started = time;
 	https(GET => '/api/ishealthy');
-	cmp_ok(time - $started, '<', 2, 'health answers at once');
+	cmp_ok(time - $started, '<', patience(2), 'health answers at once');
 }
 
 # --- Too large, too much -----------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 		my $in = $slow{$what};
 		pipe my $reader, my $writer;
 		syswrite $writer, $in;
-		$run{$what} = { writer => $writer, run => IPC::Run::start([ client() ], '<', $reader, '>', \$out{$what}, '2>', '/dev/null', IPC::Run::timeout(30)) };
+		$run{$what} = { writer => $writer, run => IPC::Run::start([ client() ], '<', $reader, '>', \$out{$what}, '2>', '/dev/null', IPC::Run::timeout(patience(30))) };
 		close $reader;
 	}
 	# One byte a second does not help a header.
@@ -172,7 +172,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 		ok(eval { $run{$what}{run}->finish; 1 }, "a $what that does not end: the connection does");
 		note(sprintf '%s: %.1f s', $what, time - $started);
 	}
-	cmp_ok(time - $started, '<', 9, 'a client that sends too slowly is cut off');
+	cmp_ok(time - $started, '<', patience(9), 'a client that sends too slowly is cut off');
 	like($out{body}, qr{^(HTTP/1\.1 408 |$)}, 'a body that does not come: no answer, or 408');
 	unlike($out{header}, qr{ 200 }, 'a header that does not end: no answer');
 	is(scalar(() = $bridge->log =~ m{ 408 }g), 0, 'and the bridge has not waited for it');

@@ -1,8 +1,8 @@
 # DqdsTest: what the TAP tests share, on top of PostgreSQL::Test::Cluster.
 #
 # It starts real servers (a control database with dqds, remote databases, PgBouncer, the bridge, a scripted TCP server)
-# and exports what DqdsTest::Http knows. What it starts ends with the test, however that ends (DqdsTest::Process). Every
-# wait is bounded. It makes no assertions: those belong to the tests.
+# and exports what DqdsTest::Http and DqdsTest::Under know. What it starts ends with the test, however that ends
+# (DqdsTest::Process). Every wait is bounded. It makes no assertions: those belong to the tests.
 #
 # Text and bytes: SQL, JSON and HTTP bodies are UTF-8 byte strings everywhere; only from_json decodes.
 #
@@ -20,6 +20,7 @@ use warnings;
 
 use DqdsTest::Http;
 use DqdsTest::Process;
+use DqdsTest::Under;
 use Exporter 'import';
 use IO::Socket::INET;
 use JSON::PP ();
@@ -30,9 +31,9 @@ use Time::HiRes qw(time sleep);
 
 our @EXPORT = (
 	qw(control_server remote_server wide_server remote_password connection_model create_connection grant_role),
-	qw(start_bridge bridge_conninfo run_bridge start_pgbouncer start_fake_server free_port reload_with),
+	qw(start_bridge bridge_conninfo run_bridge health_of start_pgbouncer start_fake_server free_port reload_with),
 	qw(to_json from_json sql_literal poll_until line_differences),
-	@DqdsTest::Http::EXPORT);
+	@DqdsTest::Http::EXPORT, @DqdsTest::Under::EXPORT);
 
 # --- Small things ------------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ sub sql_literal
 sub poll_until
 {
 	my ($check, $seconds) = @_;
-	my $end = time + ($seconds // 30);
+	my $end = time + patience($seconds // 30);
 	while (1)
 	{
 		my $result = $check->();
@@ -127,6 +128,8 @@ sub control_server
 sub remote_server
 {
 	my ($name, %opt) = @_;
+	# No dqds in it, so nothing to be looked at under sanitizers or valgrind.
+	local $ENV{DQDS_TEST_REMOTE} = 1;
 	my $node = new_server($name, %opt, tcp => 1, installation => $ENV{DQDS_REMOTE_INSTALLATION});
 	$node->{dqds_role}    = $opt{role} // 'reader';
 	$password_of{ $name } = join '', map { sprintf '%04x', int rand 65536 } 1 .. 6;
@@ -341,10 +344,20 @@ sub run_bridge
 	my (@arguments) = @_;
 	my ($out, $err) = ('', '');
 	my $ended = eval {
-		IPC::Run::run([ bridge_program(), @arguments ], '<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout(30));
+		IPC::Run::run([ bridge_program(), @arguments ], '<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout(patience(30)));
 		1;
 	};
 	return ($ended ? $? >> 8 : undef, $out, $err);
+}
+
+# health_of(BRIDGE, SECONDS = 60 for an answer): the answer about its health. The control database has 80 ms to say that it
+# is there, which can be too few on a busy machine: then it is asked again.
+sub health_of
+{
+	my ($bridge, $seconds) = @_;
+	my $answer;
+	poll_until(sub { ($answer = http($bridge, GET => '/api/ishealthy', {}, undef, $seconds))->{status} == 200 }, 5);
+	return $answer;
 }
 
 sub write_file

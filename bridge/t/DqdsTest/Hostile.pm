@@ -26,7 +26,7 @@ use Time::HiRes qw(time);
 our @EXPORT = qw(hostile hostile_watch hostile_session hostile_also hostile_end hostile_cases);
 
 # Health is told within 100 ms on a machine that does nothing else; what is certain everywhere is that it does not hang.
-use constant HEALTH_LIMIT => 2;
+use constant HEALTH_LIMIT => patience(2);
 
 # hostile_cases(): the list: {id => {file, outcome}}.
 sub hostile_cases
@@ -166,7 +166,7 @@ sub hostile_end
 	my %now;
 	ok(poll_until(sub { %now = measure(); $now{descriptors} <= $before{descriptors} }, 15), "hostile: descriptors are back ($before{descriptors}, then $now{descriptors})");
 	# The heaps of the threads breathe.
-	cmp_ok($now{memory}, '<', $before{memory} + $limit, "hostile: memory is back ($before{memory} kB, then $now{memory} kB)");
+	memory_below($now{memory}, $before{memory} + $limit, "hostile: memory is back ($before{memory} kB, then $now{memory} kB)");
 	# What is in quotation marks in the log is what clients have sent.
 	my @lines = map { s/"(?:[^"\\]|\\.)*"/""/gr } split /\n/, $watched{bridge}->log;
 	my @bad   = grep { my $line = $_; grep { $line =~ $_ } @forbidden, qr/dqds_[0-9a-f]{64}/, qr/\bhost(?:addr)?=/ } @lines;

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use Carp;
+use DqdsTest::Under;
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::INET;
@@ -23,7 +24,7 @@ sub open_socket
 {
 	my ($port) = @_;
 	$port = $port->port if ref $port;
-	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 10)
+	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => patience(10))
 	  || croak "cannot connect to port $port: $!";
 }
 
@@ -31,8 +32,13 @@ sub open_socket
 sub read_all
 {
 	my ($socket, $seconds) = @_;
+	return read_until($socket, time + patience($seconds // 30));
+}
+
+sub read_until
+{
+	my ($socket, $end) = @_;
 	my ($bytes, $closed) = ('', 0);
-	my $end    = time + ($seconds // 30);
 	my $select = IO::Select->new($socket);
 	while ((my $left = $end - time) > 0)
 	{
@@ -52,7 +58,7 @@ sub raw_request
 	my ($port, $bytes, $seconds) = @_;
 	my $socket = open_socket($port);
 	my $sent   = 0;
-	my $end    = time + ($seconds // 30);
+	my $end    = time + patience($seconds // 30);
 	$socket->blocking(0);
 	while ($sent < length $bytes && time < $end)
 	{
@@ -62,7 +68,7 @@ sub raw_request
 		else            { last unless $!{EINTR} || $!{EAGAIN} }
 	}
 	$socket->blocking(1);
-	return read_all($socket, $end - time);
+	return read_until($socket, $end);
 }
 
 # http(PORT or process, METHOD, TARGET, HEADERS = {}, BODY = undef, SECONDS = 60): one request and its answer:

@@ -15,7 +15,7 @@ use Test::More;
 our @EXPORT = qw(PATIENCE outcome works fails also_over_rest);
 
 # What a call may take beyond its deadline, on a machine that is busy with other things.
-use constant PATIENCE => 1.5;
+use constant PATIENCE => patience(1.5);
 
 my ($bridge, $count) = (undef, 0);    # of also_over_rest
 

@@ -1,11 +1,13 @@
 # DqdsTest::Process: a server that a test starts, in a process group of its own, with its output in a log file.
 #
-# Whatever happens to the test, its processes end with it: here in an END block, and nowhere else. Every wait is bounded.
+# Whatever happens to the test, its processes end with it: here in an END block, and nowhere else. Every wait is bounded, by
+# more where sanitizers or valgrind slow things down.
 package DqdsTest::Process;
 
 use strict;
 use warnings;
 
+use DqdsTest::Under;
 use POSIX ();
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
@@ -75,7 +77,7 @@ sub await
 {
 	my ($self, $regex, $seconds) = @_;
 	my @groups;
-	my $end = time + $seconds;
+	my $end = time + patience($seconds);
 	while (1)
 	{
 		my $running = $self->running;
@@ -96,7 +98,7 @@ sub running { return !defined $_[0]->wait_end(0); }
 sub wait_end
 {
 	my ($self, $seconds) = @_;
-	my $end = time + ($seconds // 30);
+	my $end = time + patience($seconds // 30);
 	while (!defined $self->{status})
 	{
 		my $pid = waitpid $self->{pid}, POSIX::WNOHANG();
@@ -150,8 +152,11 @@ END
 	if ($$ == $main_pid)
 	{
 		my $status = $?;
+		# In good order where they can: what was never freed is found at the end of a program.
+		$_->signal('TERM') foreach @all;
 		foreach my $process (reverse @all)
 		{
+			$process->wait_end(5);
 			print "# --- log of $process->{name} (pid $process->{pid})\n", $process->log;
 			$process->kill;
 		}

@@ -13,6 +13,7 @@ use strict;
 use warnings;
 
 use Carp;
+use DqdsTest::Under;
 use IO::Select;
 use IO::Socket::UNIX;
 use Time::HiRes qw(time);
@@ -59,7 +60,7 @@ sub send
 sub answer
 {
 	my ($self, $seconds) = @_;
-	my $end = time + ($seconds // 60);
+	my $end = time + patience($seconds // 60);
 	my $result = $self->{partial} //= { rows => [], columns => [] };
 	while (1)
 	{
