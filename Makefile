@@ -2,6 +2,8 @@
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
 #   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes
 #                  the same for remote servers of PostgreSQL 10 to 18, which it downloads (REMOTES='10 18', REMOTES_KEEP=1)
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
@@ -91,6 +93,21 @@ OBJS = $(EXTENSION_SOURCES:.c=.o)
 DATA = sql/dqds--$(DQDS_VERSION).sql
 EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS)
 
+# What `make test-sanitize` and `make test-valgrind` build, in a copy of this directory: objects of different builds do not
+# mix. Fortified functions hide from both what they do; PostgreSQL's -fwrapv would declare signed overflow to be right; and
+# instrumented functions that are inlined into one that calls itself would use up the stack.
+ifneq ($(INSTRUMENT),)
+INSTRUMENT_CFLAGS = -U_FORTIFY_SOURCE -O1 -fno-inline -fno-omit-frame-pointer
+INSTRUMENT_OBJS = packaging/instrument/canary.o $(if $(SANITIZERS),packaging/instrument/ubsan_log.o)
+OBJS += packaging/instrument/checked_palloc.o $(INSTRUMENT_OBJS)
+BRIDGE_OBJS += $(INSTRUMENT_OBJS)
+endif
+ifeq ($(INSTRUMENT),sanitize)
+SANITIZERS = -fsanitize=address,undefined,float-divide-by-zero,float-cast-overflow -fno-sanitize-recover=all
+SANITIZER_EARLY = packaging/instrument/early.so
+INSTRUMENT_CFLAGS += -fno-wrapv $(SANITIZERS)
+endif
+
 # System headers (-isystem) are not ours to mend: they raise no warning.
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wduplicated-cond -Wlogical-op \
@@ -102,25 +119,30 @@ PG_CPPFLAGS = -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
 	$(if $(WERROR),-isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE))
 # PostgreSQL compares int with lengthof(), a size_t, everywhere.
 PG_CFLAGS = $(if $(WERROR),$(WARNINGS) -Wno-sign-compare)
-SHLIB_LINK = $(libpq) -lssl -lcrypto -lpthread
+SHLIB_LINK = $(libpq) -lssl -lcrypto -lpthread $(SANITIZERS)
 
 # Bitcode for the JIT would double the build: these functions wait for networks and are never inlined.
 override with_llvm := no
 
 include $(PGXS)
 
+override CPPFLAGS += $(INSTRUMENT_CFLAGS)
+
 # --- The bridge: a program of its own, without the server's flags and headers -------------------
 
 BRIDGE_CFLAGS = -std=gnu11 -O2 -g -Wall -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
 	$(if $(WERROR),-isystem $(LIBPQ_INCLUDE) $(WARNINGS)) \
-	-I$(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"'
+	-I$(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"' $(INSTRUMENT_CFLAGS)
 
-all: $(BRIDGE)
+all: $(BRIDGE) $(SANITIZER_EARLY)
+
+packaging/instrument/early.so: packaging/instrument/early.c
+	$(CC) -shared -fPIC -Wl,-z,initfirst -o $@ $<
 
 $(BRIDGE): $(BRIDGE_OBJS)
-	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lcrypto -lpq
+	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lcrypto -lpq $(SANITIZERS)
 
-$(BRIDGE_OBJS): bridge/%.o: bridge/%.c
+$(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
 
 # Coarse and never wrong: a changed header, or a changed flag, compiles everything anew.
@@ -151,12 +173,15 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test test-remotes soak bench format clean-run
+.PHONY: run test test-sanitize test-valgrind test-remotes soak bench format clean-run
 run:
 	@packaging/run
 
 test:
 	@packaging/test
+
+test-sanitize test-valgrind:
+	@TEST_UNDER=$(@:test-%=%) packaging/test
 
 test-remotes:
 	@packaging/test-remotes
@@ -175,4 +200,4 @@ clean-run:
 	@rm -rf .remotes
 
 format:
-	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c)
+	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch])
