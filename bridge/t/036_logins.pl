@@ -98,6 +98,12 @@ hostile('cleartext', sub {
 				  or diag(explain($row));
 				is($row->{error_code}, 'authentication_failed', "asked for the password $how: error_code")
 				  if $how =~ /^(openly|behind an md5 request|one byte at a time)$/;
+
+				unlink $file, "$file.end";
+				my $answer = http($bridge, POST => '/api/datasource/testconnection', {}, model_at($server));
+				poll_until(sub { -e "$file.end" }, 10) or die "the fake server does not end";
+				is($answer->{json}{connectionTestResult}, 'FAILURE', "asked for the password $how: a failure over REST");
+				unlike(-e $file ? slurp_file($file) : '', qr/\Q$password\E/, "asked for the password $how: it is not sent over REST");
 			}
 			elsif ($how eq 'openly')
 			{

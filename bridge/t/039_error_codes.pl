@@ -89,6 +89,7 @@ $remote->safe_psql('strict', 'REVOKE SELECT ON pg_namespace FROM PUBLIC');
 $remote->safe_psql('many', q{DO $$BEGIN FOR i IN 1 .. 1500 LOOP
 	EXECUTE format('CREATE SCHEMA %I', repeat('many', 12) || i); END LOOP; END$$; GRANT pg_read_all_data TO frugal});
 my $pooler = start_pgbouncer($remote, 'transaction', "default_pool_size = 2\nserver_login_retry = 1");
+my $before_waiting = start_pgbouncer($waiting, 'transaction', 'server_login_retry = 1');
 my $patient = start_pgbouncer($remote, 'transaction', '', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
 my $narrow = start_pgbouncer($remote, 'transaction', 'max_client_conn = 1', 'postgres');
 $sql->must(q(SELECT dqds_create_credential('abroad', 'secret', 'db.example'), dqds_grant_credential('abroad', 'dqds_anonymous')));
@@ -208,8 +209,8 @@ my @cases = (
 		before => sub { @taken = keeps_session(connection_model($remote, port => port_of($narrow))) },
 		after => sub { $_->close foreach @taken } ],
 	[ server_starting => 'a standby that lets nobody in', {}, at => $waiting,
-		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start },
-		after => sub { $waiting->stop('immediate') } ],
+		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start } ],
+	[ server_starting => 'a pooler in front of it', { port => port_of($before_waiting), properties => { connect_timeout => '10' } }, at => $waiting, after => sub { $waiting->stop('immediate') } ],
 	[ timeout => 'a lock on the catalog', {}, around => $locked ],
 	[ cancelled => 'statement_timeout there', { user => 'hasty' }, around => $locked ],
 	[ cancelled => 'lock_timeout there', { user => 'impatient' }, around => $locked ],

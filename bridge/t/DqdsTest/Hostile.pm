@@ -6,8 +6,9 @@
 #
 #   - the bridge lives, and tells its health quickly (the slowest answer is printed; only a hang is a failure);
 #   - the session that a test watches is still the same, and works;
-#   - no answer of the bridge holds a password, a connection string or SQL, nor does its log, nor a token;
-#   - in the end descriptors and memory are back where they were.
+#   - no answer of the bridge holds a password, a connection string or SQL, nor does its log, nor a token; the log of the
+#     control server holds no password of the remote;
+#   - in the end descriptors and memory of the bridge are back where they were, and so are the sockets of the session.
 #
 #   hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
 #   hostile('length-twice', sub { sends('two Content-Lengths', …, 400) });
@@ -18,6 +19,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Sql;
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -73,11 +75,18 @@ sub hostile_watch
 	return $watched{bridge};
 }
 
-# What is used once for the first time is not a leak: every thread of the bridge gets a request.
+# What is used once for the first time is not a leak, and what has died is found out when it is used: every thread of the
+# bridge gets a request, and every control connection that it may have gets one of them.
 sub warm_up
 {
+	my $locker = DqdsTest::Sql->connect($watched{control});
+	# A standby takes no lock; then it is as many as there happen to be.
+	$locker->query('BEGIN; LOCK TABLE dqds_connection IN ACCESS EXCLUSIVE MODE');
 	my @sockets = map { open_socket($watched{bridge}) } 1 .. 256;
 	foreach my $socket (@sockets) { syswrite $socket, "GET /api/connections/none/basic HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
+	my $waiting = q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dqds-bridge' AND wait_event_type = 'Lock');
+	poll_until(sub { ($locker->query($waiting)->{rows}[0]{count} // 32) >= 32 }, 3);
+	$locker->close;
 	read_all($_, 20) foreach @sockets;
 	return;
 }
@@ -88,14 +97,21 @@ sub hostile_session { ($watched{sql}) = @_; return; }
 # hostile_also(TEXT…): these are secrets, too.
 sub hostile_also { push @forbidden, map { qr/\Q$_\E/ } @_; return; }
 
-# Descriptors without those of control connections, which come and go with the load; resident memory in kB.
+# Descriptors without those of control connections, which come and go with the load; resident memory in kB; the sockets of the
+# session's backend, but for idle remote sessions.
 sub measure
 {
+	my $sockets = 0;
+	if (my $sql = $watched{sql})
+	{
+		$sql->must('SELECT dqds_close_idle()');
+		$sockets = grep { (readlink($_) // '') =~ /^socket:/ } glob '/proc/' . $sql->pid . '/fd/*';
+	}
 	my $pid       = $watched{bridge}->pid;
 	my $all       = () = glob "/proc/$pid/fd/*";
 	my $logged_in = $watched{control}->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dqds-bridge'));
 	my ($memory) = slurp_file("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m;
-	return (descriptors => $all - $logged_in, memory => $memory);
+	return (descriptors => $all - $logged_in, memory => $memory, sockets => $sockets);
 }
 
 # Health, told quickly: good or not, for on a busy machine the control database may be slow to answer the bridge. It must be
@@ -161,12 +177,15 @@ sub hostile_end
 	my (%opt) = @_;
 	my $limit = $opt{memory} // 8_192;
 	is(unwell(), undef, 'in the end all is well');
-	# Control connections that have died are found out when they are used.
+	# Control connections that have died are found out when they are used, that of health included.
 	warm_up();
 	my %now;
-	ok(poll_until(sub { %now = measure(); $now{descriptors} <= $before{descriptors} }, 15), "hostile: descriptors are back ($before{descriptors}, then $now{descriptors})");
+	ok(poll_until(sub { http($watched{bridge}, GET => '/api/ishealthy'); %now = measure(); $now{descriptors} <= $before{descriptors} }, 15), "hostile: descriptors are back ($before{descriptors}, then $now{descriptors})")
+	  or diag(join ' ', map { readlink($_) // '' } glob '/proc/' . $watched{bridge}->pid . '/fd/*');
 	# The heaps of the threads breathe.
 	memory_below($now{memory}, $before{memory} + $limit, "hostile: memory is back ($before{memory} kB, then $now{memory} kB)");
+	ok(poll_until(sub { %now = measure(); $now{sockets} <= $before{sockets} }, 15), "hostile: so are the sockets of the session ($before{sockets}, then $now{sockets})") if $watched{sql};
+	unlike(slurp_file($watched{control}->logfile), qr/\Q@{[ remote_password($watched{remote}) ]}\E/, 'hostile: the log of the control server holds no password') if $watched{remote};
 	# What is in quotation marks in the log is what clients have sent.
 	my @lines = map { s/"(?:[^"\\]|\\.)*"/""/gr } split /\n/, $watched{bridge}->log;
 	my @bad   = grep { my $line = $_; grep { $line =~ $_ } @forbidden, qr/dqds_[0-9a-f]{64}/, qr/\bhost(?:addr)?=/ } @lines;
