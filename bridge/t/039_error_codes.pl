@@ -11,6 +11,7 @@ use DqdsTest::Names;
 use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use DqdsTest::Tls;
+use DqdsTest::Under;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -58,11 +59,12 @@ new_certificate($dir, 'nameless', subject => '/O=nobody');
 my $remote  = remote_server('remote', conf => 'restart_after_crash = on');
 my $secure  = remote_server('secure');
 my $waiting = remote_server('waiting', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
+my $seconds = patience(1);
 my $control = with_names(
 	sub {
 		control_server('control', conf => <<"CONF");
-dqds.connect_timeout = '1s'
-dqds.query_timeout = '1s'
+dqds.connect_timeout = '${seconds}s'
+dqds.query_timeout = '${seconds}s'
 dqds.ssl_root_certs = '$dir/ca.crt'
 dqds.allowed_hosts = '127.0.0.0/8, *.test, 169.254.0.0/16, 224.0.0.1'
 CONF
