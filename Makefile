@@ -4,8 +4,7 @@
 #   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
-#   make test-remotes
-#                  the same for remote servers of PostgreSQL 10 to 18, which it downloads (REMOTES='10 18', REMOTES_KEEP=1)
+#   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors

@@ -54,10 +54,10 @@ extern int64 dqds_now_us(void);
 typedef struct Failure
 {
 	DqdsErrorCode code;
-	char *message;             /* which thing, what is wrong */
-	char *hint;                /* what to do next, or NULL */
-	char sqlstate[6];          /* the remote's own, or "" */
-	bool unreadable_parameter; /* the remote has no characters for what was asked */
+	char *message;       /* which thing, what is wrong */
+	char *hint;          /* what to do next, or NULL */
+	char sqlstate[6];    /* the remote's own, or "" */
+	bool untranslatable; /* one side has no character for what the other side sends */
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);

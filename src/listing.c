@@ -157,9 +157,24 @@ drop_filters(RemoteQuery *query)
 static void
 ask(Listing *listing, Operation *operation, const Caller *caller)
 {
-	operation->failure.unreadable_parameter = false;
+	operation->failure.untranslatable = false;
 	listing->count = 0;
 	engine_run(operation, 1, caller->role);
+}
+
+/* Can the remote not even read the schema's name?  With a limit of 0 it has no value to send that could be at fault. */
+static bool
+schema_is_untranslatable(const Listing *listing, const Caller *caller)
+{
+	Operation probe = {0};
+
+	probe.target = &listing->connection.target;
+	probe.query.question = QUESTION_TABLE_NAMES;
+	probe.query.values[0] = listing->schema_name;
+	probe.query.values[1] = "";
+	probe.query.values[2] = "0";
+	engine_run(&probe, 1, caller->role);
+	return probe.failure.code != DQDS_OK && probe.failure.untranslatable;
 }
 
 /*
@@ -168,7 +183,8 @@ ask(Listing *listing, Operation *operation, const Caller *caller)
  *
  * A name or filter that the remote's encoding cannot express matches nothing
  * there.  It is found out by its error: then all is asked for and filtered here,
- * and if it is the schema's name, there are no rows.
+ * and if it is the schema's name, there are no rows.  If it is neither, it is a
+ * value that the remote cannot send, which is a failure.
  */
 void
 listing_run(Listing *listing, Question question, const Caller *caller)
@@ -185,12 +201,15 @@ listing_run(Listing *listing, Question question, const Caller *caller)
 	operation.on_row = take_row;
 	operation.sink = listing;
 	ask(listing, &operation, caller);
-	if (operation.failure.code != DQDS_OK && operation.failure.unreadable_parameter)
+	if (operation.failure.code != DQDS_OK && operation.failure.untranslatable &&
+		listing->schema_name != NULL && listing->count == 0)
 	{
 		drop_filters(&operation.query);
 		ask(listing, &operation, caller);
 	}
 	MemoryContextDelete(listing->row_context);
-	if (operation.failure.code != DQDS_OK && !operation.failure.unreadable_parameter)
+	if (operation.failure.code != DQDS_OK &&
+		!(operation.failure.untranslatable && listing->schema_name != NULL &&
+		  schema_is_untranslatable(listing, caller)))
 		failure_raise(&operation.failure);
 }

@@ -189,17 +189,15 @@ note_directness(Session *session)
 }
 
 /*
- * A parameter that the remote's encoding has no characters for: no name there
- * can be like it.  The same SQLSTATE without a context would be about a value
- * that the remote sends.
+ * A character that the other encoding does not have: in a parameter, or in a
+ * value that the remote would send.  Only newer servers tell which.
  */
 static bool
-is_unreadable_parameter(const PGresult *result)
+is_untranslatable(const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0 &&
-		   PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL;
+	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0;
 }
 
 static void
@@ -228,8 +226,8 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 			session_connection_lost(session, failure);
 			break;
 		default:
-			if (failure->code == DQDS_OK && is_unreadable_parameter(session->result))
-				failure->unreadable_parameter = true;
+			if (failure->code == DQDS_OK && is_untranslatable(session->result))
+				failure->untranslatable = true;
 			if (failure->code == DQDS_OK)
 				diagnose_query(
 					session->target, PQresultErrorField(session->result, PG_DIAG_SQLSTATE),

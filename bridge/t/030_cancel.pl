@@ -184,7 +184,7 @@ hostile('remote-locked', sub {
 	is($row->{error_code},             'timeout', 'query_timeout: error_code');
 	like($row->{error_message}, qr/did not finish within 0\.5 s/, 'query_timeout: the message tells the limit');
 	ok($answer->{seconds} < 0.5 + PATIENCE, sprintf 'query_timeout ends a test (after %.2f s)', $answer->{seconds});
-	ok(poll_until(sub { !remote_sessions("state = 'active'") }, 3), 'query_timeout: the query of a test is gone');
+	ok(poll_until(sub { !remote_sessions("state = 'active'") }, PATIENCE), 'query_timeout: the query of a test is gone');
 
 	foreach my $what (qw(schemas tables columns))
 	{
@@ -192,7 +192,7 @@ hostile('remote-locked', sub {
 		is($answer->{error}{sqlstate}, 'QD015', "query_timeout: a listing of $what raises QD015");
 		ok($answer->{seconds} < 0.5 + PATIENCE,
 			sprintf 'query_timeout ends a listing of %s (after %.2f s)', $what, $answer->{seconds});
-		ok(poll_until(sub { !remote_sessions("state = 'active'") }, 3), "query_timeout: the query for $what is gone");
+		ok(poll_until(sub { !remote_sessions("state = 'active'") }, PATIENCE), "query_timeout: the query for $what is gone");
 	}
 
 	# Over REST.
@@ -201,7 +201,7 @@ hostile('remote-locked', sub {
 	$answer = http($hasty, GET => '/api/datasource/connections/remote/schemas');
 	is(answer_fault($answer, 400), undef, 'query_timeout: over REST 400');
 	is($answer->{json}{errorCode}, 'timeout', 'query_timeout: with its code');
-	ok(poll_until(sub { !remote_sessions("state = 'active'") }, 3), 'query_timeout: and the query is gone');
+	ok(poll_until(sub { !remote_sessions("state = 'active'") }, PATIENCE), 'query_timeout: and the query is gone');
 	$hasty->stop;
 	$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
 	unlock_catalog();

@@ -164,6 +164,20 @@ sub in_encoding
 	my ($rest_schemas, $rest_tables) = list_over_rest($database, 'public');
 	is_deeply([ grep { $_ ne 'public' } @{ $rest_schemas // [] } ], $expected, "$encoding: over REST, schemas");
 	is_deeply($rest_tables,                                         $expected, "$encoding: over REST, tables");
+
+	# Characters that only the remote knows are an error, and not an empty list.
+	if ($encoding eq 'EUC_JP')
+	{
+		$there->must("CREATE SCHEMA other; CREATE TABLE other.one (id integer); COMMENT ON TABLE other.one IS '\xa9\xa1';"
+			  . "GRANT USAGE ON SCHEMA other TO reader; GRANT SELECT ON other.one TO reader");
+		foreach my $arguments ("'other'", "'other', 'o'", "'other', 'o', 1")
+		{
+			my $answer = $sql->query("SELECT * FROM dqds_list_tables($m, $arguments)");
+			is($answer->{error}{sqlstate}, 'QD023', "$encoding: a comment that cannot be sent is an error: $arguments");
+			like($answer->{error}{detail}, qr/22P05/, 'with the SQLSTATE of the remote');
+		}
+		is_deeply([ $sql->column("SELECT column_name FROM dqds_list_columns($m, 'other')") ], ['id'], "$encoding: what can be sent comes");
+	}
 	$there->close;
 	return;
 }
@@ -263,7 +277,7 @@ hostile('path-operators', sub {
 		{
 			$n++;
 			$there->must("CREATE FUNCTION evil.f$n($left, $right) RETURNS boolean $raise");
-			$there->must("CREATE OPERATOR evil.$_ (LEFTARG = $left, RIGHTARG = $right, FUNCTION = evil.f$n)")
+			$there->must("CREATE OPERATOR evil.$_ (LEFTARG = $left, RIGHTARG = $right, PROCEDURE = evil.f$n)")
 			  foreach split ' ', '= <> < > <= >= & - >> #';
 		}
 	}
