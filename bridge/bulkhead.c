@@ -25,6 +25,9 @@
 /* One in so many connections, but at least one, is kept for those who wait for no data source. */
 #define KEPT_FRACTION 8
 
+/* Of the half that those with a name and those with a body may have, what either leaves to the other. */
+#define LEFT_EIGHTHS 3
+
 #define TARGET_NONE 0
 #define TARGET_SOME 2 /* those of names are odd */
 
@@ -40,6 +43,7 @@ static struct
 	int size;                /* how many connections can be in use at once */
 	const char *size_option; /* which sets that */
 	int half;                /* for one data source */
+	int left;                /* of it, for those of the other kind */
 	int remote;              /* for all of them */
 	int remote_held;
 	int64_t remote_entered_ms; /* as in Share */
@@ -62,6 +66,7 @@ bulkhead_start(int pool_size, int threads)
 	bulkhead.size = threads < pool_size ? threads : pool_size;
 	bulkhead.size_option = threads < pool_size ? "--threads" : "--pool-size";
 	bulkhead.half = bulkhead.size / 2;
+	bulkhead.left = at_least_one(bulkhead.half * LEFT_EIGHTHS / 8);
 	bulkhead.remote = at_least_one(bulkhead.size - at_least_one(bulkhead.size / KEPT_FRACTION));
 	bulkhead.none.target = TARGET_NONE;
 	bulkhead.some.target = TARGET_SOME;
@@ -147,9 +152,11 @@ largest_named(void)
 static bool
 is_within_half(const Share *share)
 {
-	int same = share->target == TARGET_SOME ? largest_named() : bulkhead.some.held;
+	int other = share->target == TARGET_SOME ? largest_named() : bulkhead.some.held;
 
-	return share->held == 0 || share->held + at_least_one(same) < bulkhead.half;
+	if (other < bulkhead.left)
+		other = bulkhead.left;
+	return share->held == 0 || share->held + other < bulkhead.half;
 }
 
 bool

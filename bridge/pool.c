@@ -26,7 +26,7 @@
  * Of those who hold what is waited for, if the last one came so long ago, all
  * of them are stuck, and waiting is in vain: to be refused at once is better.
  */
-#define STUCK_MS 250
+#define STUCK_MS 500
 
 /* A connection that was dead already fails at once; later, the statement itself may be the cause. */
 #define REPEAT_WITHIN_MS 100
