@@ -51,7 +51,11 @@ sub schemas_of     { return "/api/datasource/connections/$_[0]/schemas"; }
 my $sql = DqdsTest::Sql->connect($control);
 
 # busy_backends: the bridge's sessions with the control database that work on a request.
-sub busy_backends { return $sql->value(q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle')); }
+sub busy_backends
+{
+	$sql->must('SELECT pg_stat_clear_snapshot()');
+	return $sql->value(q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle'));
+}
 
 # --- A crowd -----------------------------------------------------------------------------------------------
 
