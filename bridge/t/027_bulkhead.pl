@@ -321,6 +321,13 @@ foreach my $case ([ 'default pool', 32, [] ], [ 'pool of 4', 4, [qw(--pool-size 
 	ended_in_time($what, 'server_silent', @$silent_ones);
 	cmp_ok(scalar @$silent_ones, '<=', $size / 2, "$what: at most half of the pool has waited");
 
+	# Some silent sources: there is always something left for one more.
+	$what = "$pool, some silent sources";
+	my @some = @many[ 0 .. ($size == 32 ? 2 : 1) ];
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry' ], map { $kind{schemas}->($_) } (@some) x 16));
+	refused_at_once($what, $share, @$refused);
+	ended_in_time($what, 'server_silent', @$waited);
+
 	# Many silent sources: what waits for none goes on.
 	$what = "$pool, many silent sources";
 	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, ['registry'], map { $kind{schemas}->($_) } @many));
