@@ -5,9 +5,10 @@
  * A data source that keeps silent holds everybody who asks for it until his
  * deadline.  So that it takes neither the pool nor the other data sources along:
  *		1. some connections are kept for requests that wait for no data source;
- *		2. of the others nobody holds more than he leaves to the rest, so that
- *		   after any number of silent sources there is something left for one more;
- *		3. one data source holds at most half of the pool (where that is one at least).
+ *		2. of the others nobody takes more than he leaves to the rest, so that
+ *		   several silent sources still leave something for one more;
+ *		3. one data source holds at most half of the pool (of a pool of three, two).
+ * Here a data source is the name of a connection.
  *
  * The body of a request may tell any data source, and nobody here reads it.  So
  * all requests that have their data source in the body share alike, and for the

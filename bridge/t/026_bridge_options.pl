@@ -184,7 +184,7 @@ foreach my $case (
 	}
 	else { $process = start_bridge(undef, %$options); }
 	is(answer_fault(http($process, GET => '/api/connections'), 200), undef, "$what: it logs in with the password");
-	ok(poll_until(sub { http($process, GET => '/api/ishealthy')->{status} == 200 }, 5), "$what: and is well");
+	is(health_of($process)->{status}, 200, "$what: and is well");
 	like(of_process($process, 'cmdline'), qr/dqds-bridge\0/, "$what: the command line can be read");
 	unlike(of_process($process, $_), qr/\Q$password/, "$what: no password in /proc/PID/$_") foreach qw(cmdline environ);
 	is($process->stop, 0, "$what: status 0");
