@@ -59,6 +59,7 @@ EXTENSION_SOURCES = \
 BRIDGE_SOURCES = \
 	bridge/access.c \
 	bridge/answer.c \
+	bridge/bulkhead.c \
 	bridge/control.c \
 	bridge/control_open.c \
 	bridge/descriptor.c \

@@ -41,7 +41,7 @@ typedef enum ControlOutcome
 {
 	CONTROL_OK,
 	CONTROL_REFUSED, /* by an error of the server: sqlstate, message and hint say which */
-	CONTROL_BUSY,    /* the pool has no connection to spare */
+	CONTROL_BUSY,    /* the pool has no connection to spare; the message says why */
 	CONTROL_LOST,    /* the connection broke, or could not be opened */
 	CONTROL_TIMEOUT, /* the deadline passed */
 	CONTROL_STOPPED  /* by on_row or is_abandoned */
@@ -54,7 +54,7 @@ typedef struct ControlResult
 	bool in_role;  /* refused while the role was taken on, before the statement */
 	char role[64]; /* that was taken on */
 	char sqlstate[6];
-	char message[768]; /* also says why a connection could not be opened, where that may be known */
+	char message[768]; /* also says why there is no connection, where that may be known */
 	char hint[512];
 } ControlResult;
 

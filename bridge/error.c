@@ -141,7 +141,7 @@ fail_control(Failure *failure, const ControlResult *result, int remote_status)
 	{
 		case CONTROL_BUSY:
 			failure->error_code = "busy";
-			return fail(failure, 503, "too many requests are being worked on, try again");
+			return fail(failure, 503, "%s", result->message);
 		case CONTROL_TIMEOUT:
 			return fail(failure, 504, "the control database did not answer in time");
 		case CONTROL_REFUSED:

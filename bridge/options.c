@@ -26,6 +26,7 @@ typedef enum OptionKind
 	OPTION_SWITCH,
 	OPTION_LIST,
 	OPTION_FORMAT,
+	OPTION_TLS,
 	OPTION_SHOW_VERSION,
 	OPTION_SHOW_HELP
 } OptionKind;
@@ -69,6 +70,9 @@ static const OptionSpec option_table[] = {
 	{"--allow-remote-anonymous", "DQDS_ALLOW_REMOTE_ANONYMOUS", NULL, OPTION_SWITCH,
 	 AT(allow_remote_anonymous), "no", 0, 0,
 	 "let --anonymous-role be used on an address that is not loopback"},
+	{"--tls-certificate", "DQDS_TLS_CERTIFICATE", "FILE", OPTION_TLS, 0, NULL, 0, 0,
+	 "is refused with the reason: TLS ends in a proxy in front"},
+	{"--tls-key", "DQDS_TLS_KEY", "FILE", OPTION_TLS, 0, NULL, 0, 0, "likewise"},
 	{"--check", NULL, NULL, OPTION_SWITCH, AT(check), "no", 0, 0,
 	 "check options and control database, then exit with status 0 or 1"},
 	{"--version", NULL, NULL, OPTION_SHOW_VERSION, 0, NULL, 0, 0, "show the version"},
@@ -93,6 +97,19 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 			*c = '?';
 	fprintf(stderr, "dqds-bridge: %s\n", line);
 	exit(2);
+}
+
+/*
+ * Asking the library would not help: Debian 12's says that it has TLS, and then
+ * does not start for want of libcrypto.so or, where libssl-dev brings OpenSSL 3
+ * under that name, dies in the first handshake.
+ */
+static void __attribute__((noreturn)) refuse_tls(const char *what)
+{
+	give_up("%.100s: the bridge serves plain HTTP only, because the CivetWeb of Debian 12 is built "
+			"for OpenSSL 1.1 and cannot serve TLS with OpenSSL 3; let TLS end in a proxy in front, "
+			"see TLS in README.md and packaging/nginx.conf",
+			what);
 }
 
 static void __attribute__((noreturn)) show_help(void)
@@ -207,6 +224,8 @@ take_value(Options *options, const OptionSpec *spec, const char *value)
 		case OPTION_LIST:
 			read_host_names(options, spec, value);
 			break;
+		case OPTION_TLS:
+			refuse_tls(spec->flag);
 		case OPTION_SHOW_VERSION:
 			show_version();
 		case OPTION_SHOW_HELP:
@@ -258,9 +277,9 @@ find_option(const char *argument, size_t flag_len)
 		if (strlen(option_table[i].flag) == flag_len &&
 			strncmp(option_table[i].flag, argument, flag_len) == 0)
 			return &option_table[i];
-	if (strncmp(argument, "--tls", 5) == 0 || strncmp(argument, "--ssl", 5) == 0)
-		give_up("\"%.*s\": TLS is not offered, let it end in a proxy in front", (int) flag_len,
-				argument);
+	if (strncmp(argument, "--tls", 5) == 0 || strncmp(argument, "--ssl", 5) == 0 ||
+		strncmp(argument, "--https", 7) == 0)
+		refuse_tls("TLS");
 	/* what is no option may be a part of a connection string that lost its quotes */
 	if (strncmp(argument, "--", 2) != 0)
 		give_up("an argument is not an option; dqds-bridge --help lists them");
@@ -302,6 +321,16 @@ take_command_line(Options *options, int argc, char **argv)
 	}
 }
 
+/* As a URL, or with the letter that tells CivetWeb to serve TLS on a port. */
+static bool
+asks_for_tls(const char *listen)
+{
+	size_t len = strlen(listen);
+
+	return strncasecmp(listen, "https:", 6) == 0 ||
+		   (len > 1 && listen[len - 1] == 's' && isdigit((unsigned char) listen[len - 2]));
+}
+
 /* Splits --listen and writes the canonical form for CivetWeb. */
 static void
 check_listen(Options *options)
@@ -314,6 +343,8 @@ check_listen(Options *options)
 	unsigned char address[16];
 	int port;
 
+	if (asks_for_tls(listen))
+		refuse_tls("--listen with TLS");
 	if (colon == NULL || host_len == 0 || host_len >= sizeof(host) || strlen(colon) > 6)
 		give_up("--listen must be ADDRESS:PORT, not \"%.100s\"", listen);
 	memcpy(host, listen, host_len);

@@ -14,12 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulkhead.h"
 #include "clock.h"
 #include "log.h"
 
 /* Longer than this nobody waits for a connection to become free, or to be opened. */
 #define QUEUE_TIMEOUT_MS 3000
 #define OPEN_TIMEOUT_MS  5000
+
+/*
+ * Of those who hold what is waited for, if the last one came so long ago, all
+ * of them are stuck, and waiting is in vain: to be refused at once is better.
+ */
+#define STUCK_MS 500
 
 /* A connection that was dead already fails at once; later, the statement itself may be the cause. */
 #define REPEAT_WITHIN_MS 100
@@ -32,10 +39,9 @@
 typedef struct Slot
 {
 	ControlConnection *connection; /* NULL: not open.  Touched only by who holds the slot */
-	bool taken;
-	uint64_t target;       /* hash of what its call waits for; 0: nothing */
-	int64_t idle_since_ms; /* end of the last request */
-	bool sessions_closed;  /* dqds_close_idle() has run since */
+	Share *share;                  /* of him who holds it; NULL: it is free */
+	int64_t idle_since_ms;         /* end of the last request */
+	bool sessions_closed;          /* dqds_close_idle() has run since */
 } Slot;
 
 static struct
@@ -47,8 +53,8 @@ static struct
 	pthread_t keeper;
 	Slot *slots;
 	int size;
-	int waiting;     /* calls in take_slot() */
-	int max_waiting; /* the threads that are left then can still answer the health route */
+	int waiting;  /* calls in take_slot() */
+	int max_busy; /* calls at once; the threads that are left can still answer the health route */
 	bool stopping;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -62,28 +68,7 @@ static const Statement close_idle = {
 	"FROM nullif(pg_catalog.current_setting('dqds.session_idle_timeout', true), '')::interval), "
 	"60)"};
 
-/* FNV-1a; never 0. */
-static uint64_t
-hash_target(const char *target)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (const char *c = target; *c; c++)
-		hash = (hash ^ (unsigned char) *c) * 0x100000001b3;
-	return hash | 1;
-}
-
 /* ---- Slots ---- */
-
-static int
-count_target(uint64_t target)
-{
-	int count = 0;
-
-	for (int i = 0; i < pool.size; i++)
-		count += pool.slots[i].taken && pool.slots[i].target == target;
-	return count;
-}
 
 /* Under the lock: the free slot used last, of those with a connection if there are any. */
 static Slot *
@@ -95,7 +80,7 @@ find_free(void)
 	{
 		Slot *slot = &pool.slots[i];
 
-		if (slot->taken)
+		if (slot->share != NULL)
 			continue;
 		if (best == NULL || (slot->connection != NULL && best->connection == NULL) ||
 			(slot->connection != NULL && slot->idle_since_ms > best->idle_since_ms))
@@ -104,28 +89,49 @@ find_free(void)
 	return best;
 }
 
-static Slot *
-take_slot(uint64_t target, int64_t deadline_ms)
+/* Waits while there is hope that the share gets room; false: there is none. */
+static bool
+wait_for_room(const Share *share, int64_t deadline_ms)
 {
-	int share = pool.size > 1 ? pool.size / 2 : 1;
-	Slot *slot = NULL;
+	int64_t stuck_ms = bulkhead_moved_ms(share) + STUCK_MS;
+	int64_t until_ms = stuck_ms < deadline_ms ? stuck_ms : deadline_ms;
+
+	if (clock_now_ms() >= until_ms)
+		return false;
+	condition_wait(&pool.freed, &pool.lock, until_ms);
+	return true;
+}
+
+/* Under the lock, as is all that knows a Share. */
+static void
+hold_slot(Slot *slot, Share *share)
+{
+	slot->share = share;
+	bulkhead_enter(share);
+}
+
+/* NULL, with the reason in the result, when there is none for a call that waits for the target. */
+static Slot *
+take_slot(uint64_t target, int64_t deadline_ms, ControlResult *result)
+{
+	Slot *slot;
+	Share *share;
 	bool may_wait;
 
 	pthread_mutex_lock(&pool.lock);
-	may_wait = pool.waiting++ < pool.max_waiting;
-	for (;;)
+	may_wait = bulkhead_in_use() + pool.waiting++ < pool.max_busy;
+	do
 	{
-		if (target == 0 || count_target(target) < share)
-			slot = find_free();
-		if (slot != NULL || !may_wait)
-			break;
-		may_wait = condition_wait(&pool.freed, &pool.lock, deadline_ms);
-	}
+		share = bulkhead_share(target);
+		slot = bulkhead_has_room(share) ? find_free() : NULL;
+	} while (slot == NULL && may_wait && wait_for_room(share, deadline_ms));
 	pool.waiting--;
 	if (slot != NULL)
+		hold_slot(slot, share);
+	else
 	{
-		slot->taken = true;
-		slot->target = target;
+		*result = (ControlResult){.outcome = CONTROL_BUSY};
+		bulkhead_explain(share, result->message, sizeof(result->message));
 	}
 	pthread_mutex_unlock(&pool.lock);
 	return slot;
@@ -136,7 +142,8 @@ static void
 give_slot(Slot *slot)
 {
 	pthread_mutex_lock(&pool.lock);
-	slot->taken = false;
+	bulkhead_leave(slot->share);
+	slot->share = NULL;
 	pthread_cond_broadcast(&pool.freed);
 	pthread_mutex_unlock(&pool.lock);
 }
@@ -205,18 +212,15 @@ run_in_slot(Slot *slot, const ControlCall *call, bool may_repeat, ControlResult 
 }
 
 void
-pool_run(const ControlCall *call, const char *target, bool may_repeat, ControlResult *result)
+pool_run(const ControlCall *call, uint64_t target, bool may_repeat, ControlResult *result)
 {
 	int64_t queue_deadline_ms = clock_now_ms() + QUEUE_TIMEOUT_MS;
-	Slot *slot =
-		take_slot(target ? hash_target(target) : 0,
-				  queue_deadline_ms < call->deadline_ms ? queue_deadline_ms : call->deadline_ms);
+	Slot *slot = take_slot(
+		target, queue_deadline_ms < call->deadline_ms ? queue_deadline_ms : call->deadline_ms,
+		result);
 
 	if (slot == NULL)
-	{
-		*result = (ControlResult){.outcome = CONTROL_BUSY};
 		return;
-	}
 	run_in_slot(slot, call, may_repeat, result);
 	slot->idle_since_ms = clock_now_ms();
 	slot->sessions_closed = false;
@@ -263,13 +267,10 @@ take_idle(Slot *slot)
 	bool idle;
 
 	pthread_mutex_lock(&pool.lock);
-	idle = !slot->taken && slot->connection != NULL &&
+	idle = slot->share == NULL && slot->connection != NULL &&
 		   clock_now_ms() - slot->idle_since_ms >= KEEPER_INTERVAL_MS;
 	if (idle)
-	{
-		slot->taken = true;
-		slot->target = 0;
-	}
+		hold_slot(slot, bulkhead_share(bulkhead_target(WAITS_FOR_NOTHING, NULL)));
 	pthread_mutex_unlock(&pool.lock);
 	return idle;
 }
@@ -307,13 +308,16 @@ keeper_main(void *unused)
 bool
 pool_start(const Options *options)
 {
+	int spare_threads = (options->threads + 3) / 4;
+
 	pool.options = options;
 	pool.size = options->pool_size;
-	pool.max_waiting = (options->threads - options->pool_size) / 2;
+	pool.max_busy = options->threads - spare_threads;
 	pool.slots = calloc((size_t) pool.size, sizeof(Slot));
 	condition_init(&pool.freed);
 	condition_init(&pool.stopping_changed);
-	return pool.slots != NULL && pthread_create(&pool.keeper, NULL, keeper_main, NULL) == 0;
+	return pool.slots != NULL && bulkhead_start(options->pool_size, options->threads) &&
+		   pthread_create(&pool.keeper, NULL, keeper_main, NULL) == 0;
 }
 
 /* Nobody may run a call any more. */
@@ -329,4 +333,5 @@ pool_stop(void)
 	for (int i = 0; i < pool.size; i++)
 		close_slot(&pool.slots[i]);
 	free(pool.slots);
+	bulkhead_stop();
 }

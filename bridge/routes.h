@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bulkhead.h"
 #include "control.h"
 
 #define MAX_PARAMETERS 6
@@ -53,7 +54,7 @@ typedef struct Route
 	AnswerForm form;
 	int status;                /* of success */
 	int remote_failure_status; /* of an error of class QD */
-	bool remote;               /* waits for remote servers; its first parameter says for which */
+	Waits waits;               /* WAITS_FOR_NAMED: by its first parameter */
 	Parameter parameters[MAX_PARAMETERS];
 } Route;
 

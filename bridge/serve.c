@@ -18,6 +18,7 @@
 
 #include "access.h"
 #include "answer.h"
+#include "bulkhead.h"
 #include "clock.h"
 #include "descriptor.h"
 #include "framing.h"
@@ -107,8 +108,8 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 
 	if (!answer_begin(&exchange.answer, request, route->status))
 		return fail(failure, 503, "out of memory");
-	pool_run(&call, route->remote ? parameters->values[0] : NULL, strcmp(route->method, "GET") == 0,
-			 &result);
+	pool_run(&call, bulkhead_target(route->waits, parameters->values[0]),
+			 strcmp(route->method, "GET") == 0, &result);
 	memcpy(request->role, result.role, sizeof(request->role));
 	if (result.outcome == CONTROL_OK)
 		finish_answer(&exchange);
@@ -138,7 +139,7 @@ fail_token_first(HttpRequest *request, const Identity *identity, Failure *failur
 
 	if (identity->token_hash[0] == '\0')
 		return false;
-	pool_run(&call, NULL, true, &result);
+	pool_run(&call, bulkhead_target(WAITS_FOR_NOTHING, NULL), true, &result);
 	memcpy(request->role, result.role, sizeof(request->role));
 	return result.outcome == CONTROL_OK ? false : fail_control(failure, &result, 400);
 }

@@ -1,11 +1,10 @@
 # The life of the bridge: the control database away at the start and in the middle, its backends killed, an extension that
-# is not there, a pool and descriptors that are used up, requests that take too long or that nobody waits for, and the end
+# is not there, descriptors that are used up, requests that take too long or that nobody waits for, and the end
 # by a signal. It always answers, or says that it cannot; it is well again by itself; and it ends without losing an answer.
 use strict;
 use warnings;
 
 use DqdsTest;
-use DqdsTest::FakePostgres;
 use DqdsTest::Hostile;
 use DqdsTest::Process;
 use DqdsTest::Sql;
@@ -18,11 +17,9 @@ use Time::HiRes qw(sleep time);
 my $remote  = remote_server('remote');
 my $control = control_server('control', conf => 'restart_after_crash = on');
 my $program = DqdsTest::bridge_program();
-my $silent  = start_fake_server(sub { hold($_[0]) });
 create_connection($control, 'shop', connection_model($remote));
-create_connection($control, $_, connection_model(undef, host => '127.0.0.1', port => $silent->port, user => 'u', password => 'p')) foreach qw(silent1 silent2);
 
-my $first = start_bridge($control, connections => [qw(shop silent1 silent2)]);
+my $first = start_bridge($control, connections => ['shop']);
 is($first->stop, 0, 'SIGTERM without a request: status 0');
 
 # One that stays, whatever happens to the others.
@@ -228,35 +225,6 @@ hostile('client-gone', sub {
 	is(http($bridge, GET => $schemas)->{status}, 200, 'the client goes away: the next request works');
 }, bridge => sub { $bridge });
 is($bridge->stop, 0, 'after all that: status 0');
-
-# --- The pool is used up -----------------------------------------------------------------------------------------------------------
-
-sub busy_backends { return $control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state = 'active')); }
-
-hostile('pool-exhausted', sub {
-	$control->safe_psql('postgres', q(ALTER ROLE dqds_bridge SET dqds.connect_timeout = '6s'));
-	my $small   = another_bridge('--pool-size', 4);
-	my @waiting = map { send_request($small, '/api/datasource/connections/silent1/schemas') } 1 .. 2;
-	ok(poll_until(sub { busy_backends() == 2 }, 10), 'half of the pool waits for one target');
-	my $third = send_request($small, '/api/datasource/connections/silent1/schemas');
-	is(http($small, GET => $connections)->{status}, 200, 'the other half is there for others');
-	is(http($small, GET => $schemas)->{status}, 200, 'and for other targets');
-	push @waiting, map { send_request($small, '/api/datasource/connections/silent2/schemas') } 1 .. 2;
-	ok(poll_until(sub { busy_backends() == 4 }, 10), 'the whole pool waits');
-	my $fifth = send_request($small, $connections);
-	is_well($small, 'the pool is used up');
-	foreach my $case ([ 'more than half for one target', $third ], [ 'the whole pool', $fifth ])
-	{
-		my $busy = take_answer($case->[1], 5);
-		is(answer_fault($busy, 503), undef, "$case->[0] used up: 503 with Retry-After");
-		is($busy->{json}{errorCode}, 'busy', "$case->[0] used up: busy");
-		is_well($small, $case->[0]);
-	}
-	is(take_answer($_, 10)->{json}{errorCode}, 'server_silent', 'who has a connection gets an answer') foreach @waiting;
-	is(http($small, GET => $_)->{status}, 200, "then $_ is served again") foreach $connections, $schemas;
-	is($small->stop, 0, 'a small pool: status 0');
-	$control->safe_psql('postgres', 'ALTER ROLE dqds_bridge RESET ALL');
-});
 
 # --- No descriptors left --------------------------------------------------------------------------------------------------------------
 

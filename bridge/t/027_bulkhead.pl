@@ -1,0 +1,468 @@
+# Bulkheads: whatever waits for a data source that keeps silent, or for many of them, leaves the bridge's threads and its
+# connections to the control database to all others. Those go on, none of them fails; who has to wait ends at his deadline;
+# who is over a limit is told so at once; and afterwards everything is as before.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::FakePostgres;
+use DqdsTest::Hostile;
+use DqdsTest::Outcome;
+use DqdsTest::Process;
+use DqdsTest::Refusing;
+use DqdsTest::Sql;
+use IO::Select;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+# The deadline of those who wait, in seconds, and within which all are told that are over a limit.
+use constant DEADLINE => 3;
+use constant AT_ONCE  => patience(2);
+
+# As many as ask for a silent source at once.
+use constant CROWD => 32;
+
+# How many ask for a healthy one: in the steady traffic, and where they have to wait for each other. What does not move for
+# half a second counts as stuck, and under valgrind the healthy are as slow.
+use constant { STEADY => under() eq 'valgrind' ? 1 : 3, MANY => under() eq 'valgrind' ? 8 : 16 };
+
+my $remote  = remote_server('remote');
+my $control = control_server('control', conf => 'max_connections = 150');
+my $silent  = start_fake_server(\&hold);
+my $hole    = black_hole();
+
+sub silent_model
+{
+	my ($port, %override) = @_;
+	return connection_model(undef, host => '127.0.0.1', port => "$port", user => 'u', password => 'p',
+		properties => { connect_timeout => '' . DEADLINE }, %override);
+}
+
+my @many = map { sprintf 'silent%02d', $_ } 1 .. CROWD;
+create_connection($control, 'shop', connection_model($remote));
+create_connection($control, 'silent', silent_model($silent->port));
+create_connection($control, 'hole',   silent_model($hole->{port}));
+create_connection($control, 'limited', silent_model($silent->port, parallel_jobs_limit => 2));
+create_connection($control, 'patient', silent_model($silent->port, properties => { connect_timeout => '30' }));
+create_connection($control, $_, silent_model($silent->port)) foreach @many;
+start_bridge($control, connections => [ qw(shop silent hole limited patient), @many ])->stop;
+
+sub another_bridge { return start_bridge(undef, control_db => bridge_conninfo($control), options => [@_]); }
+sub schemas_of     { return "/api/datasource/connections/$_[0]/schemas"; }
+
+my $sql = DqdsTest::Sql->connect($control);
+
+# busy_backends: the bridge's sessions with the control database that work on a request.
+sub busy_backends
+{
+	$sql->must('SELECT pg_stat_clear_snapshot()');
+	return $sql->value(q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle'));
+}
+
+# --- A crowd -----------------------------------------------------------------------------------------------
+
+# One request of each kind, the number N making each body another one. All wait for the connection NAME, or for the server
+# that it leads to.
+my %kind = (
+	schemas => sub { my ($name) = @_; return [ GET => schemas_of($name) ]; },
+	tables  => sub { my ($name, $n) = @_; return [ GET => schemas_of($name) . "/schema$n/tables" ]; },
+	import  => sub { my ($name, $n) = @_; return [ POST => '/api/jobs/importtables', to_json({ connectionName => $name, schemaName => "schema$n" }) ]; },
+	test    => sub { my ($name, $n) = @_; return [ POST => '/api/datasource/testconnection', silent_model($name eq 'hole' ? $hole->{port} : $silent->port, user => "user$n") ]; });
+
+# crowd(NAME, KIND…): as many requests as a crowd has, of these kinds in turn.
+sub crowd
+{
+	my ($name, @kinds) = @_;
+	return map { $kind{ $kinds[ $_ % @kinds ] }->($name, $_) } 0 .. CROWD - 1;
+}
+
+sub as_bytes
+{
+	my ($method, $target, $body) = @_;
+	my $more = defined $body ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '';
+	return "$method $target HTTP/1.1\r\nHost: localhost\r\n$more\r\n" . ($body // '');
+}
+
+# send_all(BRIDGE, [METHOD, TARGET, BODY]…): sends them all, and waits for none.
+sub send_all
+{
+	my ($bridge, @requests) = @_;
+	return map {
+		my $socket = open_socket($bridge);
+		syswrite $socket, as_bytes(@$_);
+		{ socket => $socket, method => $_->[0], sent => time, raw => '' };
+	} @requests;
+}
+
+# take_all(SENT, SUB = none): takes all answers as they come, into ->{answer} and ->{seconds}, and calls SUB now and then.
+sub take_all
+{
+	my ($sent, $meanwhile) = @_;
+	my %open = map { fileno $_->{socket} => $_ } @$sent;
+	my $end  = time + patience(4 * DEADLINE + 10);
+	while (%open && time < $end)
+	{
+		$meanwhile->() if $meanwhile;
+		foreach my $socket (IO::Select->new(map { $_->{socket} } values %open)->can_read(0.1))
+		{
+			my $request = $open{ fileno $socket };
+			next if sysread $socket, $request->{raw}, 65536, length $request->{raw};
+			delete $open{ fileno $socket };
+			$request->{seconds} = time - $request->{sent};
+			$request->{answer}  = parse_answer($request->{raw}, 1, $request->{method});
+			close $socket;
+		}
+	}
+	$_->{answer} = { status => 0, error => 'no answer' } foreach values %open;
+	return;
+}
+
+# refusal_fault(REQUEST, LIMIT): what is wrong with its refusal: 503, busy, at once, with a message that names the limit.
+sub refusal_fault
+{
+	my ($request, $limit) = @_;
+	my $answer = $request->{answer};
+	my $fault  = answer_fault($answer, 503, $request->{method});
+	return $fault                                             if defined $fault;
+	return 'errorCode ' . ($answer->{json}{errorCode} // '-') if ($answer->{json}{errorCode} // '') ne 'busy';
+	return "message $answer->{json}{message}"                 if $answer->{json}{message} !~ $limit;
+	return sprintf 'after %.2f s', $request->{seconds}        if $request->{seconds} > AT_ONCE;
+	return;
+}
+
+# refused_at_once(WHAT, LIMIT, REQUEST…): each was.
+sub refused_at_once
+{
+	my ($what, $limit, @requests) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my @faults = grep { defined } map { refusal_fault($_, $limit) } @requests;
+	is(join('; ', @faults), '', "$what: who is over the limit (" . @requests . ') is told so at once');
+	return;
+}
+
+# ended_in_time(WHAT, CODE, REQUEST…): each failed at its deadline, for the data source's fault.
+sub ended_in_time
+{
+	my ($what, $code, @requests) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my @faults;
+	foreach my $request (@requests)
+	{
+		my $answer = $request->{answer};
+		my $is     = $answer->{json}{errorCode} // '-';
+		push @faults, $answer->{error} // "$answer->{status} $is" if defined $answer->{error} || $is ne $code;
+		push @faults, sprintf 'after %.2f s', $request->{seconds} if $request->{seconds} < DEADLINE - 0.2 || $request->{seconds} > DEADLINE + PATIENCE;
+	}
+	is(join('; ', @faults), '', "$what: who has to wait (" . @requests . ') ends at the deadline');
+	return;
+}
+
+# --- Steady traffic -------------------------------------------------------------------------------------------
+
+# What healthy requests get, word for word.
+my %healthy;
+{
+	my $bridge = another_bridge();
+	%healthy = (
+		listing  => [ [ GET => schemas_of('shop') ],    qr/^\[\{"connectionName":"shop","schemaName":"public",.*\}\]$/ ],
+		registry => [ [ GET => '/api/connections' ],    qr/^\[\{.*"shop".*\}\]$/ ],
+		test     => [ [ POST => '/api/datasource/testconnection', connection_model($remote) ], qr/^\{"connectionTestResult":"SUCCESS",/ ]);
+	foreach my $what (sort keys %healthy)
+	{
+		my ($request, $like) = @{ $healthy{$what} };
+		my ($method, $target, $body) = @$request;
+		my $answer = http($bridge, $method, $target, {}, $body);
+		like($answer->{body}, $like, "$what: as it should be");
+		$healthy{$what}[1] = qr/^\Q$answer->{body}\E$/ if $what ne 'test';    # which tells its time
+	}
+	$bridge->stop;
+}
+
+# start_traffic(BRIDGE, SECONDS, KIND…): a client for each, which asks again and again. It compares bytes and reads no JSON:
+# that would take longer than the answer.
+sub start_traffic
+{
+	my ($bridge, $seconds, @kinds) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir('traffic');
+	return map {
+		my ($file, $what) = ("$dir/$_", $kinds[$_]);
+		{ file => $file, what => $what, process => DqdsTest::Process->start("client $_", undef, sub { ask_on($bridge->port, $file, $what, time + $seconds); POSIX::_exit(0); }) };
+	} 0 .. $#kinds;
+}
+
+sub ask_on
+{
+	my ($port, $file, $what, $end) = @_;
+	my ($count, @faults) = (0);
+	my $request = as_bytes(@{ $healthy{$what}[0] });
+	while (time < $end)
+	{
+		my ($raw, $closed) = raw_request($port, $request, 20);
+		my ($head, $answer) = split /\r\n\r\n/, $raw, 2;
+		if   ($closed && $head =~ m{^HTTP/1\.1 200 } && $answer =~ $healthy{$what}[1]) { $count++; }
+		else                                                                         { push @faults, $raw; }
+	}
+	open my $out, '>', $file or die "$file: $!";
+	print $out join "\n", $count, scalar @faults, @faults ? $faults[0] : '';
+	close $out;
+	return;
+}
+
+# end_traffic(WHAT, CLIENT…): none of their requests has failed; returns how many were served, by kind.
+sub end_traffic
+{
+	my ($what, @clients) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (%served, @faults);
+	foreach my $client (@clients)
+	{
+		my $status = $client->{process}->wait_end(40);
+		my ($count, $failed, $fault) = defined $status && $status == 0 ? split /\n/, slurp_file($client->{file}) : (0, 1, 'a client did not end');
+		$served{ $client->{what} } += $count;
+		push @faults, "$client->{what}: $failed failed, first: $fault" if $failed;
+	}
+	is(join('; ', @faults), '', "$what: none of the healthy requests fails ("
+		  . join(', ', map { "$served{$_} $_" } sort keys %served) . ')');
+	return %served;
+}
+
+# --- A crowd beside steady traffic --------------------------------------------------------------------------------
+
+my $slowest_health = 0;
+
+# beside(BRIDGE, WHAT, CLIENTS, REQUEST…): what becomes of the requests while the clients ask. Health is told at once all along.
+# It is bad when the control database takes more than 80 ms, which may happen now and then on a busy machine.
+sub beside
+{
+	my ($bridge, $what, $clients, @requests) = @_;
+	my ($short, $long) = (1, DEADLINE - 0.5);
+	my %alone   = end_traffic("$what, before", start_traffic($bridge, $short, @$clients));
+	my @sent    = send_all($bridge, @requests);
+	my @clients = start_traffic($bridge, $long, @$clients);
+	my %health = (good => 0, bad => 0, late => 0);
+	take_all(
+		\@sent,
+		sub {
+			my $began  = time;
+			my $answer = http($bridge, GET => '/api/ishealthy');
+			my $took   = time - $began;
+			$slowest_health = $took if $took > $slowest_health;
+			$health{ $took > patience(0.5) ? 'late' : $answer->{body} eq '"OK"' ? 'good' : 'bad' }++;
+		});
+	is($health{late}, 0, "$what: health is told at once");
+	cmp_ok($health{good}, '>', 4 * $health{bad}, "$what: and it is good");
+	my %beside = end_traffic($what, @clients);
+	foreach my $kind (sort keys %alone)
+	{
+		my @rates = ($alone{$kind} / $short, $beside{$kind} / $long);
+		note(sprintf '%s: %s: %.0f requests a second alone, %.0f beside the crowd: %.2f', $what, $kind, @rates, $rates[1] / ($rates[0] || 1));
+		cmp_ok($rates[1], '>', 0.1 * $rates[0], "$what: $kind: they go on");
+	}
+	all_free_again($what);
+	return @sent;
+}
+
+sub all_free_again
+{
+	my ($what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok(poll_until(sub { busy_backends() == 0 }, 5), "$what: nothing of it runs at the control database any more");
+	is($sql->value(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')), 0, "$what: and no limit is held");
+	return;
+}
+
+# split_by(SUB, LIST): those for which it is true, and the others.
+sub split_by
+{
+	my ($check, @list) = @_;
+	return ([ grep { $check->($_) } @list ], [ grep { !$check->($_) } @list ]);
+}
+
+sub is_503 { return $_[0]{answer}{status} == 503; }
+
+# Each kind alone and all together, by a large pool and a small one. Those who wait for the same are at most half.
+foreach my $case ([ 'default pool', 32, [] ], [ 'pool of 4', 4, [qw(--pool-size 4)] ])
+{
+	my ($pool, $size, $options) = @$case;
+	my $bridge = another_bridge(@$options);
+
+	# As many clients as may find all connections in use that they can have would be told so, too.
+	my @listings = ('listing') x ($size == 32 ? STEADY : 1);
+	http($bridge, GET => schemas_of('shop')) foreach 1 .. 3;
+
+	my $share  = qr/\d+ requests are waiting for this data source already, which is its share; try again in a moment, or raise --pool-size$/;
+	my $bodies = qr/\d+ requests with their data source in the body are waiting already, which is their share; try again in a moment, or raise --pool-size$/;
+
+	# Listings: what is in a body goes on as well.
+	my $what = "$pool, listings";
+	my ($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry', 'test' ], crowd('hole', qw(schemas tables))));
+	refused_at_once($what, $share, @$refused);
+	ended_in_time($what, 'unreachable', @$waited);
+	cmp_ok(scalar @$waited, '<=', $size / 2, "$what: at most half of the pool has waited");
+
+	# Imports, each with another body.
+	$what = "$pool, imports";
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry' ], crowd('hole', 'import')));
+	refused_at_once($what, $bodies, @$refused);
+	ended_in_time($what, 'unreachable', @$waited);
+	cmp_ok(scalar @$waited, '<=', $size / 2, "$what: at most half of the pool has waited");
+
+	# Tests, each with another body. dqds itself allows eight at a time for one server; it answers those over it.
+	$what = "$pool, tests";
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry', $size == 32 ? 'test' : () ], crowd('silent', 'test')));
+	my ($busy, $silent_ones) = split_by(sub { ($_[0]{answer}{json}{errorCode} // '') eq 'busy' }, @$waited);
+	refused_at_once($what, $bodies, @$refused);
+	ended_in_time($what, 'server_silent', @$silent_ones);
+	is(scalar(grep { $_->{seconds} > AT_ONCE || $_->{answer}{json}{connectionTestResult} ne 'FAILURE' } @$busy), 0, "$what: and so does dqds (" . @$busy . ')');
+	cmp_ok(scalar @$silent_ones, '<=', $size / 2, "$what: at most half of the pool has waited");
+
+	# All of them for one connection, at once: together they have no more than one kind.
+	$what = "$pool, all kinds";
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry' ], crowd('silent', qw(schemas import tables test))));
+	($busy, $silent_ones) = split_by(sub { ($_[0]{answer}{json}{errorCode} // '') eq 'busy' }, @$waited);
+	refused_at_once($what, qr/$share|$bodies/, @$refused);
+	ended_in_time($what, 'server_silent', @$silent_ones);
+	cmp_ok(scalar @$silent_ones, '<=', $size / 2, "$what: at most half of the pool has waited");
+
+	# Some silent sources: there is always something left for one more.
+	$what = "$pool, some silent sources";
+	my @some = @many[ 0 .. ($size == 32 ? 2 : 1) ];
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry' ], map { $kind{schemas}->($_) } (@some) x 16));
+	refused_at_once($what, $share, @$refused);
+	ended_in_time($what, 'server_silent', @$waited);
+
+	# Many silent sources: what waits for none goes on.
+	$what = "$pool, many silent sources";
+	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, ['registry'], map { $kind{schemas}->($_) } @many));
+	refused_at_once($what, qr/^\d+ requests are waiting for data sources already, which is the share of all; try again in a moment, or raise --pool-size$/, @$refused);
+	ended_in_time($what, 'server_silent', @$waited);
+	is(scalar @$waited, $size == 32 ? 28 : 3, "$what: all but the reserve have waited");
+
+	# No connection was lost on the way: as many as at first can wait, and then all kinds of requests are served again.
+	$what = "$pool, in the end";
+	my @sent = send_all($bridge, crowd('silent', 'schemas'));
+	take_all(\@sent);
+	($refused, $waited) = split_by(\&is_503, @sent);
+	is(scalar @$waited, $size == 32 ? 10 : 1, "$what: as many as ever have waited");
+	my @served = send_all($bridge, map { $healthy{$_}[0] } sort keys %healthy);
+	take_all(\@served);
+	is(join(' ', map { $_->{answer}{status} } @served), '200 200 200', "$what: everything is served again");
+
+	is($bridge->stop, 0, "$pool: status 0");
+}
+
+# --- The smallest pools, and fewer threads than connections -------------------------------------------------------
+
+#   waits: how many can wait for one source
+my @small = (
+	{ what => 'pool of 1', options => [qw(--pool-size 1)], waits => 1, others => 503 },
+	{ what => 'pool of 2', options => [qw(--pool-size 2)], waits => 1, others => 200 },
+	{ what => 'pool of 3', options => [qw(--pool-size 3)], waits => 2, others => 200 },
+	{ what => '2 threads', options => [qw(--threads 2)],   waits => 1, others => 200 },
+	{ what => '6 threads', options => [qw(--threads 6)],   waits => 3, others => 200 });
+foreach my $case (@small)
+{
+	$case->{bridge} = another_bridge(@{ $case->{options} });
+	http($case->{bridge}, GET => schemas_of('shop'));
+}
+$_->{sent} = [ send_all($_->{bridge}, crowd('silent', qw(import schemas))) ] foreach @small;
+my $eight_wait = 0;
+take_all(
+	[ map { @{ $_->{sent} } } @small ],
+	sub {
+		return if $eight_wait || busy_backends() != 8;
+		$eight_wait = 1;
+		foreach my $case (@small)
+		{
+			is(health_of($case->{bridge})->{body}, '"OK"', "$case->{what}: well");
+			is(http($case->{bridge}, GET => '/api/connections')->{status}, $case->{others}, "$case->{what}: others: $case->{others}");
+		}
+	});
+ok($eight_wait, 'small ones: eight in all have waited');
+foreach my $case (@small)
+{
+	my ($what, $bridge) = @$case{qw(what bridge)};
+	my ($refused, $waited) = split_by(\&is_503, @{ $case->{sent} });
+	refused_at_once($what, $what =~ /threads/ ? qr/raise --threads$/ : qr/raise --pool-size$/, @$refused);
+	ended_in_time($what, 'server_silent', @$waited);
+	is(scalar @$waited, $case->{waits}, "$what: no more than $case->{waits} have waited");
+	is(http($bridge, GET => schemas_of('shop'))->{status}, 200, "$what: then the healthy are served again");
+	is($bridge->stop, 0, "$what: status 0");
+}
+
+# --- Many that wait for each other but do not hang: nobody is refused -----------------------------------------------
+
+{
+	my $bridge = another_bridge();
+	my %served = end_traffic('a healthy source, ' . MANY . ' clients at once', start_traffic($bridge, 2, ('listing') x MANY));
+	cmp_ok($served{listing}, '>', MANY, 'a healthy source: they are served');
+	is($bridge->stop, 0, 'a healthy source: status 0');
+}
+
+# --- The pool as a whole: here it is the control database that keeps silent -------------------------------------------
+
+hostile_watch(bridge => another_bridge(), control => $control, remote => $remote);
+hostile('pool-exhausted', sub {
+	my $bridge = another_bridge('--pool-size', 4);
+	$sql->must('BEGIN; LOCK TABLE dqds_connection IN ACCESS EXCLUSIVE MODE');
+	my @sent = send_all($bridge, map { [ GET => '/api/connections' ] } 1 .. 12);
+	ok(poll_until(sub { busy_backends() == 4 }, 10), 'the whole pool waits');
+	ok(poll_until(sub { 8 == grep { IO::Select->new($_->{socket})->can_read(0) } @sent }, 10), 'eight too many have been answered already');
+	is(health_of($bridge)->{body}, '"OK"', 'the whole pool waits: well');
+	my @late = send_all($bridge, [ GET => '/api/connections' ], $healthy{listing}[0]);
+	take_all(\@late);
+	refused_at_once('the whole pool waits', qr/^4 connections to the control database are in use, which is all of them; try again in a moment, or raise --pool-size$/, @late);
+	$sql->must('ROLLBACK');
+	take_all(\@sent);
+	my ($refused, $waited) = split_by(\&is_503, @sent);
+	is(scalar @$refused, 8, 'the whole pool waits: eight were refused');
+	is(scalar(grep { !defined answer_fault($_->{answer}, 200) } @$waited), 4, 'the whole pool waits: the others get their answers');
+	is($bridge->stop, 0, 'the whole pool waits: status 0');
+});
+hostile_end();
+
+# --- The limit of a connection, over SQL and REST together -----------------------------------------------------------
+
+{
+	my $bridge = another_bridge();
+	http($bridge, GET => schemas_of('shop'));
+	my $caller = DqdsTest::Sql->connect($control);
+	$caller->send(q(SELECT error_code FROM dqds_test_connection('limited')));
+	my @sent = send_all($bridge, [ GET => schemas_of('limited') ]);
+	ok(poll_until(sub { $sql->value(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')) == 2 }, 5), 'limit of 2: one over SQL and one over REST wait');
+	my @over = send_all($bridge, $kind{schemas}->('limited'), $kind{tables}->('limited', 1), $kind{import}->('limited', 1));
+	take_all(\@over);
+	refused_at_once('limit of 2', qr/the limit of 2 operations at once is reached for 127\.0\.0\.1:\d+\. .*raise parallel_jobs_limit/, @over);
+	is($sql->query(q(SELECT * FROM dqds_list_schemas('limited')))->{error}{sqlstate}, 'QD022', 'limit of 2: and over SQL');
+	is(http($bridge, GET => schemas_of('shop'))->{status}, 200, 'limit of 2: other connections are not concerned');
+	take_all(\@sent);
+	ended_in_time('limit of 2', 'server_silent', @sent);
+	is($caller->answer(10)->{rows}[0]{error_code}, 'server_silent', 'limit of 2: SQL has its answer, too');
+	all_free_again('limit of 2');
+
+	# A client that goes away gives back what it held, long before the deadline.
+	foreach my $what (qw(schemas import))
+	{
+		my ($gone) = send_all($bridge, $kind{$what}->('patient', 1));
+		ok(poll_until(sub { busy_backends() == 1 }, 10), "a client that goes away, $what: it waits");
+		close $gone->{socket};
+		ok(poll_until(sub { busy_backends() == 0 }, 5), "a client that goes away, $what: nothing of it is left");
+	}
+	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 10);
+	ok(poll_until(sub { busy_backends() == 10 }, 10), 'clients that go away: 10 wait, which is the share of one source');
+	@over = send_all($bridge, $kind{schemas}->('patient'));
+	take_all(\@over);
+	refused_at_once('clients that go away', qr/^10 requests are waiting/, @over);
+	close $_->{socket} foreach @sent;
+	ok(poll_until(sub { busy_backends() == 0 }, 5), 'clients that go away: nothing of them is left');
+	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 10);
+	ok(poll_until(sub { busy_backends() == 10 }, 10), 'clients that go away: and as many can wait again');
+	close $_->{socket} foreach @sent;
+	ok(poll_until(sub { busy_backends() == 0 }, 5), 'clients that go away: nothing of them is left again');
+	is($bridge->stop, 0, 'limits: status 0');
+}
+
+diag(sprintf 'slowest answer about health: %.0f ms', 1000 * $slowest_health);
+done_testing();
