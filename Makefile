@@ -5,6 +5,8 @@
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
+#   make fuzz      a minute each of input that nobody would send on purpose, to the bridge (make fuzz-http), as connection
+#                  models (fuzz-model) and from hostile servers (fuzz-replies); FUZZ_SECONDS=60, see packaging/fuzz
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
@@ -91,7 +93,7 @@ EXTENSION = dqds
 MODULE_big = dqds
 OBJS = $(EXTENSION_SOURCES:.c=.o)
 DATA = sql/dqds--$(DQDS_VERSION).sql
-EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS)
+EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS) fuzz/build
 
 # What `make test-sanitize` and `make test-valgrind` build, in a copy of this directory: objects of different builds do not
 # mix. Fortified functions hide from both what they do; PostgreSQL's -fwrapv would declare signed overflow to be right; and
@@ -149,6 +151,8 @@ $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 $(OBJS): $(wildcard src/*.h) Makefile dqds.control
 $(BRIDGE_OBJS): $(wildcard bridge/*.h) src/error_codes.h Makefile dqds.control
 
+include fuzz/fuzz.mk
+
 install: install-bridge
 uninstall: uninstall-bridge
 
@@ -173,7 +177,7 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test test-sanitize test-valgrind test-remotes soak bench format clean-run
+.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes soak bench format clean-run
 run:
 	@packaging/run
 
@@ -182,6 +186,12 @@ test:
 
 test-sanitize test-valgrind:
 	@TEST_UNDER=$(@:test-%=%) packaging/test
+
+fuzz:
+	@packaging/fuzz
+
+fuzz-http fuzz-model fuzz-replies:
+	@packaging/fuzz $(@:fuzz-%=%)
 
 test-remotes:
 	@packaging/test-remotes
@@ -200,4 +210,4 @@ clean-run:
 	@rm -rf .remotes
 
 format:
-	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch] fuzz/*.[ch])

@@ -278,6 +278,9 @@ on_error(struct mg_connection *connection, int status, const char *message)
 	(void) message;
 	copy_path(path, sizeof(path), info->request_uri);
 	request.path = path;
+	/* Of what may not even be a method, only the one that counts: its answer has no body. */
+	if (info->request_method != NULL && strcmp(info->request_method, "HEAD") == 0)
+		request.method = "HEAD";
 	fail(&failure, status, "%s", explain_status(status));
 
 	atomic_fetch_add(&server.in_flight, 1);
