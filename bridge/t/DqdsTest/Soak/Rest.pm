@@ -12,6 +12,7 @@ use DqdsTest;
 use DqdsTest::Soak::Verdict;
 use DqdsTest::Soak::World;
 use Encode ();
+use Socket;
 use Time::HiRes qw(time sleep);
 
 # Between two requests of a worker. The load shall be steady, and leave the machine some room.
@@ -23,16 +24,31 @@ use constant { PLACEHOLDER => '@NAME@', ENCODED_PLACEHOLDER => '%40NAME%40' };
 # --- Asking ---------------------------------------------------------------------------------------------------
 
 # ask(PORT, REQUEST): the answer, as split_answer has it. A REQUEST: {name, method, target, token, body} and what
-# Verdict.pm knows.
+# Verdict.pm knows; slow => true: it is read so slowly that something may happen to the server meanwhile.
 sub ask
 {
 	my ($port, $request) = @_;
 	my $bytes = "$request->{method} $request->{target} HTTP/1.1\r\nHost: 127.0.0.1:$port\r\nConnection: close\r\n";
 	$bytes .= "Authorization: Bearer $request->{token}\r\n" if defined $request->{token};
 	$bytes .= "Content-Type: application/json\r\nContent-Length: " . length($request->{body}) . "\r\n" if defined $request->{body};
-	my ($raw, $closed) = eval { raw_request($port, "$bytes\r\n" . ($request->{body} // ''), 30) };
+	$bytes .= "\r\n" . ($request->{body} // '');
+	my ($raw, $closed) = eval { $request->{slow} ? slow_request($port, $bytes) : raw_request($port, $bytes, 30) };
 	return { raw => '', status => 0, error => $@ } if !defined $raw;
 	return split_answer($raw, $closed, $request->{method});
+}
+
+# As raw_request, with a pause after the first bytes. The small buffer makes the bridge wait, and with it the control server.
+sub slow_request
+{
+	my ($port, $bytes) = @_;
+	socket my $socket, PF_INET, SOCK_STREAM, 0 or die "socket: $!";
+	setsockopt $socket, SOL_SOCKET, SO_RCVBUF, 4096;
+	connect $socket, pack_sockaddr_in($port, inet_aton('127.0.0.1')) or die "cannot connect: $!";
+	syswrite $socket, $bytes;
+	sysread $socket, my $first, 2000;
+	sleep 1.5;
+	my ($rest, $closed) = read_all($socket, 30);
+	return (($first // '') . $rest, $closed);
 }
 
 sub path { return '/api/datasource/connections/' . encode_segment($_[0]); }
@@ -63,6 +79,7 @@ sub fixed_requests
 			{ name => 'tables with details', target => $of->($shop) . '?details=true', token => $editor, verify => \&verify_details },
 			{ name => 'many tables', target => $of->($wide), verify => \&verify_wide },
 			{ name => 'many tables with details', target => $of->($wide) . '?details=true', weight => 1 },
+			{ name => 'many tables, read slowly', target => $of->($wide) . '?details=true', slow => 1, weight => 1 },
 			{ name => 'some of many tables', target => $of->($wide) . '?tableNameContains=0&limit=7' },
 			{ name => 'tables of an unknown schema', target => $of->('nowhere'), weight => 1 },
 			{ name => 'HEAD of tables', method => 'HEAD', target => $of->($shop), weight => 1 },

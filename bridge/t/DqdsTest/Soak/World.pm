@@ -17,8 +17,10 @@ use DqdsTest::Sql;
 use Encode ();
 use PostgreSQL::Test::Utils;
 
-# So many tables has the wide schema: its listings are longer than what the bridge sends in one piece.
-use constant WIDE => 600;
+# So many tables has the wide schema, each with such a comment: its listings are longer than what the bridge sends in one
+# piece, and with details longer than what the kernel keeps for a client that reads slowly.
+use constant WIDE => 1000;
+my $wide_comment = 'x' x 600;
 
 # remote => the name of the connection that leads there
 my %connection_name = (north => 'north "direct"', south => 'süd/pooler %2F', east => "östlich\\proxy \xF0\x9F\x98\x80");
@@ -81,7 +83,10 @@ sub fill_remote
 	{
 		$sql .= "COMMENT ON TABLE $schema." . ident($table->{name}) . ' IS ' . sql_literal($table->{comment}) . ';';
 	}
-	$sql .= "CREATE TABLE $wide." . ident(wide_table($remote, $_)) . ' ();' foreach 1 .. WIDE;
+	foreach my $table (map { "$wide." . ident(wide_table($remote, $_)) } 1 .. WIDE)
+	{
+		$sql .= "CREATE TABLE $table (); COMMENT ON TABLE $table IS '$wide_comment';";
+	}
 	$sql .= "GRANT SELECT ON ALL TABLES IN SCHEMA $schema, $wide TO $role;";
 	$sql .= "CREATE TABLE hidden.secret (id int); CREATE TABLE $schema.not_for_reader (id int);";
 	$node->safe_psql('postgres', $sql);
