@@ -115,7 +115,11 @@ hostile('cleartext', sub {
 });
 
 # A login that somebody cancels at the server; a pooler that hands on what the server behind it said.
-foreach my $case ([ '57014', 'canceling statement due to user request', 'cancelled' ], [ '08P01', 'the database system is starting up', 'server_starting' ])
+foreach my $case (
+	[ '57014', 'canceling statement due to user request', 'cancelled' ],
+	[ '08P01', 'canceling statement due to user request', 'cancelled' ],
+	[ '08P01', 'terminating connection due to administrator command', 'connection_lost' ],
+	[ '08P01', 'the database system is starting up', 'server_starting' ])
 {
 	my ($sqlstate, $text, $code) = @$case;
 	my $server = fake(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error($sqlstate, $text)); });

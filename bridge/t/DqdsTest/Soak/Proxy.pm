@@ -2,7 +2,8 @@
 #
 # One process, one loop. What it may be told (tell):
 #   reset              all connections are reset
-#   cut BYTES          each connection is reset after so many more bytes of the server: in the middle of something
+#   cut BYTES          each connection is reset after so many more bytes of the server: in the middle of something; also
+#                      those that are new, for some seconds
 #   stall SECONDS      nothing passes for so long
 #   half-open SECONDS  the servers' sides are closed, the clients' sides keep silent for so long, then are reset
 package DqdsTest::Soak::Proxy;
@@ -21,8 +22,8 @@ use Time::HiRes qw(time);
 # Larger than any answer that a client leaves unread for long.
 use constant MAX_BUFFER => 1 << 20;
 
-# How long a cut waits for its bytes.
-use constant CUT_PATIENCE => 2;
+# For so many seconds a cut waits for its bytes.
+use constant CUT_PATIENCE => 5;
 
 # start(PORT): a proxy for that port of 127.0.0.1; it ends with the test.
 sub start
@@ -34,7 +35,7 @@ sub start
 	my $process = DqdsTest::Process->start('proxy', undef, sub {
 		close $pen;
 		$SIG{PIPE} = 'IGNORE';
-		my $self = bless { target => $target, listener => $listener, orders => $orders, pairs => [], stalled_until => 0 }, $class;
+		my $self = bless { target => $target, listener => $listener, orders => $orders, pairs => [], stalled_until => 0, cut_until => 0 }, $class;
 		$self->turn while 1;
 	});
 	close $orders;
@@ -78,14 +79,16 @@ sub accept
 	my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{target}, Timeout => 2);
 	return reset_connection($client) unless $server;
 	$_->blocking(0) foreach $client, $server;
-	push @{ $self->{pairs} }, { client => $client, server => $server, to_client => '', to_server => '' };
+	my $pair = { client => $client, server => $server, to_client => '', to_server => '' };
+	@$pair{qw(cut cut_until)} = @$self{qw(cut cut_until)} if $self->{cut_until} > time;
+	push @{ $self->{pairs} }, $pair;
 	return;
 }
 
 my %order = (
 	'reset'     => sub { my ($self) = @_; drop($_) foreach splice @{ $self->{pairs} }; return; },
 	'stall'     => sub { my ($self, $seconds) = @_; $self->{stalled_until} = time + $seconds; return; },
-	'cut'       => sub { my ($self, $bytes) = @_; @$_{qw(cut cut_until)} = ($bytes, time + CUT_PATIENCE) foreach @{ $self->{pairs} }; return; },
+	'cut'       => sub { my ($self, $bytes) = @_; @$_{qw(cut cut_until)} = ($bytes, time + CUT_PATIENCE) foreach $self, @{ $self->{pairs} }; return; },
 	'half-open' => sub { my ($self, $seconds) = @_; half_open($_, $seconds) foreach @{ $self->{pairs} }; return; });
 
 sub obey
