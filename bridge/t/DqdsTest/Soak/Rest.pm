@@ -262,7 +262,7 @@ sub expected_of
 # --- A worker -----------------------------------------------------------------------------------------------------------
 
 # work(options): asks until a time.
-#   world, fixed, life => what to ask; port; number => of the worker; until; tally
+#   world, fixed, life (undef: only the fixed ones) => what to ask; port; number => of the worker; until; tally
 #   killed => true: this bridge is killed now and then, so that a connection may end without an answer
 sub work
 {
@@ -271,7 +271,7 @@ sub work
 	my @fixed = map { ($_) x $_->{weight} } @{ $self{fixed} };
 	while (time < $self{until})
 	{
-		if (rand() < 0.6) { try($self, $fixed[ rand @fixed ]); }
+		if (!$self->{life} || rand() < 0.6) { try($self, $fixed[ rand @fixed ]); }
 		else              { live($self); }
 		sleep PAUSE;
 	}
