@@ -2,8 +2,7 @@
 #
 # One process, one loop. What it may be told (tell):
 #   reset              all connections are reset
-#   cut BYTES          each connection is reset after so many more bytes of the server: in the middle of something; also
-#                      those that are new, for some seconds
+#   cut BYTES          for some seconds, each connection is reset after so many bytes of an answer
 #   stall SECONDS      nothing passes for so long
 #   half-open SECONDS  the servers' sides are closed, the clients' sides keep silent for so long, then are reset
 package DqdsTest::Soak::Proxy;
@@ -22,8 +21,8 @@ use Time::HiRes qw(time);
 # Larger than any answer that a client leaves unread for long.
 use constant MAX_BUFFER => 1 << 20;
 
-# For so many seconds a cut waits for its bytes.
-use constant CUT_PATIENCE => 5;
+# So many seconds a cut lasts.
+use constant CUT_SECONDS => 3;
 
 # start(PORT): a proxy for that port of 127.0.0.1; it ends with the test.
 sub start
@@ -49,8 +48,8 @@ sub tell { return syswrite $_[0]{pen}, "$_[1]\n"; }
 
 # --- In the proxy's own process ----------------------------------------------------------------------------
 
-# A pair: client, server => sockets; to_client, to_server => bytes under way; cut => bytes of the server that may pass
-# yet; silent_until => when a half-open client is reset.
+# A pair: client, server => sockets; to_client, to_server => bytes under way; answered => what the server has said since
+# the client spoke; silent_until => when a half-open client is reset.
 sub turn
 {
 	my ($self) = @_;
@@ -68,7 +67,8 @@ sub turn
 	my %free  = map { fileno $_ => 1 } @{ $writable // [] };
 	$self->obey   if $ready{ fileno $self->{orders} };
 	$self->accept if $ready{ fileno $self->{listener} };
-	@{ $self->{pairs} } = grep { move($_, \%ready, \%free) } @{ $self->{pairs} };
+	my $cut = $self->{cut_until} > time ? $self->{cut} : undef;
+	@{ $self->{pairs} } = grep { move($_, \%ready, \%free, $cut) } @{ $self->{pairs} };
 	return;
 }
 
@@ -79,16 +79,14 @@ sub accept
 	my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{target}, Timeout => 2);
 	return reset_connection($client) unless $server;
 	$_->blocking(0) foreach $client, $server;
-	my $pair = { client => $client, server => $server, to_client => '', to_server => '' };
-	@$pair{qw(cut cut_until)} = @$self{qw(cut cut_until)} if $self->{cut_until} > time;
-	push @{ $self->{pairs} }, $pair;
+	push @{ $self->{pairs} }, { client => $client, server => $server, to_client => '', to_server => '', answered => 0 };
 	return;
 }
 
 my %order = (
 	'reset'     => sub { my ($self) = @_; drop($_) foreach splice @{ $self->{pairs} }; return; },
 	'stall'     => sub { my ($self, $seconds) = @_; $self->{stalled_until} = time + $seconds; return; },
-	'cut'       => sub { my ($self, $bytes) = @_; @$_{qw(cut cut_until)} = ($bytes, time + CUT_PATIENCE) foreach $self, @{ $self->{pairs} }; return; },
+	'cut'       => sub { my ($self, $bytes) = @_; @$self{qw(cut cut_until)} = ($bytes, time + CUT_SECONDS); return; },
 	'half-open' => sub { my ($self, $seconds) = @_; half_open($_, $seconds) foreach @{ $self->{pairs} }; return; });
 
 sub obey
@@ -122,7 +120,7 @@ sub drop
 # Moves the bytes of a pair as far as they go; false: the pair is no more.
 sub move
 {
-	my ($pair, $ready, $free) = @_;
+	my ($pair, $ready, $free, $cut) = @_;
 	my ($client, $server) = @$pair{qw(client server)};
 	if (defined $pair->{silent_until})
 	{
@@ -132,17 +130,19 @@ sub move
 		drop($pair);
 		return 0;
 	}
-	delete $pair->{cut} if defined $pair->{cut} && time > $pair->{cut_until};
-	my $open = pull($client, $ready, \$pair->{to_server}) && pull($server, $ready, \$pair->{to_client}, \$pair->{cut});
-	push_out($server, $free, \$pair->{to_server});
-	push_out($client, $free, \$pair->{to_client});
-	if (defined $pair->{cut} && $pair->{cut} <= 0)
+	my $asked    = pull($client, $ready, \$pair->{to_server});
+	my $answered = pull($server, $ready, \$pair->{to_client});
+	$pair->{answered} = 0 if $asked;
+	$pair->{answered} += $answered // 0;
+	if (defined $cut && $pair->{answered} > $cut)
 	{
-		syswrite $client, $pair->{to_client};
+		syswrite $client, substr $pair->{to_client}, 0, -($pair->{answered} - $cut);
 		drop($pair);
 		return 0;
 	}
-	return 1 if $open;
+	push_out($server, $free, \$pair->{to_server});
+	push_out($client, $free, \$pair->{to_client});
+	return 1 if defined $asked && defined $answered;
 	# One side has closed: the other gets what is left, and is closed too.
 	syswrite $client, $pair->{to_client} if length $pair->{to_client};
 	syswrite $server, $pair->{to_server} if length $pair->{to_server};
@@ -150,16 +150,14 @@ sub move
 	return 0;
 }
 
+# Appends to the buffer what the socket has; how many bytes that were, undef if it is closed.
 sub pull
 {
-	my ($socket, $ready, $buffer, $cut) = @_;
-	return 1 unless $ready->{ fileno $socket };
-	my $most = $cut && defined $$cut ? $$cut : 65536;
-	return 1 if $most <= 0;
-	my $n = sysread $socket, $$buffer, $most, length $$buffer;
-	return $!{EAGAIN} || $!{EINTR} ? 1 : 0 unless defined $n;
-	$$cut -= $n if $cut && defined $$cut;
-	return $n > 0;
+	my ($socket, $ready, $buffer) = @_;
+	return 0 unless $ready->{ fileno $socket };
+	my $n = sysread $socket, $$buffer, 65536, length $$buffer;
+	return $!{EAGAIN} || $!{EINTR} ? 0 : undef unless defined $n;
+	return $n || undef;
 }
 
 sub push_out
