@@ -103,7 +103,7 @@ foreach my $n (1 .. 6)
 {
 	worker("REST $n", sub { DqdsTest::Soak::Rest::work(%rest, port => $bridge->port, number => $n, tally => $_[0]) });
 }
-worker('slow reader', sub { DqdsTest::Soak::Rest::work(%rest, fixed => [ grep { $_->{slow} } @fixed ], life => undef, port => $bridge->port, tally => $_[0]) });
+worker('slow reader', sub { DqdsTest::Soak::Rest::work(%rest, fixed => [ map { { %$_, weight => 1 } } grep { $_->{slow} } @fixed ], life => undef, port => $bridge->port, tally => $_[0]) });
 worker('REST of another bridge', sub { DqdsTest::Soak::Rest::work(%rest, port => $world->{other_bridge}->port, number => 7, tally => $_[0], killed => 1) });
 worker('health', sub { DqdsTest::Soak::Rest::watch_health($bridge->port, $until, $_[0]) });
 worker('rude clients', sub { DqdsTest::Soak::Rude::work($world, $bridge->port, $until, $_[0]) });

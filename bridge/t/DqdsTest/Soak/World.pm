@@ -17,10 +17,12 @@ use DqdsTest::Sql;
 use Encode ();
 use PostgreSQL::Test::Utils;
 
-# So many tables has the wide schema, each with such a comment: its listings are longer than what the bridge sends in one
-# piece, and with details longer than what the kernel keeps for a client that reads slowly.
-use constant WIDE => 1000;
-my $wide_comment = 'x' x 600;
+# So many tables has the wide schema: its listings are longer than what the bridge sends in one piece.
+use constant WIDE => 600;
+
+# So many has the long one, each with a long comment: with details, more than the 4 MB that the kernel may keep for a client
+# that reads slowly.
+use constant { LONG => 300, LONG_COMMENT => 20_000 };
 
 # remote => the name of the connection that leads there
 my %connection_name = (north => 'north "direct"', south => 'süd/pooler %2F', east => "östlich\\proxy \xF0\x9F\x98\x80");
@@ -38,6 +40,8 @@ my @shop = (
 
 sub shop_schema { return "$_[0] \"shop\" \xC3\xBC"; }
 sub wide_schema { return "$_[0] wide"; }
+sub long_schema { return "$_[0] long"; }
+sub schemas     { return sort 'public', shop_schema($_[0]), wide_schema($_[0]), long_schema($_[0]); }
 sub wide_table  { return sprintf '%s table %05d with a name of some length', @_; }
 
 # shop(REMOTE): its tables, sorted as they are listed: {name, kind, comment, columns}.
@@ -74,20 +78,18 @@ sub create_table
 sub fill_remote
 {
 	my ($node, $remote) = @_;
-	my ($schema, $wide, $role) = map { ident($_) } shop_schema($remote), wide_schema($remote), $node->{dqds_role};
+	my ($schema, $wide, $long, $role) = map { ident($_) } shop_schema($remote), wide_schema($remote), long_schema($remote), $node->{dqds_role};
 	my @tables = shop($remote);
 	my ($source) = map { $_->{name} } grep { $_->{name} =~ /100%/ } @tables;
-	my $sql = "CREATE SCHEMA $schema; CREATE SCHEMA $wide; CREATE SCHEMA hidden; GRANT USAGE ON SCHEMA $schema, $wide TO $role;";
+	my $sql = "CREATE SCHEMA $schema; CREATE SCHEMA $wide; CREATE SCHEMA $long; CREATE SCHEMA hidden; GRANT USAGE ON SCHEMA $schema, $wide, $long TO $role;";
 	$sql .= create_table($schema, $_, $source) foreach sort { ($a->{kind} eq 'view') <=> ($b->{kind} eq 'view') } @tables;
 	foreach my $table (grep { defined $_->{comment} } @tables)
 	{
 		$sql .= "COMMENT ON TABLE $schema." . ident($table->{name}) . ' IS ' . sql_literal($table->{comment}) . ';';
 	}
-	foreach my $table (map { "$wide." . ident(wide_table($remote, $_)) } 1 .. WIDE)
-	{
-		$sql .= "CREATE TABLE $table (); COMMENT ON TABLE $table IS '$wide_comment';";
-	}
-	$sql .= "GRANT SELECT ON ALL TABLES IN SCHEMA $schema, $wide TO $role;";
+	$sql .= "CREATE TABLE $wide." . ident(wide_table($remote, $_)) . ' ();' foreach 1 .. WIDE;
+	$sql .= "CREATE TABLE $long.\"$_\" (); COMMENT ON TABLE $long.\"$_\" IS '" . 'x' x LONG_COMMENT . q(';) foreach 1 .. LONG;
+	$sql .= "GRANT SELECT ON ALL TABLES IN SCHEMA $schema, $wide, $long TO $role;";
 	$sql .= "CREATE TABLE hidden.secret (id int); CREATE TABLE $schema.not_for_reader (id int);";
 	$node->safe_psql('postgres', $sql);
 	return;
