@@ -35,6 +35,9 @@ report("seed $seed, $seconds seconds");
 # be more than that in ten minutes.
 use constant { MORE_IN_BRIDGE => 2048, MORE_IN_BACKEND => 1024 };
 
+# So many samples of memory are needed to judge it; a run of so many seconds has to have them.
+use constant { ENOUGH_SAMPLES => 8, LONG_RUN => 60 };
+
 # An operation that was tried so often has to have worked once.
 use constant MANY_TRIES => 20;
 
@@ -194,7 +197,14 @@ foreach my $remote (qw(north east))
 my %flat;
 foreach my $what (sort keys %samples)
 {
-	my @of_quarter = quarters(@{ $samples{$what} });
+	my @values = @{ $samples{$what} };
+	# On a machine that is very busy, a short run may have next to none of a session that began late.
+	if (@values < ENOUGH_SAMPLES)
+	{
+		cmp_ok($seconds, '<', LONG_RUN, "too few samples of the memory of the $what to be judged: " . @values);
+		next;
+	}
+	my @of_quarter = quarters(@values);
 	$flat{$what} = join ', ', map { "$_ kB" } @of_quarter;
 	next if $what =~ /resident/;
 	my $more = $what eq 'bridge' ? MORE_IN_BRIDGE : MORE_IN_BACKEND;

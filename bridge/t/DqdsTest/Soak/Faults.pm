@@ -108,6 +108,8 @@ sub calm
 	my @nodes = (values %{ $world->{remote} }, @$world{qw(control steady)});
 	foreach my $node (@nodes)
 	{
+		local $ENV{DQDS_TEST_REMOTE};
+		as_started($node);
 		system_log('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, 'start') unless postmaster($node);
 	}
 	# Nothing that was changed stays.
@@ -211,8 +213,11 @@ sub restart
 {
 	my ($self, $node, $mode) = @_;
 	my @command = ('pg_ctl', '-s', '-D', $node->data_dir, '-l', $node->logfile, '-m', $mode, '-t', 60, 'restart');
-	return $self->child('restart of ' . $node->name, sub { exec { $command[0] } @command; });
+	return $self->child('restart of ' . $node->name, sub { as_started($node); exec { $command[0] } @command; });
 }
+
+# A remote has no dqds, and runs without what is made to look at it (see remote_server).
+sub as_started { $ENV{DQDS_TEST_REMOTE} = 1 if $_[0]{dqds_role}; return; }
 
 sub lock_catalog
 {
