@@ -3,7 +3,7 @@
  *		Runs libFuzzer inside a backend of a throw-away server.
  *
  * PostgreSQL's memory, errors, JSON and locks are the real ones: each input is
- * one call in a subtransaction of its own, which is always rolled back.  What is
+ * tried in a transaction of its own, which is always rolled back.  What is
  * looked for, besides what the sanitizers see:
  *
  *	- an error with an SQLSTATE that the contract does not allow
@@ -26,6 +26,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -36,7 +37,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -103,10 +103,11 @@ static void
 run_once(const FuzzInput *input)
 {
 	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *error = NULL;
 
 	BeginInternalSubTransaction(NULL);
+	/* As a function finds it that is called by a statement. */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(input_context);
 	PG_TRY();
 	{
@@ -119,9 +120,10 @@ run_once(const FuzzInput *input)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	/* First that, which lets go of what an error has left; then all else. */
 	RollbackAndReleaseCurrentSubTransaction();
+	SPI_rollback();
 	MemoryContextSwitchTo(input_context);
-	CurrentResourceOwner = owner;
 	if (error != NULL)
 		check_error(input, error);
 	target->clean();
@@ -179,7 +181,6 @@ check_memory(const FuzzInput *input, size_t before)
 		fuzz_require(i < REPEATS, "each run of this input keeps memory: %zu bytes in the last",
 					 after - before);
 		before = after;
-		{ extern void __sanitizer_print_memory_profile(size_t, size_t); fprintf(stderr, "PROFILE %d\n", i); __sanitizer_print_memory_profile(100,100000); }
 		run_once(input);
 		after = __sanitizer_get_current_allocated_bytes();
 	}
@@ -231,16 +232,14 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int 
 
 /* ---- for the targets --------------------------------------------------------------------------------- */
 
-FmgrInfo *
+Oid
 fuzz_function(const Caller *caller, const char *name, int nargs, const Oid *types)
 {
-	FmgrInfo *function = MemoryContextAlloc(TopMemoryContext, sizeof(FmgrInfo));
-	Oid oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-							  PointerGetDatum(buildoidvector(types, nargs)),
-							  ObjectIdGetDatum(caller->schema));
+	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+								   PointerGetDatum(buildoidvector(types, nargs)),
+								   ObjectIdGetDatum(caller->schema));
 
-	fuzz_require(OidIsValid(oid), "the function %s is missing", name);
-	fmgr_info_cxt(oid, function, TopMemoryContext);
+	fuzz_require(OidIsValid(function), "the function %s is missing", name);
 	return function;
 }
 
@@ -291,17 +290,19 @@ take_rows(Tuplestorestate *store, TupleDesc desc, FuzzRows *rows)
 }
 
 void
-fuzz_call(FmgrInfo *function, int nargs, const NullableDatum *args, FuzzRows *rows)
+fuzz_call(Oid function, int nargs, const NullableDatum *args, FuzzRows *rows)
 {
 	LOCAL_FCINFO(fcinfo, FUNC_MAX_ARGS);
+	FmgrInfo flinfo;
 	ReturnSetInfo result = {.type = T_ReturnSetInfo};
 
+	fmgr_info(function, &flinfo);
 	result.econtext = CreateStandaloneExprContext();
 	result.econtext->ecxt_per_query_memory = CurrentMemoryContext;
 	result.allowedModes = SFRM_ValuePerCall | SFRM_Materialize;
 	result.returnMode = SFRM_ValuePerCall;
-	result.expectedDesc = result_descriptor(function->fn_oid);
-	InitFunctionCallInfoData(*fcinfo, function, nargs, DEFAULT_COLLATION_OID, NULL,
+	result.expectedDesc = result_descriptor(function);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, nargs, DEFAULT_COLLATION_OID, NULL,
 							 (Node *) &result);
 	memcpy(fcinfo->args, args, sizeof(NullableDatum) * nargs);
 	memset(rows, 0, sizeof(*rows));
@@ -342,7 +343,7 @@ fuzz_find(const char *text, const char *secret)
 	return text == NULL ? NULL : memmem(text, strlen(text), secret, strlen(secret));
 }
 
-/* ---- the SQL function --------------------------------------------------------------------------------- */
+/* ---- the SQL procedure --------------------------------------------------------------------------------- */
 
 static char **
 make_arguments(ArrayType *options, int *argc)
@@ -361,7 +362,7 @@ make_arguments(ArrayType *options, int *argc)
 	return argv;
 }
 
-/* dqds_fuzz(target, options of libFuzzer): never returns */
+/* CALL dqds_fuzz(target, options of libFuzzer): never returns */
 Datum
 dqds_fuzz(PG_FUNCTION_ARGS)
 {
@@ -376,9 +377,12 @@ dqds_fuzz(PG_FUNCTION_ARGS)
 	if (target == NULL)
 		elog(ERROR, "there is no fuzz target \"%s\"", name);
 	caller_init(&caller, fcinfo);
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
 	input_context = AllocSetContextCreate(TopMemoryContext, "fuzz input", ALLOCSET_DEFAULT_SIZES);
 	pg_atomic_init_u64(&started_us, 0);
 	target->start(&caller);
+	SPI_commit();
 	if (!background_thread(watch, NULL))
 		elog(ERROR, "no thread to watch the inputs with");
 	exit(LLVMFuzzerRunDriver(&argc, &argv, test_one_input));

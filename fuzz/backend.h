@@ -49,7 +49,7 @@ extern const FuzzTarget fuzz_replies;
 /* ---- backend.c --------------------------------------------------------------------------- */
 
 /* The extension's function of that name with arguments of these types. */
-extern FmgrInfo *fuzz_function(const Caller *caller, const char *name, int nargs, const Oid *types);
+extern Oid fuzz_function(const Caller *caller, const char *name, int nargs, const Oid *types);
 
 /* Calls it as the executor does; *rows is what it returned, as text, a NULL for NULL. */
 typedef struct FuzzRows
@@ -59,7 +59,7 @@ typedef struct FuzzRows
 	char **values; /* count * ncolumns */
 } FuzzRows;
 
-extern void fuzz_call(FmgrInfo *function, int nargs, const NullableDatum *args, FuzzRows *rows);
+extern void fuzz_call(Oid function, int nargs, const NullableDatum *args, FuzzRows *rows);
 
 /* Is this text JSON?  (PostgreSQL's own parser says so.) */
 extern bool fuzz_is_json(const char *text);

@@ -45,11 +45,11 @@ static Target stored_target;
 
 static struct
 {
-	FmgrInfo *test_connection_json;
-	FmgrInfo *list_schemas;
-	FmgrInfo *create_connection;
-	FmgrInfo *update_connection;
-	FmgrInfo *connection_json;
+	Oid test_connection_json;
+	Oid list_schemas;
+	Oid create_connection;
+	Oid update_connection;
+	Oid connection_json;
 } functions;
 
 #define TYPES(...) ((const Oid[]){__VA_ARGS__})
@@ -434,7 +434,7 @@ given_back(const char *name)
 }
 
 static void
-store(FmgrInfo *function, const char *name, const char *text)
+store(Oid function, const char *name, const char *text)
 {
 	NullableDatum arguments[] = {text_argument(name), text_argument(text)};
 	FuzzRows rows;

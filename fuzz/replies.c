@@ -99,7 +99,7 @@ static const struct
 
 typedef struct Call
 {
-	FmgrInfo *function;
+	Oid function;
 	int nargs;
 	NullableDatum arguments[MAX_ARGUMENTS];
 } Call;
@@ -126,7 +126,7 @@ static void
 register_connections(const Caller *caller, int port)
 {
 	static const Oid types[] = {TEXTOID, TEXTOID};
-	FmgrInfo *create = fuzz_function(caller, "dqds_create_connection", 2, types);
+	Oid create = fuzz_function(caller, "dqds_create_connection", 2, types);
 	FuzzRows rows;
 
 	for (int i = 0; i < lengthof(connections); i++)

@@ -71,7 +71,7 @@ sub server
 	$node->reload;
 	$node->safe_psql('postgres', slurp_file('fuzz/setup.sql'));
 	$node->safe_psql('postgres',
-		q{CREATE FUNCTION dqds_fuzz(target text, options text[]) RETURNS void LANGUAGE C STRICT AS '$libdir/dqds', 'dqds_fuzz'})
+		q{CREATE PROCEDURE dqds_fuzz(target text, options text[]) LANGUAGE C AS '$libdir/dqds', 'dqds_fuzz'})
 	  if $target->{in_server};
 	unlink glob "$work/$name-*.profraw";    # of what set it up
 	return $node;
@@ -96,7 +96,7 @@ sub run_in_server
 	# The backend ends with libFuzzer, and takes the connection with it.
 	my $ignored;
 	IPC::Run::run(
-		[ 'psql', '-qX', '-d', $node->connstr('postgres') . ' user=fuzzer', '-c', "SELECT dqds_fuzz('$name', ARRAY[$list])" ],
+		[ 'psql', '-qX', '-d', $node->connstr('postgres') . ' user=fuzzer', '-c', "CALL dqds_fuzz('$name', ARRAY[$list])" ],
 		'<', \'', '>', \$ignored, '2>', \$ignored, IPC::Run::timeout($seconds + $patience));
 	return slurp_file($node->logfile, $begin);
 }
@@ -163,6 +163,6 @@ foreach my $name (@ARGV)
 	print $out "# $name: $seconds s\n";
 	my $node = server($name);
 	report($name, $targets{$name}{in_server} ? run_in_server($name, $node) : run_alone($name, $node));
-	$node->teardown_node;
+	$node->teardown_node(fail_ok => 1);    # after a finding it has ended
 }
 done_testing();
