@@ -26,6 +26,8 @@ static struct
 	pthread_cond_t wanted;
 	pthread_cond_t known;
 	bool is_wanted;
+	bool is_stopping;
+	pthread_t thread;
 	int64_t checking_since_ms; /* 0: no check is running */
 	int64_t checked_ms;        /* when the last check ended; 0: never */
 	bool good;                 /* what it said */
@@ -72,8 +74,10 @@ health_main(void *unused)
 	pthread_mutex_lock(&health.lock);
 	for (;;)
 	{
-		while (!health.is_wanted)
+		while (!health.is_wanted && !health.is_stopping)
 			pthread_cond_wait(&health.wanted, &health.lock);
+		if (health.is_stopping)
+			break;
 		health.is_wanted = false;
 		health.checking_since_ms = clock_now_ms();
 		pthread_mutex_unlock(&health.lock);
@@ -86,21 +90,30 @@ health_main(void *unused)
 		health.checking_since_ms = 0;
 		pthread_cond_broadcast(&health.known);
 	}
+	pthread_mutex_unlock(&health.lock);
+	if (connection != NULL)
+		control_close(connection);
 	return NULL;
 }
 
 bool
 health_start(const Options *options)
 {
-	pthread_t thread;
-
 	health.options = options;
 	condition_init(&health.wanted);
 	condition_init(&health.known);
-	if (pthread_create(&thread, NULL, health_main, NULL) != 0)
-		return false;
-	pthread_detach(thread);
-	return true;
+	return pthread_create(&health.thread, NULL, health_main, NULL) == 0;
+}
+
+/* Takes leave of the control database; waits for a check that is running, which takes little more than a second. */
+void
+health_stop(void)
+{
+	pthread_mutex_lock(&health.lock);
+	health.is_stopping = true;
+	pthread_cond_signal(&health.wanted);
+	pthread_mutex_unlock(&health.lock);
+	pthread_join(health.thread, NULL);
 }
 
 static bool

@@ -11,6 +11,9 @@
 
 bool health_start(const Options *options);
 
+/* To be called once, after the last request; may take a second. */
+void health_stop(void);
+
 /* True when the control database answered within the last second.  Waits 80 ms at most. */
 bool health_is_good(void);
 

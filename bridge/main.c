@@ -160,6 +160,7 @@ main(int argc, char **argv)
 	drain(&signals);
 	http_stop();
 	pool_stop();
+	health_stop();
 	log_event(LOG_INFO, "stopped");
 	return 0;
 }

@@ -25,10 +25,12 @@ under_programs() {
   esac
   # A server that plays a remote one has no dqds in it (DqdsTest.pm).
   under_script "$under_dir/postgres" "
-if [ -n \"\${DQDS_TEST_REMOTE:-}\" ]; then exec '$bin/postgres' \"\$@\"; fi
+if [ -n \"\${DQDS_TEST_REMOTE:-}\" ] || [ \"\${DQDS_UNDER_ONLY:-}\" = bridge ]; then exec '$bin/postgres' \"\$@\"; fi
 exec $server '$bin/postgres' \"\$@\""
   under_script "$under_dir/pg_ctl" "exec '$bin/pg_ctl' -p '$under_dir/postgres' \"\$@\""
-  under_script "$under_dir/dqds-bridge" "exec $bridge '$work/tree/usr/local/bin/dqds-bridge' \"\$@\""
+  under_script "$under_dir/dqds-bridge" "
+if [ \"\${DQDS_UNDER_ONLY:-}\" = server ]; then exec '$work/tree/usr/local/bin/dqds-bridge' \"\$@\"; fi
+exec $bridge '$work/tree/usr/local/bin/dqds-bridge' \"\$@\""
   under_environment=(DQDS_TEST_UNDER="$1" DQDS_REPORTS="$reports" DQDS_BRIDGE="$under_dir/dqds-bridge")
   bin=$under_dir:$bin
 }
@@ -49,3 +51,11 @@ sanitizer_options() { # NAME ASAN_OPTION...
   printf '%s ' "ASAN_OPTIONS='log_path=$reports/$1.asan:abort_on_error=1:allocator_may_return_null=1:detect_stack_use_after_return=1:$2'" \
     "UBSAN_OPTIONS=abort_on_error=1:print_stacktrace=1 DQDS_UBSAN_LOG='$reports/$1.ubsan'"
 }
+
+# --- What valgrind gets to see when no TESTS are chosen ---------------------------------------------------------------
+# It makes programs 20 to 50 times slower: so either the bridge or the servers, each in the tests that have most to do with
+# it. Left out for the bridge: 023, 025, 060 (more of the same, for long) and 054 (limits of nginx in seconds). Left out for
+# the servers: all that have a bridge, which gives the control database 80 ms and a few seconds; 030, 034, 052 (deadlines of
+# less than a backend needs to start there); 032, 040, 042 to 044, 046 (thousands of calls, or SQL rather than C).
+valgrind_for_bridge='020_rest 021_http_hostile 022_bridge_life 024_rest_standby 026_bridge_options 050_tokens'
+valgrind_for_servers='001_regress 033_reuse 035_parallel 038_tls 041_pg_cron 045_untrusted_answers'
