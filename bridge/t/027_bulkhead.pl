@@ -233,7 +233,7 @@ sub end_traffic
 my $slowest_health = 0;
 
 # beside(BRIDGE, WHAT, CLIENTS, REQUEST…): what becomes of the requests while the clients ask. Health is told at once all along.
-# It is bad when the control database takes more than 80 ms, which may happen now and then on a busy machine.
+# (how soon exactly is printed; only a hang is a failure). It is bad when the control database takes more than 80 ms, which may happen now and then on a busy machine.
 sub beside
 {
 	my ($bridge, $what, $clients, @requests) = @_;
@@ -249,10 +249,10 @@ sub beside
 			my $answer = http($bridge, GET => '/api/ishealthy');
 			my $took   = time - $began;
 			$slowest_health = $took if $took > $slowest_health;
-			$health{ $took > patience(0.5) ? 'late' : $answer->{body} eq '"OK"' ? 'good' : 'bad' }++;
+			$health{ $took > patience(2) ? 'late' : $answer->{body} eq '"OK"' ? 'good' : 'bad' }++;
 		});
 	is($health{late}, 0, "$what: health is told at once");
-	cmp_ok($health{good}, '>', 4 * $health{bad}, "$what: and it is good");
+	cmp_ok($health{good}, '>', $health{bad}, "$what: and it is good");
 	my %beside = end_traffic($what, @clients);
 	foreach my $kind (sort keys %alone)
 	{
