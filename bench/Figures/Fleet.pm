@@ -6,9 +6,8 @@ use warnings;
 
 use Bench;
 use DqdsTest;
+use DqdsTest::Refusing;
 use DqdsTest::Sql;
-use IO::Select;
-use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 
 use constant DEADLINE_MS => 2000;
@@ -20,7 +19,7 @@ sub fleet_figure
 	my $remote  = remote_server('fleet', conf => 'max_connections = 150');
 	my $control = control_server('fleet_control');
 	my ($refused, $hole) = (free_port(), black_hole());
-	my %port = (good => $remote->port, refused => $refused, hole => $hole->[0]->sockport);
+	my %port = (good => $remote->port, refused => $refused, hole => $hole->{port});
 	my %count = (good => 100, refused => 50, hole => 50);
 	foreach my $kind (sort keys %count)
 	{
@@ -41,21 +40,6 @@ sub fleet_figure
 	$remote->stop('immediate');
 	return compare('8', '200 connections tested in one call: 100 good, 50 refused, 50 black holes; the deadline', 'ms', [ '<=', 1.1 ],
 		\@took, [ (DEADLINE_MS) x @took ]);
-}
-
-# A port at which nothing answers: the queue of its listener is full, and Linux drops what knocks.
-sub black_hole
-{
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 0) or die "cannot listen: $!";
-	my @queue;
-	my $full = poll_until(
-		sub {
-			push @queue, IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $listener->sockport, Blocking => 0);
-			return !IO::Select->new($queue[-1])->can_write(0.3);
-		},
-		20);
-	die "a full queue drops nothing here\n" if !$full;
-	return [ $listener, @queue ];
 }
 
 # With TLS and SCRAM, in a session in which dqds was not used before; and the next ones in the same session.

@@ -7,6 +7,7 @@ use warnings;
 use Bench;
 use DqdsTest;
 use DqdsTest::Sql;
+use List::Util qw(sum);
 use PostgreSQL::Test::Utils;
 
 sub figures
@@ -24,6 +25,10 @@ sub figures
 	my $literal = sql_literal($query =~ s/\$1/'false'/r);
 	my %script  = (
 		ours   => q(SELECT * FROM dqds_list_schemas('bench');),
+		local  => 'SELECT n FROM generate_series(1, 3) n;',
+		role   => "\\startpipeline\n"
+		  . "SELECT set_config('role', 'dqds_anonymous', true), set_config('statement_timeout', '60000', true);\n"
+		  . "SELECT n FROM generate_series(1, 3) n;\n\\endpipeline",
 		direct => "\\set system false\n" . ($query =~ s/\$1/:system/r) . ';',
 		once   => "SELECT * FROM dblink('$connstr', $literal) AS t (schema_name name);",
 		warm   => "\\if :connected = 0\nSELECT dblink_connect('remote', '$connstr');\n\\set connected 1\n\\endif\n"
@@ -34,6 +39,7 @@ sub figures
 		rounds(),
 		ours   => sub { pgbench($control, "$dir/ours.sql") },
 		direct => sub { pgbench($remote, "$dir/direct.sql", %reader) },
+		local  => sub { pgbench($control, "$dir/local.sql") },
 		once   => sub { pgbench($control, "$dir/once.sql") },
 		warm   => sub { pgbench($control, "$dir/warm.sql", define => 'connected=0') });
 	my $eight = in_turns(
@@ -44,9 +50,18 @@ sub figures
 	return (
 		compare('1a', 'dqds_list_schemas, warm, 1 client; the same query sent straight', 'tps', [ '>=', 0.5 ], @$one{qw(ours direct)}),
 		compare('1b', 'the same, 8 clients', 'tps', [ '>=', 0.45 ], @$eight{qw(ours direct)}),
+		compare('1c', 'dqds_list_schemas, 1 client; a function that does nothing and the query sent straight, one after the other', 'tps',
+			undef, $one->{ours}, one_after_the_other(@$one{qw(local direct)})),
 		compare('2a', 'dqds_list_schemas, warm; dblink with a connection per call', 'tps', [ '>=', 30 ], @$one{qw(ours once)}),
 		compare('2b', 'the same; a warm named dblink connection', 'tps', [ '>=', 1.2 ], @$one{qw(ours warm)}),
-		rest_figure($control, $dir));
+		rest_figures($control, $dir, sub { pgbench($remote, "$dir/direct.sql", %reader, clients => 8) }));
+}
+
+# one_after_the_other(RATES…): the rates of doing several things in turn, from lists of the rates of each alone.
+sub one_after_the_other
+{
+	my @rates = @_;
+	return [ map { my $n = $_; 1 / sum(map { 1 / $_->[$n] } @rates) } 0 .. $#{ $rates[0] } ];
 }
 
 # The catalog query as the remote sees it, once it is prepared there.
@@ -61,9 +76,9 @@ sub schemas_query
 	return $query;
 }
 
-sub rest_figure
+sub rest_figures
 {
-	my ($control, $dir) = @_;
+	my ($control, $dir, $direct) = @_;
 	my $bridge = start_bridge($control, connections => ['bench']);
 	my $path   = '/api/datasource/connections/bench/schemas';
 	my $answer = http($bridge, GET => $path);
@@ -76,10 +91,15 @@ sub rest_figure
 	my $result = in_turns(
 		rounds(),
 		ours     => sub { wrk($bridge->port, $path) },
-		baseline => sub { wrk($port, $path) });
+		baseline => sub { wrk($port, $path) },
+		role     => sub { pgbench($control, "$dir/role.sql", clients => 8) },
+		direct   => $direct);
 	$bridge->stop;
-	return compare('3', 'REST schemas, warm, 16 clients without keep-alive; CivetWeb with a fixed answer', '/s', [ '>=', 0.45 ],
-		@$result{qw(ours baseline)});
+	return (
+		compare('3', 'REST schemas, warm, 16 clients without keep-alive; CivetWeb with a fixed answer', '/s', [ '>=', 0.45 ],
+			@$result{qw(ours baseline)}),
+		compare('3b', 'the same; the fixed answer, a role taken on at the control server and the query sent straight, one after the other',
+			'/s', undef, $result->{ours}, one_after_the_other(@$result{qw(baseline role direct)})));
 }
 
 1;
