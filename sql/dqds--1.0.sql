@@ -89,7 +89,7 @@ CREATE TABLE @extschema@.dqds_token (
 	token_hash bytea NOT NULL CONSTRAINT dqds_token_hash_key UNIQUE,
 	created_by regrole NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
-	expires_at timestamptz,
+	expires_at timestamptz NOT NULL,
 	description text
 );
 
@@ -108,13 +108,14 @@ COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported t
 
 SELECT pg_extension_config_dump('@extschema@.dqds_connection', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
-SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', '');
+-- A role that was dropped is a mere number here, which may be another role's where a dump is restored.
+SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', 'WHERE grantee IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_table', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_column', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_credential', '');
-SELECT pg_extension_config_dump('@extschema@.dqds_credential_grant', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_credential_grant', 'WHERE grantee IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_credential', 'id'), '');
-SELECT pg_extension_config_dump('@extschema@.dqds_token', '');
+SELECT pg_extension_config_dump('@extschema@.dqds_token', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_token', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_connection', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_imported_table', 'id'), '');
@@ -532,8 +533,8 @@ COMMENT ON FUNCTION @extschema@.dqds_import_tables_json(text, text) IS 'dqds_imp
 
 -- ---- levels -----------------------------------------------------------------------------------------
 
--- A level is nothing but PostgreSQL's own privileges on these objects: dumps carry them, and a
--- role that is dropped loses them.
+-- A level is nothing but PostgreSQL's own privileges on these objects: dumps carry them, and DROP OWNED
+-- takes them from a role that is to be dropped.
 CREATE FUNCTION @extschema@.dqds_level_objects()
 RETURNS TABLE (rank integer, level text, kind text, name text)
 LANGUAGE sql IMMUTABLE
@@ -574,7 +575,8 @@ AS $$
 		(4, 'admin', 'function', 'dqds_grant'),
 		(4, 'admin', 'function', 'dqds_revoke'),
 		(4, 'admin', 'function', 'dqds_grant_connection'),
-		(4, 'admin', 'function', 'dqds_revoke_connection')
+		(4, 'admin', 'function', 'dqds_revoke_connection'),
+		(4, 'admin', 'function', 'dqds_set_connection_owner')
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_level_objects() IS 'which objects each level opens';
 
@@ -589,8 +591,11 @@ AS $$
 			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
 		END
 	FROM @extschema@.dqds_level_objects() o
-		LEFT JOIN pg_proc p ON o.kind = 'function' AND p.proname = o.name
-			AND p.pronamespace = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'dqds')
+		LEFT JOIN (pg_proc p
+			-- Not what others have put beside it.
+			JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+			JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'dqds')
+		ON o.kind = 'function' AND p.proname = o.name
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_level_grants() IS 'the privileges that each level brings';
 
@@ -638,6 +643,8 @@ DECLARE
 	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
 	PERFORM @extschema@.dqds_check_role(role);
+	-- One at a time: PostgreSQL refuses two changes of the privileges on one object at once.
+	LOCK TABLE @extschema@.dqds_connection_grant IN SHARE UPDATE EXCLUSIVE MODE;
 	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank <= my_rank LOOP
 		EXECUTE format('GRANT %s TO %s', privilege, role);
 	END LOOP;
@@ -658,6 +665,8 @@ DECLARE
 	my_rank integer := @extschema@.dqds_level_rank(level);
 BEGIN
 	PERFORM @extschema@.dqds_check_role(role);
+	-- One at a time: PostgreSQL refuses two changes of the privileges on one object at once.
+	LOCK TABLE @extschema@.dqds_connection_grant IN SHARE UPDATE EXCLUSIVE MODE;
 	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank >= my_rank LOOP
 		EXECUTE format('REVOKE %s FROM %s', privilege, role);
 	END LOOP;
@@ -721,6 +730,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
+
+CREATE FUNCTION @extschema@.dqds_set_connection_owner(name text, new_owner regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	my_id bigint := @extschema@.dqds_connection_id(name);
+BEGIN
+	PERFORM @extschema@.dqds_check_role(new_owner);
+	UPDATE @extschema@.dqds_connection c SET owner = new_owner, updated_at = now() WHERE c.id = my_id;
+	PERFORM @extschema@.dqds_must_exist(FOUND);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_set_connection_owner(text, regrole) IS 'give a connection another owner, whose credentials it may then refer to';
 
 -- ---- credentials ------------------------------------------------------------------------------------------
 
@@ -840,7 +864,7 @@ BEGIN
 	SELECT r.rolname INTO role_name
 	FROM @extschema@.dqds_token t JOIN pg_roles r ON r.oid = t.role
 	WHERE t.token_hash = dqds_token_role.token_hash
-		AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+		AND t.expires_at > clock_timestamp()
 		-- It may have become a superuser since.
 		AND NOT r.rolsuper;
 	IF NOT FOUND THEN
@@ -853,7 +877,7 @@ COMMENT ON FUNCTION @extschema@.dqds_token_role(bytea) IS 'the role that a token
 
 CREATE VIEW @extschema@.dqds_tokens AS
 SELECT t.id AS token_id, t.role, t.description, t.created_by, t.created_at, t.expires_at,
-	coalesce(t.expires_at <= now(), false) AS expired
+	t.expires_at <= now() AS expired
 FROM @extschema@.dqds_token t;
 COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge; not what they are, only whose';
 
@@ -1014,6 +1038,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_must_exist(boolean) IS 'internal: an error for a connection that was dropped meanwhile';
 
+CREATE FUNCTION @extschema@.dqds_lock_connection(id bigint)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
+$$;
+COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and let them wait';
+
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -1113,11 +1146,19 @@ BEGIN
 	SELECT coalesce(array_agg(id), '{}') INTO changed FROM updated WHERE differs;
 
 	WITH removed AS (
+		-- EXCEPT takes linear time whatever is estimated.
 		DELETE FROM @extschema@.dqds_imported_column ic
-		USING unnest(tables) AS u (id) JOIN @extschema@.dqds_imported_table t ON t.id = u.id
-		WHERE ic.table_id = t.id
-			AND (t.table_name, ic.ordinal_position) NOT IN (
-				SELECT u.name, u.ordinal::integer FROM unnest(column_tables, ordinals) AS u (name, ordinal))
+		USING (
+			SELECT t.table_name, c.ordinal_position
+			FROM unnest(tables) AS u (id)
+				JOIN @extschema@.dqds_imported_table t ON t.id = u.id
+				JOIN @extschema@.dqds_imported_column c ON c.table_id = t.id
+			EXCEPT
+			SELECT u.name, u.ordinal::integer FROM unnest(column_tables, ordinals) AS u (name, ordinal)
+		) AS gone (table_name, ordinal_position)
+			JOIN @extschema@.dqds_imported_table t ON t.connection_id = my_connection AND t.schema_name = my_schema
+				AND t.table_name = gone.table_name
+		WHERE ic.table_id = t.id AND ic.ordinal_position = gone.ordinal_position
 		RETURNING ic.table_id
 	)
 	SELECT coalesce(array_agg(DISTINCT table_id), '{}') INTO removed_columns FROM removed;
@@ -1166,6 +1207,8 @@ RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- As an import does, so that the two do not meet.
+	SELECT @extschema@.dqds_lock_connection(connection_id);
 	WITH removed AS (
 		DELETE FROM @extschema@.dqds_imported_table t
 		WHERE t.connection_id = dqds_remove_imports.connection_id
@@ -1179,18 +1222,32 @@ COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'in
 
 -- ---- closed until granted ------------------------------------------------------------------------------
 
+-- What connects, edits or is internal is nobody's.  What stays open reads no more than its arguments.  Besides PUBLIC,
+-- roles may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
 DO $$
 DECLARE
-	function regprocedure;
+	what text;
 BEGIN
-	-- What connects, edits or is internal is nobody's.  What stays open reads no more than its arguments.
-	FOR function IN
-		SELECT p.oid FROM pg_proc p
-			JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-			JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-		WHERE e.extname = 'dqds' AND p.proname NOT IN ('dqds_json_member', 'dqds_job_id_json', 'dqds_close_idle', 'dqds_token_role')
+	FOR what IN
+		WITH member AS (
+			SELECT d.classid, d.objid FROM pg_depend d
+				JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+			WHERE e.extname = 'dqds' AND d.deptype = 'e'
+		), object AS (
+			SELECT format('FUNCTION %s', p.oid::regprocedure) AS name, p.proowner AS owner,
+				coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
+			FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+			WHERE p.proname NOT IN ('dqds_json_member', 'dqds_job_id_json', 'dqds_close_idle', 'dqds_token_role')
+			UNION ALL
+			SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relowner, c.relacl
+			FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+		)
+		SELECT DISTINCT format('REVOKE ALL ON %s FROM %s CASCADE', o.name,
+			CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+		FROM object o, aclexplode(o.acl) a
+		WHERE a.grantee <> o.owner
 	LOOP
-		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
+		EXECUTE what;
 	END LOOP;
 END
 $$;

@@ -86,11 +86,19 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	result->name = model_connection_name(model);
 	registered = result->name != NULL && registry_find(caller, result->name, &entry) &&
 				 registry_may_use(caller, &entry);
-	result->registry_id = registered ? entry.id : 0;
-
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
-						 &normal, &result->failure) ||
-		!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
+						 &normal, &result->failure))
+		return;
+	/* What was imported of that connection says nothing about another database. */
+	if (registered && model_same_database(normal.model, entry.model))
+		result->registry_id = entry.id;
+	/* A reference behind a mask is not this caller's: it does no more than its writer may. */
+	if (normal.kept_secret)
+	{
+		scope.writer = entry.owner;
+		scope.may_use_environment = scope.may_use_environment && entry.written_by_admin;
+	}
+	if (!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_name = result->name;
 	if (!result->target.password_required)

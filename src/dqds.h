@@ -93,6 +93,7 @@ typedef struct SecretScope
 {
 	const Caller *caller;
 	Oid role;                 /* must have been granted a credential */
+	Oid writer;               /* must, too: who wrote what a mask keeps; InvalidOid: role did */
 	bool may_use_environment; /* an admin wrote the model */
 } SecretScope;
 
@@ -148,6 +149,7 @@ extern bool model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *sco
 							Failure *failure);
 extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets,
 							NormalModel *result, Failure *failure);
+extern bool model_same_database(Jsonb *model, Jsonb *stored_model);
 extern bool model_validate(const NormalModel *normal, Failure *failure);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);

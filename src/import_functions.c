@@ -114,7 +114,7 @@ add_collected(OwnerCall *call, const Collected *collected)
 		owner_call_add(call, TEXTARRAYOID, collected_array(collected, i), false);
 }
 
-/* Imports belong to a registered connection: a model must name one that the caller may use. */
+/* Imports belong to a registered connection: a model must name one that the caller may use, and lead there. */
 static void
 check_registered(const ConnectionArgument *connection)
 {
@@ -122,7 +122,8 @@ check_registered(const ConnectionArgument *connection)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("tables can be imported only for a registered connection"),
-					errhint("Register it with dqds_create_connection, then give its name.")));
+					errhint("Give the name of a registered connection, or a model with its "
+							"connection_name that leads to the same database.")));
 }
 
 /* What was stored becomes the function's result. */

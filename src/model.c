@@ -562,6 +562,27 @@ model_password_required(Jsonb *model)
 }
 
 /*
+ * What members that are known must be, in the section of whichever provider: a
+ * model is given back whole, to clients that are strict about all of it.
+ */
+static bool
+check_section(JsonbContainer *root, int provider, Failure *failure)
+{
+	static const char *const strings[] = {"host", "database", "user", "password", "options"};
+	const char *name = providers[provider].name;
+	JsonbContainer *section = get_object(root, "", name);
+	JsonbValue port;
+
+	for (int i = 0; i < lengthof(strings); i++)
+		(void) get_string(section, name, strings[i]);
+	(void) get_object(section, name, "properties");
+	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
+		wrong_type(name, "port", "a string or a number");
+	/* Words alike mean others elsewhere: MySQL has an sslmode of its own. */
+	return !providers[provider].works || check_enums(section, name, failure);
+}
+
+/*
  * Can this model be registered?  One of a provider that works must lead to a
  * usable target; of the others only the provider type and the shape are known.
  * References to secrets are looked at when they are used.
@@ -574,7 +595,8 @@ model_validate(const NormalModel *normal, Failure *failure)
 	int provider;
 
 	for (int i = 0; i < lengthof(providers); i++)
-		(void) get_object(root, "", providers[i].name);
+		if (!check_section(root, i, failure))
+			return false;
 	(void) get_object(root, "", "advanced_properties");
 	if (!find_provider(root, &provider, failure))
 		return false;

@@ -272,6 +272,26 @@ same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets
 					section_identity(stored_model, "provider_type"));
 }
 
+/* Do two models, in their kept form, lead to the same database, as whomever? */
+bool
+model_same_database(Jsonb *model, Jsonb *stored_model)
+{
+	static const char *const keys[] = {"host", "port", "database"};
+	JsonbValue provider;
+	char *section;
+
+	if (!model_member(&model->root, "provider_type", &provider) || provider.type != jbvString ||
+		!is_equal(member_datum(&model->root, "provider_type"),
+				  member_datum(&stored_model->root, "provider_type")))
+		return false;
+	section = pnstrdup(provider.val.string.val, provider.val.string.len);
+	for (int i = 0; i < lengthof(keys); i++)
+		if (!is_equal(member_datum(object_member(&model->root, section), keys[i]),
+					  member_datum(object_member(&stored_model->root, section), keys[i])))
+			return false;
+	return true;
+}
+
 static bool
 secret_missing(Failure *failure, const char *key)
 {

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "dqds.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(dqds_create_connection);
 PG_FUNCTION_INFO_V1(dqds_update_connection);
@@ -48,6 +49,24 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 	if (!registry_may_edit(caller, entry))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of connection \"%s\"", name)));
+}
+
+/*
+ * The same, and nobody else changes it until the end of the transaction: what
+ * the masks of a new model keep must not be what somebody has just replaced.
+ */
+static void
+get_to_replace(const Caller *caller, const char *name, RegistryEntry *entry)
+{
+	OwnerCall call = {0};
+
+	get_to_edit(caller, name, entry);
+	owner_call_add(&call, INT8OID, Int64GetDatum(entry->id), false);
+	owner_call(caller, "dqds_lock_connection", &call);
+	/* Of what was waited for, the snapshot of this statement knows nothing. */
+	PushActiveSnapshot(GetLatestSnapshot());
+	get_to_edit(caller, name, entry);
+	PopActiveSnapshot();
 }
 
 /* Bring a model into its kept form, or raise what is wrong with it. */
@@ -110,7 +129,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("dqds_update_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
 	model = model_argument(&caller, fcinfo, 1);
-	get_to_edit(&caller, name, &entry);
+	get_to_replace(&caller, name, &entry);
 	own_name = model_connection_name(model);
 	if (own_name != NULL && strcmp(own_name, name) != 0)
 	{

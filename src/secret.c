@@ -54,7 +54,9 @@ append_credential(Target *target, const char *key, const char *name, StringInfo 
 	Credential credential;
 
 	if (strcmp(key, "password") != 0 ||
-		!registry_credential(scope->caller, name, scope->role, &credential))
+		!registry_credential(scope->caller, name, scope->role, &credential) ||
+		(OidIsValid(scope->writer) &&
+		 !registry_credential(scope->caller, name, scope->writer, &credential)))
 		return false;
 	append_secret(target, credential.secret, out);
 	target->secret_hosts = lappend(target->secret_hosts, credential.allowed_hosts);

@@ -41,18 +41,21 @@ check_token_role(const Caller *caller, Oid role)
 						errmsg("must be member of role \"%s\" to make a token for it", name)));
 }
 
-/* When the token expires; false: never. */
-static bool
-read_expiry(FunctionCallInfo fcinfo, TimestampTz *expires)
+/* When the token expires, as each one must. */
+static TimestampTz
+read_expiry(FunctionCallInfo fcinfo)
 {
+	TimestampTz expires;
+
 	if (PG_ARGISNULL(1))
-		return false;
-	*expires = DatumGetTimestampTz(DirectFunctionCall2(
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the time after which a token expires must not be null")));
+	expires = DatumGetTimestampTz(DirectFunctionCall2(
 		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
-	if (*expires <= GetCurrentTimestamp())
+	if (expires <= GetCurrentTimestamp())
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a token must not have expired when it is made")));
-	return true;
+	return expires;
 }
 
 static char *
@@ -84,8 +87,7 @@ dqds_create_token(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	OwnerCall call = {0};
-	TimestampTz expires = 0;
-	bool will_expire;
+	TimestampTz expires;
 	char *token;
 
 	caller_init(&caller, fcinfo);
@@ -93,13 +95,13 @@ dqds_create_token(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role must not be null")));
 	check_token_role(&caller, PG_GETARG_OID(0));
-	will_expire = read_expiry(fcinfo, &expires);
+	expires = read_expiry(fcinfo);
 	token = new_token();
 
 	owner_call_add(&call, REGROLEOID, PG_GETARG_DATUM(0), false);
 	owner_call_add(&call, BYTEAOID, hash_of(token), false);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(caller.role), false);
-	owner_call_add(&call, TIMESTAMPTZOID, TimestampTzGetDatum(expires), !will_expire);
+	owner_call_add(&call, TIMESTAMPTZOID, TimestampTzGetDatum(expires), false);
 	owner_call_add(&call, TEXTOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
 				   PG_ARGISNULL(2));
 	owner_call(&caller, "dqds_store_token", &call);

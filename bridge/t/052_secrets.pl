@@ -237,6 +237,8 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 	$model->{parallel_jobs_limit} = 2;
 	$sql{admin}->must(q{SELECT dqds_update_connection('lure', } . sql_literal(to_json($model)) . ')');
 	is(test_as('alice', 'lure'), unresolved('DQDS_SECRET_PASSWORD'), 'an admin who changes a connection has not written what he kept behind the mask');
+	$model->{connection_name} = 'lure';
+	is(test_as('admin', to_json($model)), unresolved('DQDS_SECRET_PASSWORD'), 'nor one who tests it as it is shown to him');
 	ok(!-e $kept, 'so nothing is sent');
 	$control->safe_psql('postgres', q(UPDATE dqds_connection SET owner = 'alice' WHERE name = 'by admin'));
 	$sql{alice}->must(q{SELECT dqds_update_connection('by admin', } . sql_literal(with(password => '********', parallel_jobs_limit => 3)) . ')');
