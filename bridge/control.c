@@ -237,7 +237,10 @@ pass_row(const ControlCall *call, const PGresult *pg_result, ControlResult *resu
 												(size_t) PQgetlength(pg_result, 0, 0));
 }
 
-/* Takes what the server answered to one step, which ends with a NULL, or for the sync with itself. */
+/*
+ * Takes what the server answered to one step, which ends with a NULL, or for the
+ * sync with itself: an error of the commit, and the NULL behind it, come before.
+ */
 static ControlOutcome
 receive_step(ControlConnection *connection, const ControlCall *call, Step step,
 			 ControlResult *result)
@@ -246,6 +249,7 @@ receive_step(ControlConnection *connection, const ControlCall *call, Step step,
 	ControlOutcome outcome;
 	PGresult *pg_result;
 	bool ended = false;
+	int nulls = 0;
 
 	if (step == STEP_STATEMENT)
 		PQsetSingleRowMode(pg);
@@ -255,7 +259,9 @@ receive_step(ControlConnection *connection, const ControlCall *call, Step step,
 		if (outcome != CONTROL_OK)
 			return outcome;
 		pg_result = PQgetResult(pg);
-		ended = pg_result == NULL;
+		ended = pg_result == NULL && step != STEP_SYNC;
+		if (pg_result == NULL && nulls++ > 0)
+			return CONTROL_LOST; /* there is no sync to come */
 		switch (PQresultStatus(pg_result))
 		{
 			case PGRES_COMMAND_OK:
@@ -272,6 +278,9 @@ receive_step(ControlConnection *connection, const ControlCall *call, Step step,
 					snprintf(result->role, sizeof(result->role), "%s", PQgetvalue(pg_result, 0, 0));
 				break;
 			case PGRES_PIPELINE_SYNC:
+				/* ahead of its time: from here on, answers would be taken for those of other steps */
+				if (step != STEP_SYNC)
+					outcome = CONTROL_LOST;
 				ended = true;
 				break;
 			case PGRES_FATAL_ERROR:
@@ -330,6 +339,27 @@ cancel_in_background(PGconn *pg)
 }
 
 /* ---- The call ---- */
+
+const char *
+control_outcome_name(ControlOutcome outcome)
+{
+	switch (outcome)
+	{
+		case CONTROL_OK:
+			return "ok";
+		case CONTROL_REFUSED:
+			return "SQLSTATE ";
+		case CONTROL_BUSY:
+			return "no connection to the control database to spare";
+		case CONTROL_LOST:
+			return "the connection to the control database was lost";
+		case CONTROL_TIMEOUT:
+			return "the time was over";
+		case CONTROL_STOPPED:
+			break;
+	}
+	return "the client is gone";
+}
 
 void
 control_run(ControlConnection *connection, const ControlCall *call, ControlResult *result)

@@ -58,6 +58,9 @@ typedef struct ControlResult
 	char hint[512];
 } ControlResult;
 
+/* For the log; behind that of a refusal belongs its SQLSTATE. */
+const char *control_outcome_name(ControlOutcome outcome);
+
 /* Why a connection cannot be had: for the log, without secrets and addresses. */
 typedef struct OpenFailure
 {

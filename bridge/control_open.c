@@ -22,11 +22,12 @@
 static const char set_up_sql[] =
 	"SELECT r.rolsuper, r.rolinherit, EXISTS (SELECT FROM pg_catalog.pg_roles a "
 	"WHERE a.rolname = $2 AND a.rolsuper), pg_catalog.quote_ident(e.nspname), e.extversion, "
+	"pg_catalog.has_schema_privilege(e.nspoid, 'USAGE'), "
 	"pg_catalog.set_config('search_path', 'pg_catalog, ' || "
 	"coalesce(pg_catalog.quote_ident(e.nspname) || ', ', '') || 'pg_temp', false), "
 	"pg_catalog.set_config('statement_timeout', $1, false) "
 	"FROM pg_catalog.pg_roles r LEFT JOIN "
-	"(SELECT n.nspname, x.extversion FROM pg_catalog.pg_extension x "
+	"(SELECT n.nspname, n.oid AS nspoid, x.extversion FROM pg_catalog.pg_extension x "
 	"JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'dqds') e ON true "
 	"WHERE r.rolname = session_user";
 
@@ -121,19 +122,35 @@ run_set_up(PGconn *pg, const Options *options, int64_t deadline_ms)
 	}
 }
 
+/* Only once, however many connections are opened. */
+static void
+warn_of_login_role(const PGresult *result)
+{
+	static atomic_flag warned = ATOMIC_FLAG_INIT;
+	bool inherits = *PQgetvalue(result, 0, 1) == 't';
+	bool sees_schema = *PQgetvalue(result, 0, 5) == 't';
+
+	if ((!inherits && sees_schema) || atomic_flag_test_and_set(&warned))
+		return;
+	if (inherits)
+		log_event(LOG_WARNING, "the login role of the control database inherits privileges; it "
+							   "should be NOINHERIT");
+	if (!sees_schema)
+		log_event(LOG_WARNING, "the login role of the control database cannot look up tokens; run "
+							   "there: GRANT USAGE ON SCHEMA %s TO (that role)",
+				  PQgetvalue(result, 0, 3));
+}
+
 static bool
 check_login_role(const PGresult *result, const Options *options, OpenFailure *failure)
 {
-	static atomic_flag warned = ATOMIC_FLAG_INIT;
 
 	if (*PQgetvalue(result, 0, 0) == 't' && !options->allow_superuser)
 		return give_reason(failure, "its login role is a superuser, which needs --allow-superuser");
 	if (*PQgetvalue(result, 0, 2) == 't' && !options->allow_superuser)
 		return give_reason(failure,
 						   "the anonymous role is a superuser, which needs --allow-superuser");
-	if (*PQgetvalue(result, 0, 1) == 't' && !atomic_flag_test_and_set(&warned))
-		log_event(LOG_WARNING, "the login role of the control database inherits privileges; it "
-							   "should be NOINHERIT");
+	warn_of_login_role(result);
 	return true;
 }
 
@@ -163,9 +180,16 @@ set_up(ControlConnection *connection, const Options *options, int64_t deadline_m
 ControlConnection *
 control_open(const Options *options, int64_t deadline_ms, OpenFailure *failure)
 {
-	/* later keywords win: nobody may choose another encoding, everybody another name */
-	const char *keywords[] = {"application_name", "dbname", "client_encoding", NULL};
-	const char *values[] = {"dqds-bridge", options->control_db, "UTF8", NULL};
+	/*
+	 * Later keywords win: nobody may choose another encoding, everybody the rest.
+	 * A server that vanished without a word is noticed in seconds, not in hours;
+	 * and what GSSAPI has decrypted already, poll() would not see.
+	 */
+	const char *keywords[] = {"application_name", "tcp_user_timeout", "keepalives_idle",
+							  "keepalives_interval", "keepalives_count", "gssencmode", "dbname",
+							  "client_encoding", NULL};
+	const char *values[] = {"dqds-bridge", "10000", "10", "5", "2", "disable",
+							options->control_db, "UTF8", NULL};
 	ControlConnection *connection = calloc(1, sizeof(*connection));
 
 	*failure = (OpenFailure){.why = "out of memory"};

@@ -83,14 +83,22 @@ search_limit(void)
 }
 
 int
-descriptor_of_peer(const char *address, int peer_port, int local_port)
+descriptor_of_peer(const char *address, int peer_port, int local_port, bool several_addresses)
 {
 	int limit = search_limit();
+	int found = -1;
 
 	for (int i = STDERR_FILENO + 1; i < limit; i++)
-		if (has_peer(i, address, peer_port) && has_local_port(i, local_port))
+	{
+		if (!has_peer(i, address, peer_port) || !has_local_port(i, local_port))
+			continue;
+		if (!several_addresses)
 			return i;
-	return -1;
+		if (found >= 0)
+			return -1;
+		found = i;
+	}
+	return found;
 }
 
 int
@@ -113,6 +121,6 @@ descriptor_peer_is_gone(int descriptor)
 {
 	struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
 
-	return descriptor >= 0 && poll(&peer, 1, 0) == 1 &&
-		   (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+	return descriptor < 0 || (poll(&peer, 1, 0) == 1 &&
+							  (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
 }

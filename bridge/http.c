@@ -40,6 +40,9 @@
 /* After the listener has closed: time for headers that are on their way. */
 #define STOP_GRACE_MS 100
 
+/* And for their refusals. */
+#define STOP_PATIENCE_MS 2000
+
 static struct
 {
 	const Options *options;
@@ -47,6 +50,7 @@ static struct
 	HttpFailureHandler failure_handler;
 	struct mg_context *context;
 	int port;
+	bool several_addresses; /* it listens on all that this machine has */
 	char start_message[256]; /* CivetWeb's first words when it does not start */
 	atomic_int in_flight;
 	atomic_bool draining;
@@ -122,6 +126,9 @@ http_read_body(HttpRequest *request, size_t limit, char **body, Failure *failure
 	if (!request->is_http10 && http_header(request, "Expect") != NULL)
 		mg_write(request->connection, proceed, sizeof(proceed) - 1);
 
+	/* without a descriptor there would be no deadline */
+	if (http_descriptor(request) < 0)
+		return fail(failure, 400, "the connection was reset");
 	watchdog_add(&watch, http_descriptor(request), SHUT_RD, clock_now_ms() + BODY_TIMEOUT_MS);
 	len = mg_read(request->connection, *body, length);
 	too_late = watchdog_remove(&watch);
@@ -156,11 +163,26 @@ http_write(HttpRequest *request, const char *data, size_t len)
 			data += written;
 			len -= (size_t) written;
 		}
-		else if (clock_now_ms() - began < HEADER_TIMEOUT_MS / 2 ||
-				 clock_now_ms() >= request->deadline_ms)
+		else if (clock_now_ms() - began < HEADER_TIMEOUT_MS / 2)
+			return false;
+		if (len > 0 && clock_now_ms() >= request->deadline_ms)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * To close the socket would look like a regular end where nothing else marks
+ * one.  Dissolving the connection resets it, behind what was sent already.
+ */
+void
+http_reset(HttpRequest *request)
+{
+	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	int descriptor = http_descriptor(request);
+
+	if (descriptor >= 0 && connect(descriptor, &nowhere, sizeof(nowhere)) != 0)
+		shutdown(descriptor, SHUT_RDWR);
 }
 
 int
@@ -170,7 +192,8 @@ http_descriptor(HttpRequest *request)
 
 	if (request->descriptor < 0)
 		request->descriptor =
-			descriptor_of_peer(info->remote_addr, info->remote_port, info->server_port);
+			descriptor_of_peer(info->remote_addr, info->remote_port, info->server_port,
+							   server.several_addresses);
 	return request->descriptor;
 }
 
@@ -285,6 +308,7 @@ on_error(struct mg_connection *connection, int status, const char *message)
 
 	atomic_fetch_add(&server.in_flight, 1);
 	server.failure_handler(&request, &failure);
+	linger(&request);
 	atomic_fetch_sub(&server.in_flight, 1);
 	return 0;
 }
@@ -343,6 +367,8 @@ http_start(const Options *options, HttpHandler handler, HttpFailureHandler failu
 	snprintf(threads, sizeof(threads), "%d", options->threads);
 	snprintf(timeout, sizeof(timeout), "%d", HEADER_TIMEOUT_MS);
 	server.options = options;
+	server.several_addresses = strncmp(options->listen_address, "0.0.0.0:", 8) == 0 ||
+							   strncmp(options->listen_address, "[::]:", 5) == 0;
 	server.handler = handler;
 	server.failure_handler = failure_handler;
 
@@ -409,9 +435,15 @@ http_stop(void)
 {
 	int listener = descriptor_of_listener(server.port);
 
+	int64_t deadline_ms;
+
 	if (listener >= 0)
 		shutdown(listener, SHUT_RDWR);
 	usleep(STOP_GRACE_MS * 1000);
+	/* those that came meanwhile are told that we stop, which takes no time */
+	deadline_ms = clock_now_ms() + STOP_PATIENCE_MS;
+	while (http_in_flight() > 0 && !http_is_broken_off() && clock_now_ms() < deadline_ms)
+		usleep(10000);
 	mg_stop(server.context);
 	mg_exit_library();
 }

@@ -80,6 +80,9 @@ bool http_read_body(HttpRequest *request, size_t limit, char **body, Failure *fa
  */
 bool http_write(HttpRequest *request, const char *data, size_t len);
 
+/* The client shall see that the answer is not whole, where neither its length nor its chunks tell. */
+void http_reset(HttpRequest *request);
+
 /* The descriptor of the client's socket, or -1.  The first call costs a search. */
 int http_descriptor(HttpRequest *request);
 

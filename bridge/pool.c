@@ -201,8 +201,14 @@ run_in_slot(Slot *slot, const ControlCall *call, bool may_repeat, ControlResult 
 	if (!may_keep(result))
 		close_slot(slot);
 
-	/* the server may end an idle connection while we write to it */
-	if (result->outcome == CONTROL_LOST && reused && may_repeat && result->rows == 0 &&
+	/*
+	 * The server may end an idle connection while we write to it.  And what was
+	 * refused because the extension has changed was rolled back: on a new
+	 * connection, every call may be tried again.
+	 */
+	may_repeat = result->outcome == CONTROL_REFUSED ? slot->connection == NULL
+													: result->outcome == CONTROL_LOST && may_repeat;
+	if (may_repeat && reused && result->rows == 0 &&
 		clock_now_ms() - began_ms < REPEAT_WITHIN_MS && open_slot(slot, call->deadline_ms, result))
 	{
 		control_run(slot->connection, call, result);
@@ -243,9 +249,10 @@ close_idle_sessions(Slot *slot, int64_t idle_ms)
 	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long) idle_ms / 1000,
 			 (int) (idle_ms % 1000));
 	control_run(slot->connection, &call, &result);
-	slot->sessions_closed = result.rows > 0;
+	/* refused for want of USAGE on the schema: then the extension does it alone, by its own clock */
+	slot->sessions_closed = result.rows > 0 || result.outcome == CONTROL_REFUSED;
 	/* remote sessions end with their backend, too */
-	if (result.outcome != CONTROL_OK)
+	if (!may_keep(&result))
 		close_slot(slot);
 }
 

@@ -85,6 +85,23 @@ finish_answer(Exchange *exchange)
 	answer_finish(&exchange->answer);
 }
 
+/* What went out already is no answer, and says so to the client; why, only the log can tell. */
+static void
+break_off(Exchange *exchange, const ControlResult *result)
+{
+	HttpRequest *request = exchange->request;
+
+	/* that of HEAD is whole with its headers */
+	if (exchange->answer.streaming && request->is_http10 && strcmp(request->method, "HEAD") != 0)
+		http_reset(request);
+	if (result->outcome != CONTROL_STOPPED)
+		log_event(LOG_WARNING, "the answer to %s %.500s was broken off after %llu rows: %s%s",
+				  request->method, request->path, (unsigned long long) exchange->rows,
+				  control_outcome_name(result->outcome), result->sqlstate);
+	if (request->status == 0)
+		request->status = STATUS_CLIENT_GONE;
+}
+
 /*
  * Once rows went out there is no way back to an error: the answer is broken
  * off, and the client sees that it is not whole.
@@ -115,8 +132,8 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 		finish_answer(&exchange);
 	else if (!exchange.answer.streaming && result.outcome != CONTROL_STOPPED)
 		answered = fail_control(failure, &result, route->remote_failure_status);
-	else if (request->status == 0)
-		request->status = STATUS_CLIENT_GONE;
+	else
+		break_off(&exchange, &result);
 	answer_release(&exchange.answer);
 	return answered;
 }
@@ -139,6 +156,8 @@ fail_token_first(HttpRequest *request, const Identity *identity, Failure *failur
 
 	if (identity->token_hash[0] == '\0')
 		return false;
+	if (http_is_draining())
+		return fail(failure, 503, "the service is stopping");
 	pool_run(&call, bulkhead_target(WAITS_FOR_NOTHING, NULL), true, &result);
 	memcpy(request->role, result.role, sizeof(request->role));
 	return result.outcome == CONTROL_OK ? false : fail_control(failure, &result, 400);

@@ -175,6 +175,29 @@ hostile('kill-backend', sub {
 	recovers($bridge, 'kill -9');
 }, bridge => sub { $bridge });
 
+# --- A transaction that fails when it commits ----------------------------------------------------------------------------
+
+# The error comes after the rows, with the sync of the pipeline: what follows must not be taken for the answer to the next.
+{
+	my $one = another_bridge('--pool-size', 1);
+	$control->safe_psql('postgres', q{
+		CREATE FUNCTION fail_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'late' USING ERRCODE = '40001'; END $$;
+		CREATE CONSTRAINT TRIGGER late AFTER INSERT ON dqds_connection DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW EXECUTE FUNCTION fail_late();
+		GRANT dqds_anonymous TO dqds_bridge});
+	my $basic = '/api/connections/late/basic';
+	foreach my $try (1 .. 2)
+	{
+		is(http($one, POST => $basic, {}, connection_model($remote))->{status}, 503, "an error of the commit, which calls for another try: 503, $try");
+		is(http($one, GET => $basic)->{status}, 404, "an error of the commit: nothing was created, $try");
+		is(scalar @{ http($one, GET => $schemas)->{json} // [] }, 1, "an error of the commit: the next answer is the right one, $try");
+	}
+	$control->safe_psql('postgres', 'DROP TRIGGER late ON dqds_connection; DROP FUNCTION fail_late');
+	is(http($one, POST => $basic, {}, connection_model($remote))->{status}, 201, 'an error of the commit: without it the connection is created');
+	is(http($one, DELETE => '/api/connections/late')->{status}, 200, 'an error of the commit: and dropped');
+	is($one->stop, 0, 'an error of the commit: status 0');
+}
+
 # --- The extension is not there --------------------------------------------------------------------------------------------
 
 $control->safe_psql('postgres', 'CREATE DATABASE bare');
@@ -184,6 +207,9 @@ is_not_well($bare, 'no extension');
 $control->safe_psql('bare', q(CREATE SCHEMA "my ext"; CREATE EXTENSION dqds SCHEMA "my ext"; SELECT "my ext".dqds_grant('editor', 'dqds_anonymous')));
 is(http($bare, GET => $connections)->{body}, '[]', 'the extension was created meanwhile, in a schema of its own: 200');
 ok(poll_until(sub { health($bare) eq '200 "OK"' }, 5), 'the extension was created meanwhile: well');
+# In another schema: on each connection that is open already, what was prepared is of no use any more.
+$control->safe_psql('bare', q(DROP EXTENSION dqds; CREATE EXTENSION dqds; SELECT dqds_grant('editor', 'dqds_anonymous')));
+is(http($bare, GET => $connections)->{body}, '[]', 'the extension has moved: the next request finds it');
 $control->safe_psql('bare', 'DROP EXTENSION dqds');
 my $dropped = http($bare, GET => $connections);
 like(answer_fault($dropped, $dropped->{status}) // $dropped->{status}, qr/^50[03]$/, 'the extension was dropped meanwhile: an error');

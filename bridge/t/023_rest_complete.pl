@@ -67,6 +67,22 @@ hostile('tables-100000', sub {
 	is("$head->{status} " . ($head->{error} // 'whole'), '200 whole', 'HEAD: 200 without a body');
 	is_deeply({ %{ $head->{headers} }, date => '' }, { %{ $all->{headers} }, date => '', 'content-type' => 'application/json' }, 'HEAD: the headers of GET');
 
+	# One that breaks off must not look whole, whatever the client speaks.
+	foreach my $version (qw(1.1 1.0))
+	{
+		my $socket = open_socket($bridge);
+		syswrite $socket, "GET $tables HTTP/$version\r\nHost: localhost\r\n\r\n";
+		sysread $socket, my $begin, 1000;
+		like($begin, qr/ 200 /, "HTTP/$version: an answer has begun");
+		ok(poll_until(sub { $control->safe_psql('postgres', q(SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state = 'active')) }, 5),
+			"HTTP/$version: the control server breaks it off");
+		my ($got, $n) = ('');
+		1 while ($n = sysread $socket, $got, 1 << 18, length $got);
+		my $reset = !defined $n && $!{ECONNRESET};
+		ok($reset || ($version eq '1.1' && $got !~ /\r\n0\r\n\r\n$/), "HTTP/$version: the client sees that it is not whole");
+	}
+	like($bridge->log, qr/warning the answer to GET .* was broken off after \d+ rows: (SQLSTATE 57P01|the connection to the control database was lost)$/m, 'and so does who reads the log');
+
 	my $growth = peak_kb() - $peak_before;
 	memory_below($growth, 4096, 'the memory of the bridge does not grow with the answer');
 	diag(sprintf '%d tables, %.1f MB in %.2f s; the memory of the bridge grew by %d kB of %d kB', $count, length($all->{body}) / 1e6, $took, $growth, $peak_before);

@@ -7,21 +7,16 @@ use DqdsTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $remote  = remote_server('remote');
-my $control = control_server('control', conf => <<'CONF');
-shared_preload_libraries = 'pg_cron'
-cron.database_name = 'postgres'
-cron.use_background_workers = on
-cron.launch_active_jobs = on
-CONF
-$control->safe_psql('postgres', 'CREATE EXTENSION pg_cron');
-create_connection($control, 'prod', connection_model($remote));
-create_connection($control, 'secret', connection_model($remote));
-
 # --- The recipe of README ----------------------------------------------------------------------------
 
-my ($as_superuser, $as_monitor) = slurp_file('README.md') =~ /^## On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```/ms
+my ($settings, $as_superuser, $as_monitor) = slurp_file('README.md') =~ /^## On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```.*?```\n(.*?)```/ms
   or BAIL_OUT('README.md has no recipe for pg_cron');
+$settings =~ s/'dqds'/'postgres'/;
+
+my $remote  = remote_server('remote');
+my $control = control_server('control', conf => $settings);
+create_connection($control, 'prod', connection_model($remote));
+create_connection($control, 'secret', connection_model($remote));
 $control->safe_psql('postgres', $as_superuser);
 
 sub as_monitor { return $control->safe_psql('postgres', $_[0], extra_params => [ '-U', 'dqds_monitor' ]); }

@@ -63,7 +63,7 @@ sub without
 	my ($text, @tables) = @_;
 	foreach my $table (@tables)
 	{
-		my $name = $table =~ s/\*/\\w*/r;
+		my $name = $table =~ s/^\*\.//r =~ s/\*/\\w*/r;
 		$text =~ s/^$name\n\K.*?(?=\n\n)//msg;
 	}
 	return $text;
@@ -237,6 +237,9 @@ foreach my $path ("''", $odd, "pg_catalog, $odd, pg_temp")
 	}
 	is(join("\n", @failed), '', "search_path = $path: every function works for the role that was granted its level");
 }
+dump_and_restore('other', 'other_without_secrets', map { "--exclude-table-data=$_" } @secret_tables);
+like(slurp_file("$dir/other_without_secrets.sql"), qr/COPY $odd\.dqds_connection /, 'another schema is dumped without its secrets');
+unlike(slurp_file("$dir/other_without_secrets.sql"), qr/$password|secret of a credential/, 'and there is none in it');
 dump_and_restore('other', 'other_restored');
 is(line_differences(registry($control, 'other_restored', $odd), registry($control, 'other', $odd)), '',
 	'the registry of another schema is dumped and restored');

@@ -34,7 +34,7 @@ my ($http, $https) = (free_port(), free_port());
 my $conf = slurp_file(__FILE__ =~ s{[^/]*$}{../../packaging/nginx.conf}r);
 my %place = (
 	'127.0.0.1:8888'              => '127.0.0.1:' . $bridge->port,
-	'listen 80 default_server'    => "listen 127.0.0.1:$http default_server",
+	'listen 80;'                  => "listen 127.0.0.1:$http;",
 	'listen 443 ssl default_server' => "listen 127.0.0.1:$https ssl default_server",
 	'listen 443 ssl;'             => "listen 127.0.0.1:$https ssl;",
 	'server_name dqds.example.com' => "server_name $name",
@@ -42,7 +42,7 @@ my %place = (
 	'/etc/ssl/dqds/privkey.pem'   => "$dir/key.pem");
 foreach my $text (sort keys %place)
 {
-	is($conf =~ s/\Q$text\E/$place{$text}/g, 1, "the file has one \"$text\"");
+	is($conf =~ s/\Q$text\E/$place{$text}/g, $text =~ /^server_name/ ? 2 : 1, "the file has \"$text\"");
 }
 {
 	open my $file, '>', "$dir/dqds.conf" or die $!;
@@ -51,7 +51,9 @@ foreach my $text (sort keys %place)
 	# What Debian's own nginx.conf does around it.
 	open $file, '>', "$dir/nginx.conf" or die $!;
 	print $file "daemon off;\npid $dir/pid;\nerror_log $dir/error.log info;\nevents {}\nhttp {\naccess_log $dir/access.log;\n"
-	  . join('', map { "${_}_temp_path $dir/$_;\n" } qw(client_body proxy fastcgi uwsgi scgi)) . "include $dir/dqds.conf;\n}\n";
+	  . join('', map { "${_}_temp_path $dir/$_;\n" } qw(client_body proxy fastcgi uwsgi scgi)) . "include $dir/dqds.conf;\n"
+	  # Its site, which a new installation has.
+	  . "server {\nlisten 127.0.0.1:$http default_server;\nreturn 200 somebody;\n}\n}\n";
 	close $file;
 }
 my $nginx = DqdsTest::Process->start('nginx', "$dir/log", [ 'nginx', '-c', "$dir/nginx.conf", '-e', "$dir/error.log" ]);
