@@ -136,8 +136,9 @@ warn_of_login_role(const PGresult *result)
 		log_event(LOG_WARNING, "the login role of the control database inherits privileges; it "
 							   "should be NOINHERIT");
 	if (!sees_schema)
-		log_event(LOG_WARNING, "the login role of the control database cannot look up tokens; run "
-							   "there: GRANT USAGE ON SCHEMA %s TO (that role)",
+		log_event(LOG_WARNING,
+				  "the login role of the control database cannot look up tokens; run "
+				  "there: GRANT USAGE ON SCHEMA %s TO (that role)",
 				  PQgetvalue(result, 0, 3));
 }
 
@@ -185,11 +186,17 @@ control_open(const Options *options, int64_t deadline_ms, OpenFailure *failure)
 	 * A server that vanished without a word is noticed in seconds, not in hours;
 	 * and what GSSAPI has decrypted already, poll() would not see.
 	 */
-	const char *keywords[] = {"application_name", "tcp_user_timeout", "keepalives_idle",
-							  "keepalives_interval", "keepalives_count", "gssencmode", "dbname",
-							  "client_encoding", NULL};
-	const char *values[] = {"dqds-bridge", "10000", "10", "5", "2", "disable",
-							options->control_db, "UTF8", NULL};
+	const char *keywords[] = {"application_name",
+							  "tcp_user_timeout",
+							  "keepalives_idle",
+							  "keepalives_interval",
+							  "keepalives_count",
+							  "gssencmode",
+							  "dbname",
+							  "client_encoding",
+							  NULL};
+	const char *values[] = {"dqds-bridge",       "10000", "10", "5", "2", "disable",
+							options->control_db, "UTF8",  NULL};
 	ControlConnection *connection = calloc(1, sizeof(*connection));
 
 	*failure = (OpenFailure){.why = "out of memory"};

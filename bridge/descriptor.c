@@ -121,6 +121,6 @@ descriptor_peer_is_gone(int descriptor)
 {
 	struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
 
-	return descriptor < 0 || (poll(&peer, 1, 0) == 1 &&
-							  (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
+	return descriptor < 0 ||
+		   (poll(&peer, 1, 0) == 1 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
 }

@@ -50,7 +50,7 @@ static struct
 	HttpFailureHandler failure_handler;
 	struct mg_context *context;
 	int port;
-	bool several_addresses; /* it listens on all that this machine has */
+	bool several_addresses;  /* it listens on all that this machine has */
 	char start_message[256]; /* CivetWeb's first words when it does not start */
 	atomic_int in_flight;
 	atomic_bool draining;
@@ -191,9 +191,8 @@ http_descriptor(HttpRequest *request)
 	const struct mg_request_info *info = mg_get_request_info(request->connection);
 
 	if (request->descriptor < 0)
-		request->descriptor =
-			descriptor_of_peer(info->remote_addr, info->remote_port, info->server_port,
-							   server.several_addresses);
+		request->descriptor = descriptor_of_peer(info->remote_addr, info->remote_port,
+												 info->server_port, server.several_addresses);
 	return request->descriptor;
 }
 

@@ -208,8 +208,8 @@ run_in_slot(Slot *slot, const ControlCall *call, bool may_repeat, ControlResult 
 	 */
 	may_repeat = result->outcome == CONTROL_REFUSED ? slot->connection == NULL
 													: result->outcome == CONTROL_LOST && may_repeat;
-	if (may_repeat && reused && result->rows == 0 &&
-		clock_now_ms() - began_ms < REPEAT_WITHIN_MS && open_slot(slot, call->deadline_ms, result))
+	if (may_repeat && reused && result->rows == 0 && clock_now_ms() - began_ms < REPEAT_WITHIN_MS &&
+		open_slot(slot, call->deadline_ms, result))
 	{
 		control_run(slot->connection, call, result);
 		if (!may_keep(result))

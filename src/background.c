@@ -23,10 +23,22 @@
 
 #include "compat.h"
 #include "dqds.h"
+#include "port/atomics.h"
 #include "storage/fd.h"
 
 /* getaddrinfo with a deep stack of NSS modules needs room; the default of 8 MB does not pay. */
 #define THREAD_STACK_SIZE (256 * 1024)
+
+/*
+ * A call that nobody waits for any more may take its time, and keeps a thread
+ * and a socket.  The server is told of that descriptor until the thread has
+ * ended, so that it keeps fewer files open itself; and with so many of them, no
+ * new one is begun.
+ */
+#define MAX_ABANDONED 256
+
+static pg_atomic_uint32 abandoned_jobs; /* that still run */
+static uint32 reserved_descriptors = 0; /* for them, and for some that have just ended */
 
 struct BackgroundJob
 {
@@ -41,17 +53,38 @@ struct BackgroundJob
 
 static int wakeup_descriptor = -1;
 
-/* Make the eventfd and watch it: its events carry a NULL owner. */
+/* Give back the descriptors of those that have ended. */
+static void
+release_descriptors(void)
+{
+	for (; reserved_descriptors > pg_atomic_read_u32(&abandoned_jobs); reserved_descriptors--)
+		ReleaseExternalFD();
+}
+
+/* Make the eventfd and watch it: its events carry a NULL owner.  To be called at the beginning of each run. */
 void
 background_start_module(void)
 {
+	int descriptor;
+
+	release_descriptors();
 	if (wakeup_descriptor >= 0)
 		return;
-	wakeup_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (wakeup_descriptor < 0)
+	descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (descriptor < 0)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create an eventfd: %m")));
+	PG_TRY();
+	{
+		reactor_watch(descriptor, EPOLLIN, NULL);
+	}
+	PG_CATCH();
+	{
+		close(descriptor);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	ReserveExternalFD();
-	reactor_watch(wakeup_descriptor, EPOLLIN, NULL);
+	wakeup_descriptor = descriptor;
 }
 
 static void
@@ -84,7 +117,10 @@ thread_main(void *arg)
 	pthread_mutex_unlock(&job->mutex);
 
 	if (abandoned)
+	{
 		free_job(job);
+		pg_atomic_fetch_sub_u32(&abandoned_jobs, 1);
+	}
 	return NULL;
 }
 
@@ -117,14 +153,17 @@ background_thread(void *(*main_function)(void *), void *argument)
 /*
  * Start run(argument) in a thread.  argument must be malloc'd, not palloc'd; it
  * belongs to the job from now on and is freed by dispose.  Returns NULL, with
- * the argument disposed of, when no thread or memory could be had.
+ * the argument disposed of, when no thread or memory could be had, or too many
+ * calls of before still hang.
  */
 BackgroundJob *
 background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
 {
-	BackgroundJob *job = calloc(1, sizeof(BackgroundJob));
+	BackgroundJob *job = NULL;
 	pthread_condattr_t clock;
 
+	if (pg_atomic_read_u32(&abandoned_jobs) < MAX_ABANDONED)
+		job = calloc(1, sizeof(BackgroundJob));
 	if (job == NULL)
 	{
 		dispose(argument);
@@ -194,9 +233,16 @@ background_release(BackgroundJob *job)
 	pthread_mutex_lock(&job->mutex);
 	done = job->done;
 	job->abandoned = true;
+	if (!done)
+		pg_atomic_fetch_add_u32(&abandoned_jobs, 1);
 	pthread_mutex_unlock(&job->mutex);
 	if (done)
 		free_job(job);
+	else
+	{
+		ReserveExternalFD();
+		reserved_descriptors++;
+	}
 }
 
 /* Swallow the wake-up, so that the eventfd is quiet until the next job ends. */

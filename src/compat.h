@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include <malloc.h>
+
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -43,6 +45,19 @@ dqds_create_wait_event_set(int nevents)
 #endif
 }
 
+/* Bytes that this process has allocated; always the same where the C library does not tell. */
+static inline size_t
+dqds_heap_in_use(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
+}
+
 /* EXECUTE privilege on a function. */
 static inline bool
 dqds_may_execute(Oid function, Oid role)
@@ -64,7 +79,8 @@ dqds_find_setting(const char *name)
 	struct config_generic **settings = get_guc_variables();
 
 	for (int i = 0; i < GetNumConfigOptions(); i++)
-		if (strcmp(settings[i]->name, name) == 0)
+		/* a placeholder has the spelling of whoever was the first to name it */
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
 			return settings[i];
 	return NULL;
 #endif

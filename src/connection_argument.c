@@ -101,6 +101,12 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_name = result->name;
+	/* With the secret of a connection it counts as that connection, whatever limit was sent. */
+	if (normal.kept_secret)
+	{
+		result->target.connection_id = entry.id;
+		result->target.parallel_limit = model_parallel_limit(entry.model);
+	}
 	if (!result->target.password_required)
 		failure_set(
 			&result->failure, DQDS_INVALID_CONNECTION,
@@ -177,12 +183,14 @@ statement_hide(StatementScope *scope)
 	error_context_stack = &scope->callback;
 }
 
-/* The same, but only if the function's first argument is a model. */
+/* The same, but only if the function's first argument is a model, or something that was meant to be one. */
 void
 statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallInfo fcinfo)
 {
 	statement_hide(scope);
-	scope->hidden = argument_is_model(caller, fcinfo);
+	scope->hidden = argument_is_model(caller, fcinfo) ||
+					(!PG_ARGISNULL(0) && caller->argument_types[0] == TEXTOID &&
+					 name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }
 
 /* Before a regular return; an error takes care of itself. */

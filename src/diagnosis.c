@@ -176,6 +176,12 @@ static const struct
 
 #define NO_ROUTE_HINT "Check the host, and the network of the machine that dqds runs on."
 
+#define ENDED_BY_SERVER                                                                            \
+	{                                                                                              \
+		DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection",                          \
+			"Try again; somebody may have ended it, or the server is restarting."                  \
+	}
+
 /* Errors of the network, as the C library words them in English, the language libpq is called in. */
 static const struct
 {
@@ -189,6 +195,8 @@ static const struct
 	 {DQDS_UNREACHABLE, "no answer from %h:%p", "Check host, port and the firewalls on the way."}},
 	{EHOSTUNREACH, {DQDS_UNREACHABLE, "no route to %h:%p", NO_ROUTE_HINT}},
 	{ENETUNREACH, {DQDS_UNREACHABLE, "no route to %h:%p", NO_ROUTE_HINT}},
+	/* it was taken, and closed before we knew */
+	{ECONNRESET, ENDED_BY_SERVER},
 	{EACCES,
 	 {DQDS_UNREACHABLE, "this machine does not permit connections to %h:%p",
 	  "Check the firewall of this server."}},
@@ -237,10 +245,7 @@ static const struct
 	 {DQDS_CANCELLED, "the remote server at %h:%p cancelled the query, which waited for a lock",
 	  "Look for locks on the catalog of database \"%d\", or raise lock_timeout of user \"%u\" "
 	  "there."}},
-	{"57P01",
-	 NULL,
-	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection",
-	  "Try again; somebody may have ended it, or the server is restarting."}},
+	{"57P01", NULL, ENDED_BY_SERVER},
 	{"57P02",
 	 NULL,
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p crashed", "Try again in a moment."}},

@@ -151,6 +151,7 @@ extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_sec
 							NormalModel *result, Failure *failure);
 extern bool model_same_database(Jsonb *model, Jsonb *stored_model);
 extern bool model_validate(const NormalModel *normal, Failure *failure);
+extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
 extern Jsonb *model_parse(text *input);
@@ -168,6 +169,7 @@ struct sockaddr;
 typedef enum ParameterUse
 {
 	PARAMETER_LIBPQ,           /* handed on under its libpq name */
+	PARAMETER_INTEGER,         /* the same, a number, so that libpq has nothing to complain of */
 	PARAMETER_BOOLEAN,         /* true/false (JDBC) handed on as 1/0 */
 	PARAMETER_CONNECT_TIMEOUT, /* our own deadline, in seconds */
 	PARAMETER_CLEARTEXT,       /* allow_cleartext_password */
@@ -304,17 +306,36 @@ typedef struct LoginTrace
 extern void trace_address(LoginTrace *trace, const char *address);
 extern void trace_certificate(LoginTrace *trace, void *openssl);
 
-/* ---- before libpq answers a request for the password (password_guard.c) --------- */
+/* ---- before libpq answers a request of the authentication (password_guard.c) ------ */
+
+/* libpq itself takes no longer authentication request. */
+#define MAX_AUTH_REQUEST 2000
+
+/* A million take three quarters of a second; PostgreSQL's own default is 4,096. */
+#define MAX_SCRAM_ITERATIONS 1000000
 
 typedef enum GuardVerdict
 {
-	GUARD_PASS,      /* libpq may read it */
-	GUARD_WAIT,      /* more must arrive first */
-	GUARD_CLEARTEXT, /* it asks for the password in the clear */
-	GUARD_FORGED     /* it is no answer that a server would send */
+	GUARD_PASS,        /* libpq may read it */
+	GUARD_WAIT,        /* more must arrive first */
+	GUARD_CLEARTEXT,   /* it asks for the password in the clear */
+	GUARD_UNSUPPORTED, /* it asks for something that we must not or cannot do */
+	GUARD_EXPENSIVE,   /* it asks for more than MAX_SCRAM_ITERATIONS */
+	GUARD_FORGED       /* it is no answer that a server would send */
 } GuardVerdict;
 
-extern GuardVerdict guard_authentication(int fd, int *needed);
+/* What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready. */
+typedef struct AuthGuard
+{
+	bool done;  /* the requests are over */
+	int length; /* of what was seen and may go on */
+	int whole;  /* of it, whole messages */
+	unsigned char bytes[2 * MAX_AUTH_REQUEST];
+} AuthGuard;
+
+extern void guard_reset(AuthGuard *guard);
+extern GuardVerdict guard_plain(AuthGuard *guard, int fd, bool cleartext_allowed, int *needed);
+extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl);
 extern GuardVerdict guard_tls_answer(int fd);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
@@ -371,6 +392,7 @@ extern int session_cache_close_all(void);
 typedef struct LimitSlot
 {
 	bool held;
+	bool registered; /* of a connection, not of a place that a model tells */
 	uint32 target_hash;
 	uint32 slot;
 } LimitSlot;
@@ -458,6 +480,7 @@ typedef struct Credential
 extern bool registry_credential(const Caller *caller, const char *name, Oid role,
 								Credential *credential);
 extern List *registry_usable(const Caller *caller);
+extern bool name_may_hold_secret(const char *name);
 __attribute__((noreturn)) extern void registry_unknown(const char *name);
 
 extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);

@@ -118,6 +118,8 @@ add_collected(OwnerCall *call, const Collected *collected)
 static void
 check_registered(const ConnectionArgument *connection)
 {
+	if (connection->failure.code != DQDS_OK)
+		failure_raise(&connection->failure);
 	if (connection->registry_id != 0)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

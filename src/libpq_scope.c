@@ -16,11 +16,14 @@ extern char **environ;
  * libpq falls back on PGHOST, PGPASSWORD, PGSERVICE and the like, which belong
  * to the operating system user of the server, never to a caller.  Exchanging
  * the pointer, rather than editing the environment, is safe with our threads,
- * which may call getenv at any time.
+ * which may call getenv at any time.  Kerberos is led to where there is nothing:
+ * its tickets are that user's, too.
  */
 static char **
 environment_without_pg(void)
 {
+	static char no_config[] = "KRB5_CONFIG=" NO_SUCH_FILE;
+	static char no_tickets[] = "KRB5CCNAME=FILE:" NO_SUCH_FILE;
 	static char **filtered = NULL;
 	int count = 0;
 	int kept = 0;
@@ -29,10 +32,12 @@ environment_without_pg(void)
 		return filtered;
 	while (environ != NULL && environ[count] != NULL)
 		count++;
-	filtered = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * (count + 1));
+	filtered = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * (count + 3));
 	for (int i = 0; i < count; i++)
-		if (strncmp(environ[i], "PG", 2) != 0)
+		if (strncmp(environ[i], "PG", 2) != 0 && strncmp(environ[i], "KRB5", 4) != 0)
 			filtered[kept++] = environ[i];
+	filtered[kept++] = no_config;
+	filtered[kept++] = no_tickets;
 	filtered[kept] = NULL;
 	return filtered;
 }

@@ -17,26 +17,38 @@
 #include "storage/lock.h"
 
 /* Advisory locks of SQL have 1 or 2 in this field of the tag. */
-#define DQDS_LOCK_CLASS 0xD9D5
+#define LOCK_CLASS_REGISTERED 0xD9D5
+#define LOCK_CLASS_ADHOC      0xD9D6 /* whose hashes anybody may choose */
 
 /* Ad-hoc models carry no limit of their own that could be trusted. */
 #define ADHOC_LIMIT 8
 
 static void
-make_tag(LOCKTAG *tag, uint32 target_hash, uint32 slot)
+make_tag(LOCKTAG *tag, const LimitSlot *slot)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, target_hash, slot, DQDS_LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, slot->target_hash, slot->slot,
+						 slot->registered ? LOCK_CLASS_REGISTERED : LOCK_CLASS_ADHOC);
 }
 
 static uint32
 hash_target(const Target *target)
 {
+	char *host;
+	size_t length;
 	uint32 hash;
 
 	if (target->connection_id != 0)
 		return hash_bytes((const unsigned char *) &target->connection_id,
 						  sizeof(target->connection_id));
-	hash = hash_bytes((const unsigned char *) target->host, strlen(target->host));
+	/* Neither case nor a trailing dot makes another host of it. */
+	host = pstrdup(target->host);
+	length = strlen(host);
+	for (size_t i = 0; i < length; i++)
+		host[i] = pg_tolower((unsigned char) host[i]);
+	if (length > 1 && host[length - 1] == '.')
+		length--;
+	hash = hash_bytes((const unsigned char *) host, length);
+	pfree(host);
 	return hash_combine(hash, (uint32) target->port);
 }
 
@@ -50,6 +62,7 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 	int limit = target->connection_id == 0 ? ADHOC_LIMIT : target->parallel_limit;
 
 	slot->held = false;
+	slot->registered = target->connection_id != 0;
 	if (limit <= 0)
 		return true;
 	slot->target_hash = hash_target(target);
@@ -59,7 +72,7 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 
 		/* Backends start their search in different places, so the first try mostly succeeds. */
 		slot->slot = (uint32) (MyProcPid + i) % limit;
-		make_tag(&tag, slot->target_hash, slot->slot);
+		make_tag(&tag, slot);
 		switch (LockAcquire(&tag, ExclusiveLock, false, true))
 		{
 			case LOCKACQUIRE_OK:
@@ -91,7 +104,7 @@ limits_leave(LimitSlot *slot)
 
 	if (!slot->held)
 		return;
-	make_tag(&tag, slot->target_hash, slot->slot);
+	make_tag(&tag, slot);
 	LockRelease(&tag, ExclusiveLock, false);
 	slot->held = false;
 }

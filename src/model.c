@@ -242,6 +242,8 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 		return missing(failure, name, "host");
 	if (!secret_resolve(target, "host", &target->host, failure))
 		return false;
+	if (*target->host == '\0')
+		return missing(failure, name, "host");
 	if (strlen(target->host) > 253)
 		return invalid(failure, name, "host", "at most 253 characters long");
 	for (const char *c = target->host; *c != '\0'; c++)
@@ -289,11 +291,14 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 		return missing(failure, name, "user");
 	if (!secret_resolve(target, "user", &target->user, failure))
 		return false;
+	/* A reference can stand for nothing; libpq would take the operating system's user. */
+	if (*target->user == '\0')
+		return missing(failure, name, "user");
 	target->database = get_string(section, name, "database");
-	if (target->database == NULL)
-		target->database = pstrdup(default_database != NULL ? default_database : target->user);
-	else if (!secret_resolve(target, "database", &target->database, failure))
+	if (target->database != NULL && !secret_resolve(target, "database", &target->database, failure))
 		return false;
+	if (target->database == NULL || *target->database == '\0')
+		target->database = pstrdup(default_database != NULL ? default_database : target->user);
 	if (looks_like_conninfo(target->database))
 		return invalid(failure, name, "database", "the name of a database");
 	target->options = get_string(section, name, "options");
@@ -329,7 +334,7 @@ apply_property(const char *section, const char *key, char *value, Target *target
 {
 	const AllowedParameter *parameter = policy_parameter(key);
 	bool on = false;
-	int seconds;
+	int number;
 
 	if (parameter == NULL)
 	{
@@ -338,11 +343,18 @@ apply_property(const char *section, const char *key, char *value, Target *target
 					"the property \"%s\" is not allowed in \"%s.properties\"", key, section);
 		return false;
 	}
-	if (parameter->use != PARAMETER_LIBPQ && parameter->use != PARAMETER_CONNECT_TIMEOUT &&
+	if ((parameter->use == PARAMETER_BOOLEAN || parameter->use == PARAMETER_CLEARTEXT ||
+		 parameter->use == PARAMETER_SSL) &&
 		!read_boolean_property(section, key, value, &on, failure))
 		return false;
 	switch (parameter->use)
 	{
+		case PARAMETER_INTEGER:
+			if (!parse_integer(value, 0, 999999999, &number))
+				return invalid(failure, psprintf("%s.properties", section), key,
+							   "a whole number that is not negative");
+			add_parameter(target, parameter->keyword, value);
+			break;
 		case PARAMETER_LIBPQ:
 			add_parameter(target, parameter->keyword, value);
 			break;
@@ -350,10 +362,10 @@ apply_property(const char *section, const char *key, char *value, Target *target
 			add_parameter(target, parameter->keyword, pstrdup(on ? "1" : "0"));
 			break;
 		case PARAMETER_CONNECT_TIMEOUT:
-			if (!parse_integer(value, 1, 3600, &seconds))
+			if (!parse_integer(value, 1, 3600, &number))
 				return invalid(failure, psprintf("%s.properties", section), key,
 							   "a whole number of seconds from 1 to 3600");
-			target->connect_timeout_ms = seconds * 1000;
+			target->connect_timeout_ms = number * 1000;
 			break;
 		case PARAMETER_CLEARTEXT:
 			target->allow_cleartext = on;
@@ -539,6 +551,16 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 	target->provider = providers[provider].provider;
 	return read_section(root, provider, secrets == NULL ? NULL : &secrets->root, target, failure) &&
 		   fits_startup_packet(target, failure);
+}
+
+/* How many operations at once a stored model permits; 0: any number. */
+int
+model_parallel_limit(Jsonb *model)
+{
+	Target target = {0};
+	Failure ignored;
+
+	return read_limit(model_root(model), &target, &ignored) ? target.parallel_limit : 0;
 }
 
 /* The model's own connection_name, palloc'd; NULL when it has none. */

@@ -1,28 +1,41 @@
 /*
  * password_guard.c
- *		Looks at what a server sent before libpq does: does it want to see the password?
+ *		Looks at what a server asks for in the authentication before libpq does.
  *
- * libpq 15 answers a request for the password in the clear without asking
- * anybody (require_auth came with 16).  So on a connection without TLS each
- * message of the server is looked at while it still lies in the kernel.  libpq
- * is let at it only when it ends with a whole message, so that no request can
- * hide in pieces, or behind another one.
+ * libpq 15 serves every request without asking anybody (require_auth came with
+ * 16), among them some that must not be:
  *
- * What arrives between the look and libpq's read is not seen: TLS is the remedy
- * against a server that times its packets with malice, not this.
+ *	- the password in the clear, where nothing encrypts it;
+ *	- GSSAPI and its kin: they look names up in the backend's own thread, beyond
+ *	  the policy and every deadline, and use the tickets of the server's user;
+ *	- SCRAM with as many iterations as the server likes: a billion of them keep
+ *	  the backend busy, and deaf to every signal, for minutes.
+ *
+ * Without TLS each message is looked at while it still lies in the kernel, and
+ * libpq is let at it only when it ends with a whole message, so that no request
+ * can hide in pieces, or behind another one.  What arrives between the look and
+ * libpq's read is not seen: TLS is the remedy against a server that times its
+ * packets with malice, not this.  Under TLS the next record is looked at, which
+ * is what libpq reads then; a message may go on in the one behind it, so what
+ * was seen of it is kept.
  */
 #include "postgres.h"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include "dqds.h"
 
-/* libpq itself takes no longer authentication request. */
-#define MAX_REQUEST 2000
+#define HEADER_SIZE 5 /* type and length */
 
-#define HEADER_SIZE    5 /* type and length */
-#define AUTH_OK        0
-#define AUTH_CLEARTEXT 3
+/* Kinds of authentication request, of the protocol's AuthenticationXXX messages. */
+#define AUTH_OK            0
+#define AUTH_CLEARTEXT     3
+#define AUTH_MD5           5
+#define AUTH_SASL          10
+#define AUTH_SASL_CONTINUE 11
+#define AUTH_SASL_FINAL    12
 
 static uint32
 read_uint32(const unsigned char *bytes)
@@ -30,43 +43,137 @@ read_uint32(const unsigned char *bytes)
 	return (uint32) bytes[0] << 24 | (uint32) bytes[1] << 16 | (uint32) bytes[2] << 8 | bytes[3];
 }
 
+/* "r=NONCE,s=SALT,i=ITERATIONS": neither nonce nor salt can hold a comma. */
+static bool
+is_expensive(const unsigned char *content, int length)
+{
+	int64 iterations = 0;
+
+	for (int at = 0; at + 2 < length; at++)
+	{
+		if (memcmp(content + at, ",i=", 3) != 0)
+			continue;
+		for (at += 3; at < length && isdigit(content[at]) && iterations <= MAX_SCRAM_ITERATIONS;
+			 at++)
+			iterations = iterations * 10 + (content[at] - '0');
+		break;
+	}
+	return iterations > MAX_SCRAM_ITERATIONS;
+}
+
+/* A whole request, but for what its kind says already. */
+static GuardVerdict
+check_request(uint32 code, const unsigned char *content, int length, bool cleartext_allowed)
+{
+	switch (code)
+	{
+		case AUTH_CLEARTEXT:
+			return cleartext_allowed ? GUARD_PASS : GUARD_CLEARTEXT;
+		case AUTH_SASL_CONTINUE:
+			return is_expensive(content, length) ? GUARD_EXPENSIVE : GUARD_PASS;
+		case AUTH_OK:
+		case AUTH_MD5:
+		case AUTH_SASL:
+		case AUTH_SASL_FINAL:
+			return GUARD_PASS;
+		default:
+			return GUARD_UNSUPPORTED;
+	}
+}
+
+/*
+ * Check all messages from guard->bytes on.  GUARD_WAIT: the last one is not
+ * whole; guard->whole is how many bytes are, and *needed how many must be there
+ * to see more.
+ */
+static GuardVerdict
+check_messages(AuthGuard *guard, bool cleartext_allowed, int *needed)
+{
+	const unsigned char *bytes = guard->bytes;
+
+	guard->whole = 0;
+	while (guard->whole < guard->length)
+	{
+		int at = guard->whole;
+		uint32 length;
+		uint32 code;
+		GuardVerdict verdict;
+
+		/* Anything else than a request ends the authentication, one way or another. */
+		if (bytes[at] != 'R')
+		{
+			guard->done = true;
+			return GUARD_PASS;
+		}
+		*needed = at + HEADER_SIZE + 4;
+		/* More requests at once than we can look at are there to hide one. */
+		if (guard->length < *needed)
+			return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
+		length = read_uint32(bytes + at + 1);
+		code = read_uint32(bytes + at + HEADER_SIZE);
+		/* libpq refuses these itself */
+		if (length > MAX_AUTH_REQUEST || length < 8)
+			return GUARD_PASS;
+		verdict = check_request(code, NULL, 0, cleartext_allowed);
+		*needed = at + 1 + length;
+		if (verdict == GUARD_PASS && code != AUTH_OK && guard->length < *needed)
+			return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
+		if (verdict == GUARD_PASS && code != AUTH_OK)
+			verdict =
+				check_request(code, bytes + at + HEADER_SIZE + 4, length - 8, cleartext_allowed);
+		if (verdict != GUARD_PASS || code == AUTH_OK)
+		{
+			guard->done = true;
+			return verdict;
+		}
+		guard->whole = at + 1 + length;
+	}
+	return guard->length < (int) sizeof(guard->bytes) ? GUARD_PASS : GUARD_FORGED;
+}
+
+/* To be called before each attempt to log in. */
+void
+guard_reset(AuthGuard *guard)
+{
+	guard->done = false;
+	guard->length = 0;
+}
+
 /*
  * Look at a plain socket whose server is to speak next in the authentication.
  * For GUARD_WAIT, *needed is how many bytes must have arrived to see more.
  */
 GuardVerdict
-guard_authentication(int fd, int *needed)
+guard_plain(AuthGuard *guard, int fd, bool cleartext_allowed, int *needed)
 {
-	unsigned char bytes[2 * MAX_REQUEST];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-	ssize_t at = 0;
+	ssize_t n = recv(fd, guard->bytes, sizeof(guard->bytes), MSG_PEEK | MSG_DONTWAIT);
 
 	if (n <= 0)
 		return GUARD_PASS;
-	while (at < n)
-	{
-		uint32 length;
-		uint32 code;
+	guard->length = n;
+	return check_messages(guard, cleartext_allowed, needed);
+}
 
-		/* Anything else than a request ends the authentication, one way or another. */
-		if (bytes[at] != 'R')
-			return GUARD_PASS;
-		*needed = at + HEADER_SIZE + 4;
-		/* More requests at once than we can look at are there to hide one. */
-		if (n < *needed)
-			return *needed > (int) sizeof(bytes) ? GUARD_FORGED : GUARD_WAIT;
-		length = read_uint32(bytes + at + 1);
-		code = read_uint32(bytes + at + HEADER_SIZE);
-		if (code == AUTH_CLEARTEXT)
-			return GUARD_CLEARTEXT;
-		if (code == AUTH_OK || length > MAX_REQUEST || length < 8)
-			return GUARD_PASS;
-		*needed = at + 1 + length;
-		if (n < *needed)
-			return *needed > (int) sizeof(bytes) ? GUARD_FORGED : GUARD_WAIT;
-		at += 1 + length;
-	}
-	return at < (int) sizeof(bytes) ? GUARD_PASS : GUARD_FORGED;
+/* The same under TLS, which protects the password; ssl is OpenSSL's SSL.  Never GUARD_WAIT: libpq may read each record. */
+GuardVerdict
+guard_tls(AuthGuard *guard, void *ssl)
+{
+	GuardVerdict verdict;
+	int needed;
+	int n;
+
+	if (guard->done)
+		return GUARD_PASS;
+	ERR_clear_error();
+	n = SSL_peek(ssl, guard->bytes + guard->length, sizeof(guard->bytes) - guard->length);
+	ERR_clear_error();
+	if (n <= 0)
+		return GUARD_PASS;
+	guard->length += n;
+	verdict = check_messages(guard, true, &needed);
+	guard->length -= guard->whole;
+	memmove(guard->bytes, guard->bytes + guard->whole, guard->length);
+	return verdict == GUARD_WAIT ? GUARD_PASS : verdict;
 }
 
 /*

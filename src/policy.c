@@ -32,11 +32,11 @@ static const AllowedParameter allowed_parameters[] = {
 	{"connect_timeout", NULL, PARAMETER_CONNECT_TIMEOUT},
 	{"channel_binding", "channel_binding", PARAMETER_LIBPQ},
 	{"gssencmode", "gssencmode", PARAMETER_LIBPQ},
-	{"keepalives", "keepalives", PARAMETER_LIBPQ},
-	{"keepalives_idle", "keepalives_idle", PARAMETER_LIBPQ},
-	{"keepalives_interval", "keepalives_interval", PARAMETER_LIBPQ},
-	{"keepalives_count", "keepalives_count", PARAMETER_LIBPQ},
-	{"tcp_user_timeout", "tcp_user_timeout", PARAMETER_LIBPQ},
+	{"keepalives", "keepalives", PARAMETER_INTEGER},
+	{"keepalives_idle", "keepalives_idle", PARAMETER_INTEGER},
+	{"keepalives_interval", "keepalives_interval", PARAMETER_INTEGER},
+	{"keepalives_count", "keepalives_count", PARAMETER_INTEGER},
+	{"tcp_user_timeout", "tcp_user_timeout", PARAMETER_INTEGER},
 	{"ssl_min_protocol_version", "ssl_min_protocol_version", PARAMETER_LIBPQ},
 	{"ssl_max_protocol_version", "ssl_max_protocol_version", PARAMETER_LIBPQ},
 	{"sslsni", "sslsni", PARAMETER_LIBPQ},
@@ -110,6 +110,34 @@ unwrap_ipv4(Address *address)
 		address->family = AF_INET;
 		memmove(address->bytes, address->bytes + 12, 4);
 	}
+}
+
+/* Ways on which an IPv6 address leads to an IPv4 one, if the network has a gateway for it. */
+static const struct
+{
+	unsigned char prefix[12];
+	int prefix_bytes;
+	int at;                 /* where the IPv4 address stands */
+	unsigned char inverted; /* 0xff: with all its bits turned over */
+} gateways[] = {
+	{{0x20, 0x02}, 2, 2, 0},                          /* 6to4, RFC 3056 */
+	{{0x20, 0x01}, 4, 12, 0xff},                      /* Teredo, RFC 4380: the client */
+	{{0x20, 0x01}, 4, 4, 0},                          /* and its server */
+	{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 6, 12, 0}, /* local NAT64, RFC 8215 */
+	{{[8] = 0xff, [9] = 0xff}, 12, 12, 0},            /* SIIT, RFC 7915 */
+};
+
+/* The IPv4 address that an IPv6 one leads to by gateways[way]; false when it is not of that kind. */
+static bool
+through_gateway(const Address *address, int way, Address *behind)
+{
+	if (address->family != AF_INET6 ||
+		memcmp(address->bytes, gateways[way].prefix, gateways[way].prefix_bytes) != 0)
+		return false;
+	behind->family = AF_INET;
+	for (int i = 0; i < 4; i++)
+		behind->bytes[i] = address->bytes[gateways[way].at + i] ^ gateways[way].inverted;
+	return true;
 }
 
 static bool
@@ -436,6 +464,7 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 {
 	Address address;
 	Address as_is;
+	Address behind;
 	bool networks = false;
 
 	if (!address_from_sockaddr(sockaddr, &address))
@@ -447,6 +476,10 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 		(as_is.family != address.family &&
 		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))
 		return refuse(target, "dqds.denied_hosts", failure);
+	for (int way = 0; way < lengthof(gateways); way++)
+		if (through_gateway(&as_is, way, &behind) &&
+			list_matches(dqds_denied_hosts, target, &behind, &networks))
+			return refuse(target, "dqds.denied_hosts", failure);
 	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))
 		return refuse(target, "dqds.allowed_hosts", failure);
 	return credentials_allow(target, &address, failure);

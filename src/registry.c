@@ -54,7 +54,11 @@
 
 /* ---- the caller --------------------------------------------------------------------- */
 
-/* Fill in who calls which SQL function; to be done first in each of them. */
+/*
+ * Fill in who calls which SQL function; to be done first in each of them.
+ * PostgreSQL checked EXECUTE when the query began, for whoever that was: a
+ * cursor may be fetched from as somebody else.  Errors: 42501.
+ */
 void
 caller_init(Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -66,6 +70,8 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	caller->role = GetUserId();
 	caller->function = fcinfo->flinfo->fn_oid;
+	if (!dqds_may_execute(caller->function, caller->role))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, NameStr(proc->proname));
 	caller->schema = proc->pronamespace;
 	caller->owner = proc->proowner;
 	for (int i = 0; i < lengthof(caller->argument_types); i++)
@@ -232,10 +238,23 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 		   caller_is_admin(caller);
 }
 
+/* May this be something else, given for a name by mistake, with a password in it: a URI, a DSN, other JSON than an object? */
+bool
+name_may_hold_secret(const char *name)
+{
+	return strstr(name, "://") != NULL || strstr(name, "password") != NULL || *name == '[' ||
+		   *name == '"';
+}
+
 /* The one wording for a connection that is not there and one that the caller may not use. */
 void
 registry_unknown(const char *name)
 {
+	if (name_may_hold_secret(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("a connection of this name does not exist"),
+				 errhint("Give the name of a connection, or a JSON object that describes one.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("connection \"%s\" does not exist", name),
 			 errhint("The view dqds_connections shows the connections that you may use.")));

@@ -74,8 +74,8 @@ allocate_session(const Target *target, Oid role, const char *key)
 	session->context = context;
 	session->role = role;
 	session->connection_id = target->connection_id;
-	session->key = MemoryContextStrdup(context, key);
 	session->fd = -1;
+	session->key = MemoryContextStrdup(context, key);
 	dlist_push_tail(&live_sessions, &session->node);
 	return session;
 }
@@ -96,13 +96,14 @@ session_open(const Target *target, Oid role, const char *key, Failure *failure)
 		before_shmem_exit(close_live_sessions_at_exit, (Datum) 0);
 		exit_callback_registered = true;
 	}
-	if (!AcquireExternalFD())
+	session = allocate_session(target, role, key);
+	session->external_fd = AcquireExternalFD();
+	if (!session->external_fd)
 	{
+		session_close(session);
 		diagnose_known(target, DQDS_BUSY, failure);
 		return NULL;
 	}
-	session = allocate_session(target, role, key);
-	session->external_fd = true;
 	session->started_us = dqds_now_us();
 	session->deadline_us = session->started_us + target->connect_timeout_ms * INT64CONST(1000);
 	session->state = SESSION_RESOLVING;

@@ -56,6 +56,7 @@ struct Session
 	int64 login_bytes;  /* what waited at the polls of this attempt */
 	bool raw_bytes;     /* ask for names as they are, without conversion */
 	ConnectStage stage; /* as of the last poll */
+	AuthGuard guard;    /* of this attempt */
 	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
 	int64 started_us;
 	int64 deadline_us;         /* for the login, or for the query */
@@ -71,10 +72,13 @@ struct Session
 	Phase phase;
 	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
-	PGresult *result; /* here so that an error in a sink does not lose it */
-	bool unsent;      /* a part of the question waits for the socket */
-	bool answered;    /* a part of the answer has been handed on */
-	bool complete;    /* the question's result has come to its end */
+	PGresult *result;    /* here so that an error in a sink does not lose it */
+	bool unsent;         /* a part of the question waits for the socket */
+	bool answered;       /* a part of the answer has been handed on */
+	bool complete;       /* the question's result has come to its end */
+	bool rowless;        /* something came since the last row, or since the question */
+	int64 rowless_bytes; /* how much, about */
+	size_t heap_before;  /* what the process had allocated before that */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
@@ -86,6 +90,9 @@ struct Session
 
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
+
+/* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
+#define NO_SUCH_FILE "/dev/null/none"
 
 /* ---- libpq_scope.c ------------------------------------------------------------ */
 

@@ -3,8 +3,8 @@
  *		A session's way from addresses to logged in.
  *
  * One address after the other, each with its share of the time; libpq is polled
- * and never waited for.  Whether the password may be sent is asked before libpq
- * reads (password_guard.c), whether it was used, after.  It must not decide who
+ * and never waited for.  Whether what the server asks for may be done is asked
+ * before libpq reads (password_guard.c), whether the password was used, after.  It must not decide who
  * may connect where: policy.c does.
  */
 #include "postgres.h"
@@ -20,9 +20,6 @@
 
 /* More than any server has to say before it lets somebody in; libpq keeps all of it. */
 #define MAX_LOGIN_BYTES (1024 * 1024)
-
-/* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
-#define NO_SUCH_FILE "/dev/null/none"
 
 static void
 ignore_notice(void *arg, const PGresult *result)
@@ -194,6 +191,7 @@ session_connect_next(Session *session, Failure *failure)
 		 */
 		PQsetnonblocking(session->conn, 1);
 		session->login_bytes = 0;
+		guard_reset(&session->guard);
 		session->fd = PQsocket(session->conn);
 		reactor_watch(session->fd, EPOLLOUT, session);
 		session->state = SESSION_CONNECTING;
@@ -255,20 +253,41 @@ refuse_cleartext(Session *session, Failure *failure)
 	session_fail(session);
 }
 
+static void
+refuse_authentication(Session *session, GuardVerdict verdict, Failure *failure)
+{
+	if (verdict == GUARD_EXPENSIVE)
+		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
+					"Lower scram_iterations at the server, and set the password of the user anew.",
+					"the server at %s:%d asks for more than %d iterations of SCRAM",
+					session->target->host, session->target->port, MAX_SCRAM_ITERATIONS);
+	else
+		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
+					"Use scram-sha-256 for this client and user in the server's pg_hba.conf.",
+					"the server at %s:%d asks for a kind of authentication that is not supported",
+					session->target->host, session->target->port);
+	session_fail(session);
+}
+
 /* What does the server say that libpq is about to read? */
 static GuardVerdict
-look_ahead(const Session *session, int *needed)
+look_ahead(Session *session, int *needed)
 {
 	const Target *target = session->target;
+	bool tls = PQsslInUse(session->conn);
 
-	if (PQsslInUse(session->conn))
-		return GUARD_PASS;
 	if (PQstatus(session->conn) == CONNECTION_SSL_STARTUP)
-		return guard_tls_answer(session->fd);
-	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE && !target->allow_cleartext &&
-		target->password != NULL)
-		return guard_authentication(session->fd, needed);
-	return GUARD_PASS;
+		return tls ? GUARD_PASS : guard_tls_answer(session->fd);
+	if (PQstatus(session->conn) != CONNECTION_AWAITING_RESPONSE)
+	{
+		/* libpq may begin anew, on another socket */
+		guard_reset(&session->guard);
+		return GUARD_PASS;
+	}
+	if (tls)
+		return guard_tls(&session->guard, PQsslStruct(session->conn, "OpenSSL"));
+	return guard_plain(&session->guard, session->fd,
+					   target->allow_cleartext || target->password == NULL, needed);
 }
 
 /* May libpq read what has arrived?  If not, either we wait for more or the session has failed. */
@@ -277,8 +296,9 @@ guard_password(Session *session, uint32 events, Failure *failure)
 {
 	bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	int needed = 1;
+	GuardVerdict verdict = look_ahead(session, &needed);
 
-	switch (look_ahead(session, &needed))
+	switch (verdict)
 	{
 		case GUARD_WAIT:
 			if (ended)
@@ -289,6 +309,10 @@ guard_password(Session *session, uint32 events, Failure *failure)
 			return false;
 		case GUARD_CLEARTEXT:
 			refuse_cleartext(session, failure);
+			return false;
+		case GUARD_UNSUPPORTED:
+		case GUARD_EXPENSIVE:
+			refuse_authentication(session, verdict, failure);
 			return false;
 		case GUARD_FORGED:
 			diagnose_known(session->target, DQDS_NOT_POSTGRES, failure);

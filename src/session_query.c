@@ -9,12 +9,26 @@
 #include "postgres.h"
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
+#include "compat.h"
 #include "port/atomics.h"
 #include "session_internal.h"
 
 /* Longer than any name or comment that somebody would want to see in a list. */
 #define MAX_VALUE_BYTES (16 * 1024 * 1024)
+
+/*
+ * What may come without a row: one with the longest values, and some more; and
+ * for a probe or a preparation, which have next to no answer, less.  libpq keeps
+ * some messages that nobody asked for (ParameterStatus), and loses hundreds of
+ * times their length of others (ParameterDescription): so what it takes of the
+ * process's memory is bounded as well: a buffer as large as a row may announce
+ * itself, and of what has come the row, its copy and one more.
+ */
+#define MAX_ROWLESS_BYTES     (64 * 1024 * 1024)
+#define MAX_PREPARATION_BYTES (1024 * 1024)
+#define MAX_HEAP_FOR_BYTES    3
 
 /*
  * Notifications would pile up in libpq until somebody takes them, and a hostile
@@ -113,8 +127,9 @@ start_phase(Session *session, Failure *failure)
 		session_connection_lost(session, failure);
 		return;
 	}
-	if (session->phase == PHASE_EXECUTE)
+	if (session->phase != PHASE_PREPARE)
 		PQsetSingleRowMode(session->conn);
+	session->rowless = false;
 	session->state = SESSION_BUSY;
 	flush_output(session, failure);
 }
@@ -151,6 +166,7 @@ hand_on_row(Session *session, RowSink on_row, void *sink, Failure *failure)
 	int nvalues = dialect_answer(session->query.question)->ncolumns;
 
 	session->answered = true;
+	session->rowless = false;
 	if (on_row == NULL || failure->code != DQDS_OK)
 		return;
 	for (int i = 0; i < nvalues; i++)
@@ -259,6 +275,29 @@ end_phase(Session *session, Failure *failure)
 	}
 }
 
+/* Does the server send and send, and still no row?  What one read brings is always fine. */
+static bool
+sends_too_much(Session *session)
+{
+	int waiting = 0;
+
+	if (!session->rowless)
+	{
+		session->rowless = true;
+		session->rowless_bytes = 0;
+		session->heap_before = 0;
+		return false;
+	}
+	if (session->heap_before == 0)
+		session->heap_before = dqds_heap_in_use();
+	if (ioctl(session->fd, FIONREAD, &waiting) == 0)
+		session->rowless_bytes += waiting;
+	return session->rowless_bytes >
+			   (session->phase == PHASE_EXECUTE ? MAX_ROWLESS_BYTES : MAX_PREPARATION_BYTES) ||
+		   dqds_heap_in_use() > session->heap_before + MAX_ROWLESS_BYTES +
+									MAX_HEAP_FOR_BYTES * session->rowless_bytes;
+}
+
 /*
  * Read what has arrived and hand each row to on_row, which may ereport.  The
  * state tells what came of it: BUSY, there is more to come; IDLE, the answer is
@@ -267,6 +306,11 @@ end_phase(Session *session, Failure *failure)
 void
 session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
+	if (sends_too_much(session))
+	{
+		refuse_answer(session, "more than a row can have", failure);
+		return;
+	}
 	if (!PQconsumeInput(session->conn))
 	{
 		/* A last message of the server may have been read before the end of the line. */
@@ -339,6 +383,8 @@ session_start_cancel(Session *session)
 	session->cancel = background_run(run_cancel, free_cancel, cancel);
 	if (session->cancel == NULL)
 		return false;
+	/* Nobody reads it any more: what still comes would wake us over and over. */
+	reactor_forget(session->fd);
 	session->state = SESSION_CANCELLING;
 	session->deadline_us = dqds_now_us() + CANCEL_PATIENCE_US;
 	return true;

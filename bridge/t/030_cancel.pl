@@ -8,6 +8,7 @@ use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Hostile;
 use DqdsTest::Names;
+use DqdsTest::Soak::Watch;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -292,6 +293,18 @@ foreach my $trigger (sort keys %trigger)
 	is($answer->{rows}[0]{error_code}, 'host_not_found', 'a name server that never answers: error_code at the deadline');
 	ok($answer->{seconds} < 0.5 + PATIENCE,
 		sprintf 'a name server that never answers: back at the deadline (after %.2f s)', $answer->{seconds});
+
+	# Each question keeps a thread and a socket for as long as the name server keeps silent: there is an end to that.
+	$session->must("SET dqds.connect_timeout = '1ms'");
+	my %outcomes;
+	$outcomes{ $session->value(q(SELECT error_code FROM dqds_test_connection('nameless'))) }++ foreach 1 .. 400;
+	cmp_ok($outcomes{host_not_found}, '<=', 260, 'questions that nobody answers: not too many at once') or diag(explain(\%outcomes));
+	is($outcomes{busy}, 400 - $outcomes{host_not_found}, 'questions that nobody answers: then it is busy');
+	cmp_ok(thread_count($session->pid), '<', 270, 'questions that nobody answers: nor too many threads');
+	is($session->value(q(SELECT count(*) FROM pg_class WHERE relname = 'dqds_connection')), 1, 'questions that nobody answers: the backend goes on');
+	$session->close;
+	$session = DqdsTest::Sql->connect($control);
+	$session->must("SET dqds.connect_timeout = '500ms'");
 
 	# Good connections of the same call do not wait for it.
 	$answer = $session->query(q(SELECT * FROM dqds_test_connections(ARRAY['nameless', 'remote'])));

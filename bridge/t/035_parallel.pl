@@ -11,6 +11,9 @@ use DqdsTest::Sql;
 use Test::More;
 use Time::HiRes qw(time);
 
+# In seconds, for those that keep silent; under valgrind one process needs longer for sixty logins.
+use constant DEADLINE => under() eq 'valgrind' ? 20 : 2;
+
 my $remote  = remote_server('remote', conf => 'max_connections = 150');
 my $control = control_server('control', conf => 'max_connections = 50');
 my $silent  = start_fake_server(\&hold);
@@ -29,7 +32,7 @@ sub array { return 'ARRAY[' . join(', ', map { sql_literal($_) } @_) . ']'; }
 		my $name = $names[$n];
 		$kind{$name} = (qw(good good refused good silent good))[ $n % 6 ];
 		my %port = $kind{$name} eq 'good' ? () : (port => '' . ($kind{$name} eq 'silent' ? $silent->port : free_port()));
-		create_connection($control, $name, connection_model($remote, %port, properties => { connect_timeout => '2' }));
+		create_connection($control, $name, connection_model($remote, %port, properties => { connect_timeout => '' . DEADLINE }));
 	}
 	my $count = sub { my ($kind) = @_; return scalar grep { $kind{$_} eq $kind } @names; };
 	is(join(' ', map { $count->($_) } qw(good refused silent)), '40 10 10', '40 good, 10 refused, 10 silent');
@@ -49,8 +52,8 @@ sub array { return 'ARRAY[' . join(', ', map { sql_literal($_) } @_) . ']'; }
 	$sql->query(q(SELECT * FROM dqds_test_connection('c00')));    # the module is loaded
 	my $answer = $sql->query('SELECT * FROM dqds_test_connections(' . array(@names) . ')');
 	$check->('60 connections', $answer, @names);
-	cmp_ok($answer->{seconds}, '>', 1.9, '60 connections: the silent ones are waited for');
-	cmp_ok($answer->{seconds}, '<', 2 + PATIENCE, sprintf '60 connections: in the time of the slowest (%.2f s)', $answer->{seconds});
+	cmp_ok($answer->{seconds}, '>', DEADLINE - 0.1, '60 connections: the silent ones are waited for');
+	cmp_ok($answer->{seconds}, '<', DEADLINE + PATIENCE, sprintf '60 connections: in the time of the slowest (%.2f s)', $answer->{seconds});
 	my ($slowest) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { $_->{connection_test_result} eq 'SUCCESS' } @{ $answer->{rows} };
 	cmp_ok($slowest, '<', patience(1500), sprintf 'no good one waits for a silent one (the slowest took %d ms)', $slowest);
 	my ($refused) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { ($_->{error_code} // '') eq 'connection_refused' } @{ $answer->{rows} };
@@ -106,6 +109,17 @@ create_connection($control, 'limited',   connection_model($remote, port => '' . 
 create_connection($control, 'unlimited', connection_model($remote, port => '' . $silent->port));
 my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 
+# How a host is spelled, and which model it is that has the secret of a connection, makes no new limit.
+{
+	my $adhoc = sub { my ($host) = @_; return 'SELECT error_code FROM dqds_test_connection(' . sql_literal(connection_model($remote, host => $host, port => '' . $silent->port)) . '::text, false)'; };
+	my @sessions = occupy(8, $adhoc->('localhost'));
+	is($sql->value($adhoc->($_)), 'busy', "eight for localhost: $_ has none left") foreach qw(LOCALHOST localhost. LocalHost);
+	end_sessions(@sessions);
+	my $masked = 'SELECT error_code FROM dqds_test_connection(' . sql_literal(connection_model($remote, connection_name => 'limited', port => '' . $silent->port, parallel_jobs_limit => 100, password => '********')) . '::text, false)';
+	@sessions = occupy(2, $masked);
+	is($sql->value($test_limited), 'busy', 'two with the secret of a connection: it has none left');
+	end_sessions(@sessions);
+}
 {
 	my @sessions = occupy(2, $test_limited);
 	my $row = ($sql->rows(q(SELECT * FROM dqds_test_connection('limited'))))[0];

@@ -7,6 +7,7 @@ use warnings;
 use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Outcome;
+use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use DqdsTest::Tls;
 use IO::Select;
@@ -54,6 +55,16 @@ fails(
 		sslmode    => 'require',
 		properties => { ssl_min_protocol_version => 'TLSv1', ssl_max_protocol_version => 'TLSv1' }),
 	'tls_failed');
+# What must not be asked for, TLS or not.
+refusing_roles($remote);
+foreach my $user (qw(kerberos laborious))
+{
+	foreach my $mode (qw(disable prefer require))
+	{
+		my $row = fails($sql, "$user, sslmode $mode", connection_model($remote, user => $user, sslmode => $mode), 'authentication_failed');
+		like($row->{error_message}, qr/not supported|iterations/, "$user, sslmode $mode: it says why");
+	}
+}
 fails(
 	$sql,
 	'a wrong password over TLS',

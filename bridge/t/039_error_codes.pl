@@ -191,6 +191,8 @@ my @cases = (
 	[ authentication_failed => 'an unknown user', { user => 'nobody' } ],
 	[ authentication_failed => 'a password that has expired', { user => 'expired' } ],
 	[ authentication_failed => 'a server that wants it in clear text', { user => 'cleartext' } ],
+	[ authentication_failed => 'a server that wants a ticket', { user => 'kerberos' } ],
+	[ authentication_failed => 'a server that wants hard work', { user => 'laborious' }, is => { COUNT => 1000000 } ],
 	[ authentication_failed => 'no channel binding without TLS', { properties => { channel_binding => 'require' } } ],
 	[ authentication_failed => 'a wrong password, a pooler', { port => port_of($pooler), password => 'wrong' } ],
 	[ login_not_allowed => 'pg_hba.conf', { user => 'rejected' } ],

@@ -100,6 +100,37 @@ foreach my $row (
 }
 $one->must(q(SELECT dqds_create_connection('mysql', '{"provider_type":"mysql","mysql":{"host":"h","port":"3306","sslmode":"REQUIRED"}}')));
 
+# --- Properties that libpq would complain of, with the address -----------------------------------------------------------------
+
+foreach my $key (qw(keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout))
+{
+	my ($row) = $one->rows('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model($remote, host => 'localhost', properties => { $key => 'x' })) . '::text)');
+	is("$row->{error_code}: $row->{error_message}", qq(invalid_connection: "postgresql.properties.$key" in the connection model is not valid), "$key: named, and no address");
+}
+
+# --- Something else than a name, by mistake ------------------------------------------------------------------------------------
+
+foreach my $mistake ('postgresql://u:lost-secret@h/db', 'host=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')
+{
+	my $error = $one->query('SELECT * FROM dqds_list_schemas(' . sql_literal($mistake) . '::text)')->{error};
+	is("$error->{sqlstate} $error->{message}", '42704 a connection of this name does not exist', "$mistake: not there, and not repeated");
+}
+unlike(slurp_file($control->logfile), qr/lost-secret/, 'nor is it in the log');
+
+# --- Whose rights count --------------------------------------------------------------------------------------------------------
+
+# PostgreSQL looks at the privilege when a cursor is declared, dqds works when it is fetched from.
+$one->must(q(CREATE ROLE caller LOGIN; CREATE ROLE other NOLOGIN; GRANT other TO caller; ALTER ROLE caller NOINHERIT; SELECT dqds_grant('operator', 'caller')));
+{
+	my $caller = DqdsTest::Sql->connect($control, user => 'caller');
+	$caller->must('BEGIN; DECLARE c CURSOR FOR SELECT current_user, count(*) FROM dqds_test_connections()');
+	$caller->must('SET LOCAL ROLE other');
+	is($caller->query('FETCH c')->{error}{sqlstate}, '42501', 'a cursor of one role, fetched from as another one that has no level: 42501');
+	$caller->must('ROLLBACK');
+	$caller->must('SELECT count(*) FROM dqds_test_connections()');
+	$caller->close;
+}
+
 # --- Another owner, and roles that leave ------------------------------------------------------------------------------------
 
 $one->must(q(SELECT dqds_set_connection_owner('prod', 'gone')));

@@ -118,7 +118,7 @@ set_names('hidden.test' => ['127.0.0.1'], 'mapped.test' => ['::ffff:127.0.0.1'],
 my @numbers = qw(127.0.0.1 2130706433);
 my @parts   = qw(127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.0x1 0177.0.0.1 017700000001 0177.0x0.1);
 my @inside  = qw(::ffff:127.0.0.1 ::ffff:7f00:1 ::FFFF:7F00:0001 0:0:0:0:0:ffff:127.0.0.1);
-my @mean    = qw(64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1);
+my @mean    = qw(64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1 2002:7f00:1::1 64:ff9b:1::7f00:1 ::ffff:0:127.0.0.1 2001:0:7f00:1:: 2001:0:808:808:0:0:80ff:fffe);
 my @names   = qw(localhost LOCALHOST LocalHost hidden.test HIDDEN.test hidden.test. mapped.test);
 my @denials = ('127.0.0.0/8', '127.0.0.1', '127.0.0.1/32', '10.0.0.0/8, 127.0.0.0/9', "127.0.0.0/8:$port", '0.0.0.0/0', '::ffff:127.0.0.1', '::ffff:127.0.0.0/104');
 my %tried;    # how many of each kind, for the count in the end
@@ -395,6 +395,26 @@ is($sql->query(q(SELECT dqds_create_credential('bad', 'x', '10.0.0.0/33')))->{er
 		$session->close;
 	}
 	# What somebody gives with his connection hides what the configuration file says, even if it then comes to nothing.
+	# The spelling does not matter to PostgreSQL.
+	foreach my $setting ('DQDS.denied_hosts=', 'Dqds.Allowed_Hosts=*')
+	{
+		local $ENV{PGOPTIONS} = "-c $setting";
+		my ($status, $out, $err) = $control->psql('postgres', "SELECT error_code FROM dqds_test_connection($model)", extra_params => [ '-U', 'operator' ]);
+		is($out, 'target_not_allowed', "PGOPTIONS with $setting comes to nothing") or diag($err);
+	}
+	# Nor does it where the role or the database has a value of its own, which what comes with the connection hides.
+	$control->safe_psql('postgres', q(ALTER SYSTEM RESET dqds.denied_hosts; LOAD 'dqds'; ALTER ROLE operator SET dqds.denied_hosts = '127.0.0.0/8'));
+	$control->reload;
+	ok(poll_until(sub { $control->safe_psql('postgres', q(SELECT dqds_close_idle(); SHOW dqds.denied_hosts)) !~ /127/ }, 10), 'denied for one role alone');
+	foreach my $spelling (qw(dqds.denied_hosts DQDS.denied_hosts Dqds.Denied_hosts))
+	{
+		local $ENV{PGOPTIONS} = "-c $spelling=10.0.0.0/8";
+		my ($status, $out, $err) = $control->psql('postgres', "SELECT error_code FROM dqds_test_connection($model)", extra_params => [ '-U', 'operator' ]);
+		is($out, 'target_not_allowed', "PGOPTIONS with $spelling against ALTER ROLE comes to nothing") or diag($err);
+	}
+	$control->safe_psql('postgres', q(LOAD 'dqds'; ALTER ROLE operator RESET dqds.denied_hosts; ALTER SYSTEM SET dqds.denied_hosts = '127.0.0.0/8'));
+	$control->reload;
+	ok(poll_until(sub { $control->safe_psql('postgres', q(SELECT dqds_close_idle(); SHOW dqds.denied_hosts)) =~ /127/ }, 10), 'denied for all again');
 	foreach my $setting ('denied_hosts=', 'denied_hosts=169.254.0.0/16,\\ fe80::/10,\\ 0.0.0.0/8,\\ ::,\\ 100.100.100.200,\\ fd00:ec2::254', 'allowed_hosts=*', 'ssl_root_certs=/tmp/mine')
 	{
 		local $ENV{PGOPTIONS} = "-c dqds.$setting";

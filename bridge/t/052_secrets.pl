@@ -210,6 +210,8 @@ foreach my $row (
 	if (ref $outcome) { like($got, $outcome, "a variable: $what"); }
 	else              { is($got, $outcome, "a variable: $what"); }
 }
+# One that stands for nothing must not make libpq fall back on the operating system.
+is(test_as('admin', with($_ => '${DQDS_SECRET_NOT_SET:}')), qq(invalid_connection: "postgresql.$_" is missing in the connection model), "a $_ that is nothing is missing") foreach qw(user host);
 is(test_as('admin', with(user => '${DQDS_SECRET_USER}', port => '${DQDS_SECRET_PORT}', password => '${DQDS_SECRET_PASSWORD}')), 'SUCCESS', 'in other members');
 {
 	$sql{super}->must(q(SET dqds.secret_env_prefix = 'OTHER_'));

@@ -14,8 +14,8 @@ use PostgreSQL::Test::Utils;
 our @EXPORT = qw(refusing_roles hba_first black_hole freeze thaw kill_server lock_catalog unlock_catalog);
 
 # refusing_roles(REMOTE): roles, all with the password of REMOTE's login role, and databases that one cannot log in as or to:
-# roles trusted and rejected (by pg_hba.conf), cleartext (is asked for the password in the clear), "no login", limited,
-# expired, passwordless; databases closed "db", full_db, template_like.
+# roles trusted and rejected (by pg_hba.conf), cleartext (is asked for the password in the clear), kerberos (for a ticket),
+# laborious (for two million iterations of SCRAM), "no login", limited, expired, passwordless; databases closed "db", full_db, template_like.
 sub refusing_roles
 {
 	my ($remote) = @_;
@@ -24,6 +24,8 @@ sub refusing_roles
 CREATE ROLE trusted LOGIN PASSWORD '$password';
 CREATE ROLE rejected LOGIN PASSWORD '$password';
 CREATE ROLE cleartext LOGIN PASSWORD '$password';
+CREATE ROLE kerberos LOGIN PASSWORD '$password';
+CREATE ROLE laborious LOGIN PASSWORD 'SCRAM-SHA-256\$2000000:c2FsdHNhbHRzYWx0c2FsdA==\$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 CREATE ROLE "no login" NOLOGIN PASSWORD '$password';
 CREATE ROLE limited LOGIN PASSWORD '$password' CONNECTION LIMIT 0;
 CREATE ROLE expired LOGIN PASSWORD '$password' VALID UNTIL '2001-01-01';
@@ -37,7 +39,8 @@ SQL
 		$remote,
 		'host all trusted 127.0.0.1/32 trust',
 		'host all rejected 127.0.0.1/32 reject',
-		'host all cleartext 127.0.0.1/32 password');
+		'host all cleartext 127.0.0.1/32 password',
+		'host all kerberos 127.0.0.1/32 gss');
 	return;
 }
 
