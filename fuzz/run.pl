@@ -161,8 +161,12 @@ foreach my $name (@ARGV)
 {
 	install($targets{$name}{in_server} ? "$build/dqds.so" : 'dqds.so');
 	print $out "# $name: $seconds s\n";
-	my $node = server($name);
-	report($name, $targets{$name}{in_server} ? run_in_server($name, $node) : run_alone($name, $node));
-	$node->teardown_node(fail_ok => 1);    # after a finding it has ended
+	my $ran = eval {
+		my $node = server($name);
+		report($name, $targets{$name}{in_server} ? run_in_server($name, $node) : run_alone($name, $node));
+		$node->stop('immediate', fail_ok => 1);    # after a finding it has ended
+		1;
+	};
+	fail("$name: it could not be run: $@") if !$ran;
 }
 done_testing();

@@ -28,7 +28,7 @@ GRANT anonymous, editor TO dqds_bridge;
 SELECT dqds_grant('operator', 'anonymous'), dqds_grant('editor', 'editor');
 
 -- The tokens of the seeds.
-SELECT dqds_store_token('editor', sha256('fuzz-token-of-an-editor'), 'editor', NULL, 'good');
+SELECT dqds_store_token('editor', sha256('fuzz-token-of-an-editor'), 'editor', now() + '1 day', 'good');
 SELECT dqds_store_token('editor', sha256('fuzz-token-that-is-over'), 'editor', '2020-01-01', 'expired');
 
 -- A source of data: this server itself. One of its schemas makes an answer that comes in pieces.

@@ -316,6 +316,8 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 {
 	Normalizer normalizer = {0};
 
+	/* It is left out, but must be what it should be. */
+	(void) model_connection_name(input);
 	normalize_object(&normalizer, model_root(input),
 					 stored_secrets == NULL ? NULL : &stored_secrets->root, false, 0);
 	if (normalizer.missing_secret != NULL)

@@ -91,6 +91,7 @@ foreach my $row (
 	[ '42804', '"mysql.host" in the connection model must be a string', '{"provider_type":"mysql","mysql":{"host":5}}' ],
 	[ '42804', '"snowflake.properties" in the connection model must be an object', '{"provider_type":"mysql","mysql":{},"snowflake":{"properties":"x"}}' ],
 	[ '42804', '"redshift.port" in the connection model must be a string or a number', connection_model($remote, redshift => { port => [1] }) ],
+	[ '42804', '"connection_name" in the connection model must be a string', connection_model($remote, connection_name => { a => 1 }) ],
 	[ 'QD020', '"redshift.redshift_authentication_mode" in the connection model is not valid', connection_model($remote, redshift => { redshift_authentication_mode => 'bogus' }) ],
 	[ 'QD020', '"postgresql.sslmode" in the connection model is not valid', '{"provider_type":"mysql","mysql":{"sslmode":"REQUIRED"},"postgresql":{"sslmode":"REQUIRED"}}' ])
 {
