@@ -126,9 +126,17 @@ fail_sqlstate(Failure *failure, const ControlResult *result, int remote_status)
 			continue;
 		return fail(failure, rule->status, "%s", rule->message ? rule->message : result->message);
 	}
+	if (result->in_role && strcmp(result->sqlstate, "42501") == 0)
+	{
+		log_event(LOG_ERROR, "the role of a request cannot be taken on: the login role of the "
+							 "bridge must be a member of "
+							 "it, and have USAGE on the schema of dqds");
+		return fail(failure, 403,
+					"the bridge may not take on the role of this request; its login role must be "
+					"granted that role");
+	}
 	log_event(LOG_ERROR,
-			  result->in_role ? "the role of a request cannot be taken on (is the login role a "
-								"member of it?): SQLSTATE %s"
+			  result->in_role ? "the role of a request cannot be taken on: SQLSTATE %s"
 							  : "a statement failed: SQLSTATE %s",
 			  result->sqlstate);
 	return fail(failure, 500, "internal error");

@@ -6,6 +6,7 @@
  * what follows them, and drops what it has no room for.  Whatever two readers
  * of a request could understand differently is refused here.
  */
+#define _GNU_SOURCE /* strcasestr */
 #include "framing.h"
 
 #include <ctype.h>
@@ -98,8 +99,17 @@ is_json_type(const char *type)
 	static const char json[] = "application/json";
 	size_t len = sizeof(json) - 1;
 
-	return type != NULL && strncasecmp(type, json, len) == 0 &&
-		   (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
+	const char *charset;
+
+	if (type == NULL || strncasecmp(type, json, len) != 0 ||
+		(type[len] != '\0' && type[len] != ';' && type[len] != ' '))
+		return false;
+	/* JSON is UTF-8, whatever is said; but who says something else sends something else */
+	charset = strcasestr(type + len, "charset=");
+	if (charset == NULL)
+		return true;
+	charset += strlen("charset=");
+	return strncasecmp(charset + (*charset == '"'), "utf-8", 5) == 0;
 }
 
 bool
@@ -116,6 +126,8 @@ framing_check_body(const HttpRequest *request, size_t limit, size_t *length, Fai
 		return fail(failure, 400, "the request has no body");
 	if (!is_json_type(http_header(request, "Content-Type")))
 		return fail(failure, 415, "the Content-Type must be application/json");
+	if (http_header(request, "Content-Encoding") != NULL)
+		return fail(failure, 415, "a body must not have a Content-Encoding");
 	*length = (size_t) announced;
 	return true;
 }

@@ -415,6 +415,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF connection_name IS NULL THEN
+		RAISE EXCEPTION 'connection_name must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	RETURN QUERY
 	SELECT c.model::text FROM @extschema@.dqds_connections c
 	WHERE c.connection_name = dqds_connection_json.connection_name;
@@ -607,6 +610,9 @@ AS $$
 DECLARE
 	found_rank integer := (SELECT min(o.rank) FROM @extschema@.dqds_level_objects() o WHERE o.level = dqds_level_rank.level);
 BEGIN
+	IF level IS NULL THEN
+		RAISE EXCEPTION 'level must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF found_rank IS NULL THEN
 		RAISE EXCEPTION 'unknown level "%"', level
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are viewer, operator, editor and admin.';
@@ -768,6 +774,9 @@ AS $$
 DECLARE
 	found_id bigint := (SELECT c.id FROM @extschema@.dqds_credential c WHERE c.name = dqds_credential_id.name);
 BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION 'the name of a credential must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF found_id IS NULL THEN
 		RAISE EXCEPTION 'credential "%" does not exist', name
 			USING ERRCODE = 'undefined_object', HINT = 'The view dqds_credentials shows the names of all.';
@@ -843,6 +852,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF token_id IS NULL THEN
+		RAISE EXCEPTION 'token_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	DELETE FROM @extschema@.dqds_token t WHERE t.id = token_id;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'token % does not exist', token_id

@@ -89,6 +89,13 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
 						 &normal, &result->failure))
 		return;
+	/* Options may take on another role there: with the secret of somebody else, only he may choose them. */
+	if (normal.kept_secret && !registry_may_edit(caller, &entry) &&
+		!model_same_options(normal.model, entry.model))
+	{
+		(void) model_secret_missing(&result->failure, "password");
+		return;
+	}
 	/* What was imported of that connection says nothing about another database. */
 	if (registered && model_same_database(normal.model, entry.model))
 		result->registry_id = entry.id;

@@ -150,8 +150,8 @@ describe_tls(Diagnosis *diagnosis)
 	if (trace->certificate_expires[0] != '\0')
 		appendStringInfo(
 			&text, "; certificate of %s (names: %s) until %s",
-			remote_text(trace->certificate_subject),
-			trace->certificate_names[0] == '\0' ? "none" : remote_text(trace->certificate_names),
+			remote_line(trace->certificate_subject),
+			trace->certificate_names[0] == '\0' ? "none" : remote_line(trace->certificate_names),
 			trace->certificate_expires);
 	set_step(diagnosis, STEP_TLS, trace->certificate_expired ? "warning" : "ok", text.data,
 			 trace->certificate_expired ? "The certificate has expired: renew it." : NULL);

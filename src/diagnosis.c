@@ -409,9 +409,24 @@ find_sqlstate(const char *message)
 	return found;
 }
 
+/* With options in the startup packet it may be one of them that is refused. */
+static const Explanation login_options_denied = {
+	DQDS_PERMISSION_DENIED,
+	"user \"%u\" has no CONNECT privilege on database \"%d\" at %h:%p, or may not set what the "
+	"options of the connection say",
+	"Drop options from the connection, or on the remote server run: GRANT CONNECT ON DATABASE %D "
+	"TO "
+	"%U;"};
+
 static bool
 explain_login_state(const Target *target, const char *sqlstate, Failure *failure)
 {
+	if (strncmp(sqlstate, "42501", 5) == 0 && target->options != NULL)
+	{
+		explain(&login_options_denied, target, NULL, failure);
+		note_sqlstate(failure, sqlstate);
+		return true;
+	}
 	for (int i = 0; i < lengthof(login_states); i++)
 	{
 		if (strncmp(login_states[i].sqlstate, sqlstate, 5) != 0)

@@ -150,6 +150,8 @@ extern bool model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *sco
 extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets,
 							NormalModel *result, Failure *failure);
 extern bool model_same_database(Jsonb *model, Jsonb *stored_model);
+extern bool model_same_options(Jsonb *model, Jsonb *stored_model);
+extern bool model_secret_missing(Failure *failure, const char *key);
 extern bool model_validate(const NormalModel *normal, Failure *failure);
 extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
@@ -311,8 +313,14 @@ extern void trace_certificate(LoginTrace *trace, void *openssl);
 /* libpq itself takes no longer authentication request. */
 #define MAX_AUTH_REQUEST 2000
 
-/* A million take three quarters of a second; PostgreSQL's own default is 4,096. */
-#define MAX_SCRAM_ITERATIONS 1000000
+/*
+ * So many iterations of SCRAM take three quarters of a second, in which libpq
+ * serves no signal; PostgreSQL's own default is 4,096.  Each hashes four blocks,
+ * and all blocks of a long password.
+ */
+#define MAX_SCRAM_ITERATIONS   1000000
+#define SCRAM_ITERATION_BLOCKS 4
+#define SHA256_BLOCK_BYTES     64
 
 typedef enum GuardVerdict
 {
@@ -320,21 +328,23 @@ typedef enum GuardVerdict
 	GUARD_WAIT,        /* more must arrive first */
 	GUARD_CLEARTEXT,   /* it asks for the password in the clear */
 	GUARD_UNSUPPORTED, /* it asks for something that we must not or cannot do */
-	GUARD_EXPENSIVE,   /* it asks for more than MAX_SCRAM_ITERATIONS */
+	GUARD_EXPENSIVE,   /* it asks for more iterations of SCRAM than the guard's limit */
 	GUARD_FORGED       /* it is no answer that a server would send */
 } GuardVerdict;
 
 /* What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready. */
 typedef struct AuthGuard
 {
+	bool cleartext_allowed; /* without TLS */
+	int max_iterations;
 	bool done;  /* the requests are over */
 	int length; /* of what was seen and may go on */
 	int whole;  /* of it, whole messages */
 	unsigned char bytes[2 * MAX_AUTH_REQUEST];
 } AuthGuard;
 
-extern void guard_reset(AuthGuard *guard);
-extern GuardVerdict guard_plain(AuthGuard *guard, int fd, bool cleartext_allowed, int *needed);
+extern void guard_reset(AuthGuard *guard, const Target *target);
+extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl);
 extern GuardVerdict guard_tls_answer(int fd);
 
@@ -553,6 +563,7 @@ extern void row_text(Datum *value, bool *isnull, const char *text);
 extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
 extern void row_boolean(Datum *value, bool *isnull, const char *text);
 extern const char *remote_text(const char *value);
+extern char *remote_line(const char *value);
 
 /* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
 

@@ -41,7 +41,7 @@ note_session(Run *run)
 
 	operation->direct = session_is_direct(run->session);
 	if (version != NULL)
-		operation->server_version = pstrdup(remote_text(version));
+		operation->server_version = remote_line(version);
 	if (tls != NULL)
 		operation->tls = pstrdup(tls);
 }

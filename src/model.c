@@ -412,6 +412,9 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 	return true;
 }
 
+/* Access tokens that are given for a password have some thousand; SCRAM hashes all of it again and again. */
+#define MAX_PASSWORD_BYTES 8000
+
 static bool
 read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 			  JsonbContainer *secrets, Target *target, Failure *failure)
@@ -436,6 +439,9 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	/* A reference can stand for nothing. */
 	if (target->password != NULL && *target->password == '\0')
 		target->password = NULL;
+	if (target->password != NULL && strlen(target->password) > MAX_PASSWORD_BYTES)
+		return invalid(failure, name, "password",
+					   psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
 	return true;
 }
 
@@ -656,9 +662,12 @@ model_parse(text *input)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+			error->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED)
 			PG_RE_THROW();
-		has_bad_character = error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER;
+		/* The latter: an escape, where the database has an encoding of which nothing is known. */
+		has_bad_character = error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
+							error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED;
 		FlushErrorState();
 		/* Not swallowed: the transaction ends with this one in its place. */
 		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER

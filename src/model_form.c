@@ -292,8 +292,24 @@ model_same_database(Jsonb *model, Jsonb *stored_model)
 	return true;
 }
 
-static bool
-secret_missing(Failure *failure, const char *key)
+/* Do two models of the same provider, in their kept form, send the same options along? */
+bool
+model_same_options(Jsonb *model, Jsonb *stored_model)
+{
+	for (int i = 0; model_provider_name(i) != NULL; i++)
+	{
+		const char *name = model_provider_name(i);
+
+		if (!is_equal(member_datum(object_member(&model->root, name), "options"),
+					  member_datum(object_member(&stored_model->root, name), "options")))
+			return false;
+	}
+	return true;
+}
+
+/* Note that the mask in this member stands for nothing; always false. */
+bool
+model_secret_missing(Failure *failure, const char *key)
 {
 	failure_set(failure, DQDS_INVALID_CONNECTION,
 				"The mask " DQDS_MASK
@@ -321,11 +337,11 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	normalize_object(&normalizer, model_root(input),
 					 stored_secrets == NULL ? NULL : &stored_secrets->root, false, 0);
 	if (normalizer.missing_secret != NULL)
-		return secret_missing(failure, normalizer.missing_secret);
+		return model_secret_missing(failure, normalizer.missing_secret);
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
 	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))
-		return secret_missing(failure, "password");
+		return model_secret_missing(failure, "password");
 	return true;
 }

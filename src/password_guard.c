@@ -45,7 +45,7 @@ read_uint32(const unsigned char *bytes)
 
 /* "r=NONCE,s=SALT,i=ITERATIONS": neither nonce nor salt can hold a comma. */
 static bool
-is_expensive(const unsigned char *content, int length)
+is_expensive(const unsigned char *content, int length, int max_iterations)
 {
 	int64 iterations = 0;
 
@@ -53,24 +53,25 @@ is_expensive(const unsigned char *content, int length)
 	{
 		if (memcmp(content + at, ",i=", 3) != 0)
 			continue;
-		for (at += 3; at < length && isdigit(content[at]) && iterations <= MAX_SCRAM_ITERATIONS;
-			 at++)
+		for (at += 3; at < length && isdigit(content[at]) && iterations <= max_iterations; at++)
 			iterations = iterations * 10 + (content[at] - '0');
 		break;
 	}
-	return iterations > MAX_SCRAM_ITERATIONS;
+	return iterations > max_iterations;
 }
 
 /* A whole request, but for what its kind says already. */
 static GuardVerdict
-check_request(uint32 code, const unsigned char *content, int length, bool cleartext_allowed)
+check_request(const AuthGuard *guard, uint32 code, const unsigned char *content, int length,
+			  bool tls)
 {
 	switch (code)
 	{
 		case AUTH_CLEARTEXT:
-			return cleartext_allowed ? GUARD_PASS : GUARD_CLEARTEXT;
+			return tls || guard->cleartext_allowed ? GUARD_PASS : GUARD_CLEARTEXT;
 		case AUTH_SASL_CONTINUE:
-			return is_expensive(content, length) ? GUARD_EXPENSIVE : GUARD_PASS;
+			return is_expensive(content, length, guard->max_iterations) ? GUARD_EXPENSIVE
+																		: GUARD_PASS;
 		case AUTH_OK:
 		case AUTH_MD5:
 		case AUTH_SASL:
@@ -87,7 +88,7 @@ check_request(uint32 code, const unsigned char *content, int length, bool cleart
  * to see more.
  */
 static GuardVerdict
-check_messages(AuthGuard *guard, bool cleartext_allowed, int *needed)
+check_messages(AuthGuard *guard, bool tls, int *needed)
 {
 	const unsigned char *bytes = guard->bytes;
 
@@ -114,13 +115,12 @@ check_messages(AuthGuard *guard, bool cleartext_allowed, int *needed)
 		/* libpq refuses these itself */
 		if (length > MAX_AUTH_REQUEST || length < 8)
 			return GUARD_PASS;
-		verdict = check_request(code, NULL, 0, cleartext_allowed);
+		verdict = check_request(guard, code, NULL, 0, tls);
 		*needed = at + 1 + length;
 		if (verdict == GUARD_PASS && code != AUTH_OK && guard->length < *needed)
 			return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
 		if (verdict == GUARD_PASS && code != AUTH_OK)
-			verdict =
-				check_request(code, bytes + at + HEADER_SIZE + 4, length - 8, cleartext_allowed);
+			verdict = check_request(guard, code, bytes + at + HEADER_SIZE + 4, length - 8, tls);
 		if (verdict != GUARD_PASS || code == AUTH_OK)
 		{
 			guard->done = true;
@@ -131,10 +131,15 @@ check_messages(AuthGuard *guard, bool cleartext_allowed, int *needed)
 	return guard->length < (int) sizeof(guard->bytes) ? GUARD_PASS : GUARD_FORGED;
 }
 
-/* To be called before each attempt to log in. */
+/* To be called before each attempt to log in to the target. */
 void
-guard_reset(AuthGuard *guard)
+guard_reset(AuthGuard *guard, const Target *target)
 {
+	int blocks = target->password == NULL ? 0 : strlen(target->password) / SHA256_BLOCK_BYTES;
+
+	guard->cleartext_allowed = target->allow_cleartext || target->password == NULL;
+	guard->max_iterations =
+		(int64) MAX_SCRAM_ITERATIONS * SCRAM_ITERATION_BLOCKS / (SCRAM_ITERATION_BLOCKS + blocks);
 	guard->done = false;
 	guard->length = 0;
 }
@@ -144,14 +149,14 @@ guard_reset(AuthGuard *guard)
  * For GUARD_WAIT, *needed is how many bytes must have arrived to see more.
  */
 GuardVerdict
-guard_plain(AuthGuard *guard, int fd, bool cleartext_allowed, int *needed)
+guard_plain(AuthGuard *guard, int fd, int *needed)
 {
 	ssize_t n = recv(fd, guard->bytes, sizeof(guard->bytes), MSG_PEEK | MSG_DONTWAIT);
 
 	if (n <= 0)
 		return GUARD_PASS;
 	guard->length = n;
-	return check_messages(guard, cleartext_allowed, needed);
+	return check_messages(guard, false, needed);
 }
 
 /* The same under TLS, which protects the password; ssl is OpenSSL's SSL.  Never GUARD_WAIT: libpq may read each record. */

@@ -127,6 +127,23 @@ static const struct
 	{{[8] = 0xff, [9] = 0xff}, 12, 12, 0},            /* SIIT, RFC 7915 */
 };
 
+/* To connect to the unspecified address is to connect to this machine. */
+static bool
+is_unspecified(const Address *address, Address *loopback)
+{
+	static const unsigned char zeros[16] = {0};
+	bool v4 = address->family == AF_INET;
+
+	if (memcmp(address->bytes, zeros, v4 ? 4 : 16) != 0)
+		return false;
+	memset(loopback, 0, sizeof(*loopback));
+	loopback->family = address->family;
+	loopback->bytes[v4 ? 0 : 15] = v4 ? 127 : 1;
+	if (v4)
+		loopback->bytes[3] = 1;
+	return true;
+}
+
 /* The IPv4 address that an IPv6 one leads to by gateways[way]; false when it is not of that kind. */
 static bool
 through_gateway(const Address *address, int way, Address *behind)
@@ -475,6 +492,9 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 	if (list_matches(dqds_denied_hosts, target, &address, &networks) ||
 		(as_is.family != address.family &&
 		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))
+		return refuse(target, "dqds.denied_hosts", failure);
+	if (is_unspecified(&address, &behind) &&
+		list_matches(dqds_denied_hosts, target, &behind, &networks))
 		return refuse(target, "dqds.denied_hosts", failure);
 	for (int way = 0; way < lengthof(gateways); way++)
 		if (through_gateway(&as_is, way, &behind) &&

@@ -111,3 +111,23 @@ remote_text(const char *value)
 	}
 	return out.data;
 }
+
+#define MAX_LINE_BYTES 256
+
+/*
+ * The same on one line that a terminal can show, and not too long: for what a
+ * remote says of itself.  Always palloc'd.
+ */
+char *
+remote_line(const char *value)
+{
+	char *line = pstrdup(remote_text(value));
+	int length = strlen(line);
+
+	if (length > MAX_LINE_BYTES)
+		line[pg_mbcliplen(line, length, MAX_LINE_BYTES)] = '\0';
+	for (char *c = line; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+	return line;
+}

@@ -191,7 +191,7 @@ session_connect_next(Session *session, Failure *failure)
 		 */
 		PQsetnonblocking(session->conn, 1);
 		session->login_bytes = 0;
-		guard_reset(&session->guard);
+		guard_reset(&session->guard, session->target);
 		session->fd = PQsocket(session->conn);
 		reactor_watch(session->fd, EPOLLOUT, session);
 		session->state = SESSION_CONNECTING;
@@ -260,7 +260,7 @@ refuse_authentication(Session *session, GuardVerdict verdict, Failure *failure)
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 					"Lower scram_iterations at the server, and set the password of the user anew.",
 					"the server at %s:%d asks for more than %d iterations of SCRAM",
-					session->target->host, session->target->port, MAX_SCRAM_ITERATIONS);
+					session->target->host, session->target->port, session->guard.max_iterations);
 	else
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 					"Use scram-sha-256 for this client and user in the server's pg_hba.conf.",
@@ -281,13 +281,12 @@ look_ahead(Session *session, int *needed)
 	if (PQstatus(session->conn) != CONNECTION_AWAITING_RESPONSE)
 	{
 		/* libpq may begin anew, on another socket */
-		guard_reset(&session->guard);
+		guard_reset(&session->guard, target);
 		return GUARD_PASS;
 	}
 	if (tls)
 		return guard_tls(&session->guard, PQsslStruct(session->conn, "OpenSSL"));
-	return guard_plain(&session->guard, session->fd,
-					   target->allow_cleartext || target->password == NULL, needed);
+	return guard_plain(&session->guard, session->fd, needed);
 }
 
 /* May libpq read what has arrived?  If not, either we wait for more or the session has failed. */

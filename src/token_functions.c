@@ -29,8 +29,10 @@ PG_FUNCTION_INFO_V1(dqds_create_token);
 static void
 check_token_role(const Caller *caller, Oid role)
 {
-	char *name = GetUserNameFromId(role, false);
+	char *name = GetUserNameFromId(role, true);
 
+	if (name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role %u does not exist", role)));
 	if (superuser_arg(role) || strncmp(name, "pg_", 3) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("a token cannot stand for role \"%s\"", name),

@@ -241,6 +241,9 @@ hostile('body-large', sub {
 	sends('100-continue', request("POST $test", [ $json, 'Content-Length: 1048577', 'Expect: 100-continue' ]), 413);
 	sends('no body, the limit first', post($test, 'x' x 1048577), 413);
 });
+sends('a compressed body', request("POST $test", [ $json, 'Content-Encoding: gzip', $unsent ]), 415);
+sends('a body of another charset', request("POST $test", [ 'Content-Type: application/json;charset=latin1', $unsent ]), 415);
+sends('a body of no charset that is named', request("POST $test", [ 'Content-Type: application/json; charset=', $unsent ]), 415);
 sends('body of the wrong type unread', request("POST $test", [ 'Content-Type: text/xml', $unsent ]), 415);
 sends('no Content-Length', request("POST $test", [$json]), 411);
 sends('a NUL in the body', post($test, "{}\0{"), 400);

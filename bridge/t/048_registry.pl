@@ -109,6 +109,14 @@ foreach my $key (qw(keepalives keepalives_idle keepalives_interval keepalives_co
 	is("$row->{error_code}: $row->{error_message}", qq(invalid_connection: "postgresql.properties.$key" in the connection model is not valid), "$key: named, and no address");
 }
 
+# A long password, which SCRAM hashes in each iteration.
+{
+	my ($row) = $one->rows('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model($remote, password => 'p' x 8001)) . '::text)');
+	is("$row->{error_code}: $row->{error_message}. $row->{hint}", 'invalid_connection: "postgresql.password" in the connection model is not valid. It must be at most 8000 bytes long.', 'a password that is too long');
+	($row) = $one->rows('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model($remote, password => 'p' x 8000)) . '::text)');
+	is($row->{error_code}, 'authentication_failed', 'the longest one is tried');
+}
+
 # --- Something else than a name, by mistake ------------------------------------------------------------------------------------
 
 foreach my $mistake ('postgresql://u:lost-secret@h/db', 'host=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')

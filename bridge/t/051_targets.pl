@@ -118,7 +118,7 @@ set_names('hidden.test' => ['127.0.0.1'], 'mapped.test' => ['::ffff:127.0.0.1'],
 my @numbers = qw(127.0.0.1 2130706433);
 my @parts   = qw(127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.0x1 0177.0.0.1 017700000001 0177.0x0.1);
 my @inside  = qw(::ffff:127.0.0.1 ::ffff:7f00:1 ::FFFF:7F00:0001 0:0:0:0:0:ffff:127.0.0.1);
-my @mean    = qw(64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1 2002:7f00:1::1 64:ff9b:1::7f00:1 ::ffff:0:127.0.0.1 2001:0:7f00:1:: 2001:0:808:808:0:0:80ff:fffe);
+my @mean    = qw(0.0.0.0 0 0x0 ::ffff:0.0.0.0 64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1 2002:7f00:1::1 64:ff9b:1::7f00:1 ::ffff:0:127.0.0.1 2001:0:7f00:1:: 2001:0:808:808:0:0:80ff:fffe);
 my @names   = qw(localhost LOCALHOST LocalHost hidden.test HIDDEN.test hidden.test. mapped.test);
 my @denials = ('127.0.0.0/8', '127.0.0.1', '127.0.0.1/32', '10.0.0.0/8, 127.0.0.0/9', "127.0.0.0/8:$port", '0.0.0.0/0', '::ffff:127.0.0.1', '::ffff:127.0.0.0/104');
 my %tried;    # how many of each kind, for the count in the end

@@ -230,6 +230,16 @@ is(test_as('carol', 'by admin'), 'SUCCESS', 'written by an admin: an operator ma
 is(test_as($_, 'by alice'), unresolved('DQDS_SECRET_PASSWORD'), "written by an editor: not resolved for $_") foreach qw(carol admin super);
 is(test_as('carol', with(connection_name => 'by admin', password => '********')), unresolved('DQDS_SECRET_PASSWORD'),
 	'the mask in an operator\'s own model brings the reference, but it is not resolved');
+# Options may take on another role: who may only use a connection does not choose them for its secret.
+{
+	register('alice', 'pinned', with(options => '-c application_name=pinned'));
+	$sql{admin}->must(q(SELECT dqds_grant_connection('pinned', 'carol')));
+	my $again = qr/^invalid_connection: the secret "password" must be given again/;
+	is(test_as('carol', with(connection_name => 'pinned', password => '********', options => '-c application_name=pinned')), 'SUCCESS', 'the mask with the options of the connection');
+	like(test_as('carol', with(connection_name => 'pinned', password => '********', options => '-c role=postgres')), $again, 'the mask with other options');
+	like(test_as('carol', with(connection_name => 'pinned', password => '********')), $again, 'the mask without options');
+	is(test_as('alice', with(connection_name => 'pinned', password => '********', options => '-c work_mem=1MB')), 'SUCCESS', 'the owner may choose others');
+}
 {
 	my $lure = with(password => '${DQDS_SECRET_PASSWORD}', port => "$thief_port", properties => { allow_cleartext_password => 'true' });
 	unlink $kept;
