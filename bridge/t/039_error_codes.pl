@@ -203,7 +203,7 @@ my @cases = (
 	[ database_not_found => 'an unknown database behind a pooler', { port => port_of($pooler), database => 'nowhere', properties => { connect_timeout => '10' } } ],
 	[ database_not_found => 'a database that the pooler does not know', { port => port_of($narrow), database => 'nowhere' } ],
 	[ permission_denied => 'no CONNECT', { database => 'closed "db"', user => 'odd "reader"' }, grant => 1 ],
-	[ permission_denied => 'options that are refused', { options => '-c role=postgres' } ],
+	[ permission_denied => 'options that are refused', { options => '-c role=pg_monitor' } ],
 	[ permission_denied => 'a catalog that is closed', { database => 'strict' }, only => 'list', grant => 1, is => { REASON => 'permission denied for table pg_namespace' } ],
 	[ too_many_connections => 'the limit of the role', { user => 'limited' } ],
 	[ too_many_connections => 'the limit of the database', { database => 'full_db' } ],
