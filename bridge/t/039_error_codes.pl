@@ -109,8 +109,11 @@ sub port_of { my ($process) = @_; return '' . $process->port; }
 #   unregistered => 1          only a model that is not registered comes across it
 #   grant => 1                 the hint has the GRANT that helps
 #   is => {…}                  what stands for words in capitals, beside host, port, user and database
+# A session with the remote, which may have been restarted just before.
+sub remote_session { return poll_until(sub { eval { DqdsTest::Sql->connect($remote) } }) // die "the server does not come back\n"; }
+
 my $locker;
-my $locked = sub { my ($way) = @_; $locker = DqdsTest::Sql->connect($remote); lock_catalog($locker); $way->(); $locker->close; };
+my $locked = sub { my ($way) = @_; $locker = remote_session(); lock_catalog($locker); $way->(); $locker->close; };
 
 # While a query hangs at the remote, its backend gets ACTION.
 sub hit
@@ -118,7 +121,7 @@ sub hit
 	my ($action) = @_;
 	return sub {
 		my ($way) = @_;
-		my $session = poll_until(sub { eval { DqdsTest::Sql->connect($remote) } }) or die 'the server does not come back';
+		my $session = remote_session();
 		lock_catalog($session);
 		$way->(
 			sub {
@@ -135,7 +138,7 @@ my @occupants;
 sub occupy
 {
 	my ($name) = @_;
-	$locker = DqdsTest::Sql->connect($remote);
+	$locker = remote_session();
 	lock_catalog($locker);
 	my $model = sql_literal(connection_model($remote)) . '::text';
 	@occupants = map { DqdsTest::Sql->connect($control) } 1 .. 9;
