@@ -10,9 +10,10 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 use List::Util qw(min max);
+use POSIX ();
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(rounds in_turns median pgbench wrk timed memory_kb reset_peak compare against_fixed figure_line write_json);
+our @EXPORT = qw(rounds in_turns median pgbench wrk timed run_quietly memory_kb reset_peak compare against_fixed figure_line write_json);
 
 # rounds: how often each figure is measured (BENCH_ROUNDS).
 sub rounds { return $ENV{BENCH_ROUNDS} || 7; }
@@ -79,6 +80,21 @@ sub timed
 	my $began = time;
 	$sub->();
 	return (time - $began) * 1000;
+}
+
+# run_quietly(COMMAND…): runs it, its output thrown away; dies if it fails. With nothing around it that takes time.
+sub run_quietly
+{
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDIN,  '<', '/dev/null';
+		open STDOUT, '>', '/dev/null';
+		exec { $_[0] } @_ or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	die "$_[0] failed\n" if $? != 0;
+	return;
 }
 
 # memory_kb(PID, KEY): VmRSS (now) or VmHWM (its greatest, since reset_peak) of a process.

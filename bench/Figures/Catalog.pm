@@ -136,8 +136,7 @@ sub size_figures
 		my ($schema) = @_;
 		local $ENV{PGPASSWORD} = remote_password($remote);
 		my $text = $query =~ s/\$1/'$schema'/gr =~ s/\$2/''/gr =~ s/\$3/NULL/gr;
-		IPC::Run::run([ 'psql', '-XAtq', '-h', '127.0.0.1', '-p', $remote->port, '-U', 'reader', '-d', 'wide', '-c', $text ],
-			'<', \'', '>', '/dev/null') or die 'psql failed';
+		run_quietly('psql', '-XAtq', '-h', '127.0.0.1', '-p', $remote->port, '-U', 'reader', '-d', 'wide', '-c', $text);
 	};
 
 	# At rest: after a few answers, so that the pages of the program are there.

@@ -62,7 +62,7 @@ sub first_figures
 	};
 	local $ENV{PGPASSWORD} = remote_password($remote);
 	my @psql = ('psql', '-X', '-c', 'select 1', sprintf 'host=127.0.0.1 port=%d dbname=postgres user=reader sslmode=require', $remote->port);
-	my $psql = sub { IPC::Run::run([@psql], '<', \'', '>', '/dev/null') or die 'psql failed'; };
+	my $psql = sub { run_quietly(@psql) };
 	my $next = DqdsTest::Sql->connect($control);
 	$test->($next);
 	my $result = in_turns(
