@@ -17,7 +17,10 @@ int descriptor_of_peer(const char *address, int peer_port, int local_port, bool 
 /* The socket that listens on our port, or -1. */
 int descriptor_of_listener(int local_port);
 
-/* True when the peer has closed its end, or reset the connection (-1: its socket has no peer any more): nobody will read an answer. */
+/*
+ * True when the peer has closed its end, or reset the connection (-1: its socket
+ * has no peer any more): nobody will read an answer.
+ */
 bool descriptor_peer_is_gone(int descriptor);
 
 #endif /* BRIDGE_DESCRIPTOR_H */

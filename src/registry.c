@@ -238,7 +238,10 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 		   caller_is_admin(caller);
 }
 
-/* May this be something else, given for a name by mistake, with a password in it: a URI, a DSN, other JSON than an object? */
+/*
+ * May this be something else, given for a name by mistake, with a password in it:
+ * a URI, a DSN, other JSON than an object?
+ */
 bool
 name_may_hold_secret(const char *name)
 {
