@@ -1,7 +1,7 @@
 # dqds: the PostgreSQL extension (src/, sql/) and its HTTP bridge (bridge/).
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
-#   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_http.pl' selects)
+#   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_rest.pl' selects)
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
