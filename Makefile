@@ -23,6 +23,7 @@ DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.con
 
 # Every file is named: a stray one must not slip into the module or the tests.
 EXTENSION_SOURCES = \
+	src/answer_budget.c \
 	src/background.c \
 	src/connection_argument.c \
 	src/diagnosis.c \
@@ -48,6 +49,7 @@ EXTENSION_SOURCES = \
 	src/reactor.c \
 	src/registry.c \
 	src/registry_write.c \
+	src/remote_text.c \
 	src/resolver.c \
 	src/rows.c \
 	src/secret.c \

@@ -20,6 +20,7 @@ int dqds_query_timeout_ms;
 int dqds_session_idle_timeout_ms;
 int dqds_max_parallel;
 int dqds_max_cached_sessions;
+int dqds_max_answer_size_kb;
 char *dqds_allowed_hosts;
 char *dqds_denied_hosts;
 char *dqds_secret_env_prefix;
@@ -47,6 +48,8 @@ static const struct
 	 &dqds_max_parallel, 200, 1, 10000, PGC_SUSET, 0},
 	{"dqds.max_cached_sessions", "Number of idle remote sessions that a backend keeps.",
 	 &dqds_max_cached_sessions, 16, 0, 1000, PGC_SUSET, 0},
+	{"dqds.max_answer_size", "Size of a remote server's answer that one call keeps at most.",
+	 &dqds_max_answer_size_kb, 256 * 1024, 1024, MAX_KILOBYTES, PGC_SUSET, GUC_UNIT_KB},
 };
 
 static const struct

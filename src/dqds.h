@@ -35,6 +35,7 @@ extern int dqds_query_timeout_ms;
 extern int dqds_session_idle_timeout_ms;
 extern int dqds_max_parallel;
 extern int dqds_max_cached_sessions;
+extern int dqds_max_answer_size_kb;
 extern char *dqds_allowed_hosts;
 extern char *dqds_denied_hosts;
 extern char *dqds_secret_env_prefix;
@@ -549,6 +550,22 @@ extern void statement_hide_model(StatementScope *scope, const Caller *caller,
 								 FunctionCallInfo fcinfo);
 extern void statement_show(StatementScope *scope);
 
+/* ---- text from outside (remote_text.c) ----------------------------------------------------------- */
+
+extern const char *remote_text(const char *value);
+extern const char *visible_text(const char *text);
+extern char *remote_line(const char *value);
+
+/* ---- how much of an answer is kept (answer_budget.c) ----------------------------------------------- */
+
+/* What one call has kept of one remote's answer, in bytes; zeros are a new one. */
+typedef struct AnswerBudget
+{
+	uint64 taken;
+} AnswerBudget;
+
+extern void answer_budget_take(AnswerBudget *budget, const Target *target, size_t bytes);
+
 /* ---- rows (rows.c) ------------------------------------------------------------------------------ */
 
 typedef struct RowsOut
@@ -562,8 +579,6 @@ extern void rows_put(RowsOut *rows, Datum *values, bool *nulls);
 extern void row_text(Datum *value, bool *isnull, const char *text);
 extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
 extern void row_boolean(Datum *value, bool *isnull, const char *text);
-extern const char *remote_text(const char *value);
-extern char *remote_line(const char *value);
 
 /* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /*
  * rows.c
- *		Rows of a set-returning function, and text that came from a remote server.
+ *		Rows of a set-returning function.
  *
  * The result is always materialized: a stream would keep the remote session
  * busy after a LIMIT, and two streams in one query would collide.
@@ -9,8 +9,6 @@
 
 #include "dqds.h"
 #include "funcapi.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -77,57 +75,4 @@ row_boolean(Datum *value, bool *isnull, const char *text)
 {
 	*isnull = text == NULL;
 	*value = BoolGetDatum(text != NULL && (*text == 't' || *text == 'T' || *text == '1'));
-}
-
-/*
- * Text from a remote server, valid in this database's encoding: bytes that are
- * not (a SQL_ASCII server sends what it has) become U+FFFD, or ? where that
- * cannot be written.  Returns its argument, or palloc'd memory.
- */
-const char *
-remote_text(const char *value)
-{
-	int encoding = GetDatabaseEncoding();
-	const char *replacement = encoding == PG_UTF8 ? "\xEF\xBF\xBD" : "?";
-	int length = strlen(value);
-	StringInfoData out;
-
-	if (pg_verifymbstr(value, length, true))
-		return value;
-	initStringInfo(&out);
-	while (length > 0)
-	{
-		int step = pg_encoding_mblen(encoding, value);
-
-		if (step <= length && pg_verifymbstr(value, step, true))
-			appendBinaryStringInfo(&out, value, step);
-		else
-		{
-			appendStringInfoString(&out, replacement);
-			step = 1;
-		}
-		value += step;
-		length -= step;
-	}
-	return out.data;
-}
-
-#define MAX_LINE_BYTES 256
-
-/*
- * The same on one line that a terminal can show, and not too long: for what a
- * remote says of itself.  Always palloc'd.
- */
-char *
-remote_line(const char *value)
-{
-	char *line = pstrdup(remote_text(value));
-	int length = strlen(line);
-
-	if (length > MAX_LINE_BYTES)
-		line[pg_mbcliplen(line, length, MAX_LINE_BYTES)] = '\0';
-	for (char *c = line; *c != '\0'; c++)
-		if ((unsigned char) *c < ' ' || *c == 0x7f)
-			*c = ' ';
-	return line;
 }
