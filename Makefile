@@ -33,8 +33,13 @@ EXTENSION_SOURCES = \
 	src/dqds.c \
 	src/engine.c \
 	src/failure.c \
+	src/grant_functions.c \
+	src/import.c \
 	src/import_functions.c \
+	src/import_json.c \
+	src/job_answer.c \
 	src/json_out.c \
+	src/level_functions.c \
 	src/libpq_scope.c \
 	src/limits.c \
 	src/list_functions.c \
@@ -51,12 +56,14 @@ EXTENSION_SOURCES = \
 	src/registry_write.c \
 	src/remote_text.c \
 	src/resolver.c \
+	src/roles.c \
 	src/rows.c \
 	src/secret.c \
 	src/session.c \
 	src/session_cache.c \
 	src/session_login.c \
 	src/session_query.c \
+	src/shown_model.c \
 	src/test_functions.c \
 	src/token_functions.c
 

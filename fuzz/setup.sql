@@ -27,7 +27,8 @@ CREATE ROLE editor NOLOGIN;
 GRANT anonymous, editor TO dqds_bridge;
 SELECT dqds_grant('operator', 'anonymous'), dqds_grant('editor', 'editor');
 
--- The tokens of the seeds.
+-- The tokens of the seeds; a role that a row names must be enrolled.
+GRANT EXECUTE ON FUNCTION dqds_enrolled() TO editor;
 SELECT dqds_store_token('editor', sha256('fuzz-token-of-an-editor'), 'editor', now() + '1 day', 'good');
 SELECT dqds_store_token('editor', sha256('fuzz-token-that-is-over'), 'editor', '2020-01-01', 'expired');
 

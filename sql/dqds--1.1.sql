@@ -1,33 +1,112 @@
 -- dqds--1.1.sql
 --		The install script: the registry's tables and views, the functions, and who may do what.
 --
--- The columns of dqds_connection, dqds_connection_secret, dqds_connection_grant and
--- dqds_imported_table are read by number in src/registry.c.  Functions that the bridge calls
--- end in _json; functions that only the extension's own C code calls come last, and nobody but
--- the owner may execute them.
+-- Names are bound once.  The objects of this extension may stand in a schema that belongs to someone else, who can rename
+-- it, or put objects of the same names beside it.  So no function here holds a name that is looked up when it runs: each is
+-- in C, or in SQL with a body that PostgreSQL has parsed by the time this script ends (BEGIN ATOMIC).
+--
+-- The columns of dqds_connection, dqds_connection_secret, the tables of grants, dqds_credential, dqds_token and
+-- dqds_imported_table are read by number in src/registry.c.  Functions that the bridge calls end in _json.  Functions that
+-- only the extension's own C code calls come last, and no one but the owner may execute them.
 
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION dqds" to load this file. \quit
 
--- Nothing but pg_catalog is searched, here and in every function: what others may have put into the
--- extension's schema can then never be taken for something of PostgreSQL's.
+-- Nothing but pg_catalog is searched while the bodies are parsed: what others have put into the extension's schema is then
+-- never taken for something of PostgreSQL's.
 SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- ---- the schema -------------------------------------------------------------------------------
+
+-- Overloads beside these functions could be taken for them by a caller, so the schema should be closed to others.
+DO $$
+DECLARE
+	others text := (
+		SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', ' ORDER BY role)
+		FROM (
+			SELECT nspowner AS role FROM pg_namespace WHERE oid = '@extschema@'::regnamespace
+			UNION
+			SELECT a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a
+			WHERE n.oid = '@extschema@'::regnamespace AND a.privilege_type = 'CREATE'
+		) AS holder (role)
+		WHERE role = 0 OR EXISTS (
+			SELECT FROM pg_roles r
+			WHERE NOT r.rolsuper AND r.oid = CASE role::regrole::text
+				-- its one member, by definition
+				WHEN 'pg_database_owner' THEN (SELECT datdba FROM pg_database WHERE datname = current_database())
+				ELSE role END));
+BEGIN
+	IF others IS NOT NULL THEN
+		RAISE WARNING 'schema "%" is open to roles that are not superusers: %',
+			(SELECT nspname FROM pg_namespace WHERE oid = '@extschema@'::regnamespace), others
+			USING DETAIL = 'A role that owns the schema, or may create objects in it, can put functions beside those of dqds '
+				'and have other roles call them by mistake.',
+				HINT = 'Create the extension in a schema of its own: CREATE SCHEMA dqds; CREATE EXTENSION dqds SCHEMA dqds.';
+	END IF;
+END
+$$;
+
+-- ---- roles that the registry knows ------------------------------------------------------------
+
+-- A number that PostgreSQL has given to a role may belong to another one later.  So a row that names a role counts only
+-- while that role may execute this function by a grant of its own, which PostgreSQL takes away when the role is dropped.
+CREATE FUNCTION @extschema@.dqds_enrolled()
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_enrolled';
+COMMENT ON FUNCTION @extschema@.dqds_enrolled() IS 'does nothing; EXECUTE on it marks the roles that the registry names, until they are dropped';
+
+CREATE TYPE @extschema@.dqds_role;
+
+CREATE FUNCTION @extschema@.dqds_role_in(cstring)
+RETURNS @extschema@.dqds_role
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_role_in';
+COMMENT ON FUNCTION @extschema@.dqds_role_in(cstring) IS 'input of dqds_role: the name of a role; a number is no role';
+
+CREATE FUNCTION @extschema@.dqds_role_out(@extschema@.dqds_role)
+RETURNS cstring
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_role_out';
+COMMENT ON FUNCTION @extschema@.dqds_role_out(@extschema@.dqds_role) IS 'output of dqds_role: the name of the role, or - when it was dropped';
+
+-- A dump holds what the output function writes: so it never holds the number of a role that was dropped.
+CREATE TYPE @extschema@.dqds_role (
+	INPUT = @extschema@.dqds_role_in,
+	OUTPUT = @extschema@.dqds_role_out,
+	LIKE = pg_catalog.oid
+);
+COMMENT ON TYPE @extschema@.dqds_role IS 'a role that the registry names; no one once the role was dropped';
+
+CREATE CAST (@extschema@.dqds_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
+COMMENT ON CAST (@extschema@.dqds_role AS oid) IS 'the number of the role, whether it still counts or not';
+CREATE CAST (regrole AS @extschema@.dqds_role) WITHOUT FUNCTION AS ASSIGNMENT;
+COMMENT ON CAST (regrole AS @extschema@.dqds_role) IS 'the role; it counts once it is enrolled';
+
+CREATE FUNCTION @extschema@.dqds_live_role(role @extschema@.dqds_role)
+RETURNS regrole
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_live_role';
+COMMENT ON FUNCTION @extschema@.dqds_live_role(@extschema@.dqds_role) IS 'the role that a row of the registry names; 0 when it was dropped';
 
 -- ---- the registry -----------------------------------------------------------------------------
 
 CREATE TABLE @extschema@.dqds_connection (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	name text COLLATE "C" NOT NULL CHECK (name <> ''),
-	-- A name has any length, which an index does not take.
-	name_hash bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(name, 0)) STORED
-		CONSTRAINT dqds_connection_name_hash_key UNIQUE,
-	owner regrole NOT NULL,
+	-- A name may be longer than an index takes.
+	name_hash bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(name, 0)) STORED,
+	owner @extschema@.dqds_role NOT NULL,
 	model jsonb NOT NULL,
 	-- Only then may it refer to the server's environment.
 	written_by_admin boolean NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- Partial, though it holds every row: PostgreSQL takes the columns of other unique indexes for keys, and then a new name would
+-- wait for every transaction that has imported something of the connection.
+CREATE UNIQUE INDEX dqds_connection_name_hash_key ON @extschema@.dqds_connection (name_hash) WHERE name_hash IS NOT NULL;
 
 CREATE TABLE @extschema@.dqds_connection_secret (
 	connection_id bigint PRIMARY KEY REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
@@ -36,7 +115,7 @@ CREATE TABLE @extschema@.dqds_connection_secret (
 
 CREATE TABLE @extschema@.dqds_connection_grant (
 	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
-	grantee regrole NOT NULL,
+	grantee @extschema@.dqds_role NOT NULL,
 	PRIMARY KEY (connection_id, grantee)
 );
 
@@ -52,7 +131,7 @@ CREATE TABLE @extschema@.dqds_credential (
 
 CREATE TABLE @extschema@.dqds_credential_grant (
 	credential_id bigint NOT NULL REFERENCES @extschema@.dqds_credential ON DELETE CASCADE,
-	grantee regrole NOT NULL,
+	grantee @extschema@.dqds_role NOT NULL,
 	PRIMARY KEY (credential_id, grantee)
 );
 
@@ -85,9 +164,9 @@ CREATE TABLE @extschema@.dqds_imported_column (
 
 CREATE TABLE @extschema@.dqds_token (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	role regrole NOT NULL,
+	role @extschema@.dqds_role NOT NULL,
 	token_hash bytea NOT NULL CONSTRAINT dqds_token_hash_key UNIQUE,
-	created_by regrole NOT NULL,
+	created_by @extschema@.dqds_role NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	expires_at timestamptz NOT NULL,
 	description text
@@ -105,17 +184,15 @@ COMMENT ON SEQUENCE @extschema@.dqds_connection_id_seq IS 'ids of registered con
 COMMENT ON SEQUENCE @extschema@.dqds_credential_id_seq IS 'ids of credentials';
 COMMENT ON SEQUENCE @extschema@.dqds_token_id_seq IS 'ids of tokens';
 COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported tables';
-
 SELECT pg_extension_config_dump('@extschema@.dqds_connection', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
--- A role that was dropped is a mere number here, which may be another role's where a dump is restored.
-SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', 'WHERE grantee IN (SELECT oid FROM pg_catalog.pg_roles)');
+SELECT pg_extension_config_dump('@extschema@.dqds_connection_grant', 'WHERE grantee::pg_catalog.text OPERATOR(pg_catalog.<>) ''-''');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_table', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_imported_column', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_credential', '');
-SELECT pg_extension_config_dump('@extschema@.dqds_credential_grant', 'WHERE grantee IN (SELECT oid FROM pg_catalog.pg_roles)');
+SELECT pg_extension_config_dump('@extschema@.dqds_credential_grant', 'WHERE grantee::pg_catalog.text OPERATOR(pg_catalog.<>) ''-''');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_credential', 'id'), '');
-SELECT pg_extension_config_dump('@extschema@.dqds_token', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)');
+SELECT pg_extension_config_dump('@extschema@.dqds_token', 'WHERE role::pg_catalog.text OPERATOR(pg_catalog.<>) ''-''');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_token', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_connection', 'id'), '');
 SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_imported_table', 'id'), '');
@@ -271,54 +348,53 @@ RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_close_idle';
 COMMENT ON FUNCTION @extschema@.dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
-
 -- ---- editing the registry -----------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model text)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, text) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model json)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, json) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model jsonb)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_connection';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, jsonb) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model text)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, text) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model json)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, json) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model jsonb)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, jsonb) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection';
 COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'forget a connection with its grants and imports';
 
 CREATE FUNCTION @extschema@.dqds_rename_connection(name text, new_name text)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_rename_connection';
 COMMENT ON FUNCTION @extschema@.dqds_rename_connection(text, text) IS 'give a connection another name; grants and imports stay';
 
@@ -327,7 +403,7 @@ CREATE FUNCTION @extschema@.dqds_import_tables(connection text, schema_name text
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
@@ -336,7 +412,7 @@ CREATE FUNCTION @extschema@.dqds_import_tables(connection json, schema_name text
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
@@ -345,28 +421,27 @@ CREATE FUNCTION @extschema@.dqds_import_tables(connection jsonb, schema_name tex
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
-
 -- ---- for the bridge: JSON in pieces ---------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.dqds_test_connection_json(model text, verify_name_uniqueness boolean, details boolean)
@@ -381,169 +456,39 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas_json';
 COMMENT ON FUNCTION @extschema@.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
 
-CREATE FUNCTION @extschema@.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text,
-	max_rows integer, details boolean)
+CREATE FUNCTION @extschema@.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
 COMMENT ON FUNCTION @extschema@.dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
-CREATE FUNCTION @extschema@.dqds_import_named_tables(connection_name text, schema_name text, table_name_contains text,
-	table_names text[], tables_import_limit integer)
-RETURNS TABLE (
-	connection_name text, schema_name text, table_name text, status text, column_count integer
-)
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_import_named_tables';
-COMMENT ON FUNCTION @extschema@.dqds_import_named_tables(text, text, text, text[], integer) IS 'dqds_import_tables for the bridge: the connection is a name, whatever it looks like';
-
--- An answer like that of a job queue, for clients that expect the removal to be queued.
-CREATE FUNCTION @extschema@.dqds_drop_connection_json(connection_name text)
-RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	PERFORM @extschema@.dqds_drop_connection(connection_name);
-	RETURN NEXT @extschema@.dqds_job_id_json(NULL);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge';
 
 CREATE FUNCTION @extschema@.dqds_connection_json(connection_name text)
 RETURNS SETOF text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF connection_name IS NULL THEN
-		RAISE EXCEPTION 'connection_name must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	RETURN QUERY
-	SELECT c.model::text FROM @extschema@.dqds_connections c
-	WHERE c.connection_name = dqds_connection_json.connection_name;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'connection "%" does not exist', connection_name
-			USING ERRCODE = 'undefined_object',
-				HINT = 'The view dqds_connections shows the connections that you may use.';
-	END IF;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_connection_json';
 COMMENT ON FUNCTION @extschema@.dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
 
--- The member of a JSON object, checked to be of the type that is expected; NULL when absent.
-CREATE FUNCTION @extschema@.dqds_json_member(object jsonb, key text, expected text)
-RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	member jsonb := object -> key;
-BEGIN
-	IF jsonb_typeof(member) = 'null' THEN
-		RETURN NULL;
-	END IF;
-	IF jsonb_typeof(member) <> expected THEN
-		RAISE EXCEPTION '"%" must be of type %', key, expected USING ERRCODE = 'datatype_mismatch';
-	END IF;
-	RETURN member;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_json_member(jsonb, text, text) IS 'a member of a JSON object, checked to be of the expected type';
+CREATE FUNCTION @extschema@.dqds_drop_connection_json(connection_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_drop_connection_json';
+COMMENT ON FUNCTION @extschema@.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge: the answer is that of a queue of jobs';
 
-CREATE FUNCTION @extschema@.dqds_job_id_json(business_key text)
-RETURNS text
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT json_strip_nulls(json_build_object(
-		'jobId', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-		'jobBusinessKey', business_key,
-		'createdAt', (extract(epoch FROM clock_timestamp()) * 1000)::bigint))::text
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_job_id_json(text) IS 'the identity of a job that has been done already';
-
--- The parameters of an import, as they came in a request.
 CREATE FUNCTION @extschema@.dqds_import_tables_json(parameters text, business_key text)
 RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	object jsonb;
-	my_connection text;
-	my_schema text;
-	names text[];
-	import_limit numeric;
-	imported text[];
-	spec text;
-	separator text := '';
-BEGIN
-	BEGIN
-		object := parameters::jsonb;
-	EXCEPTION WHEN data_exception THEN
-		-- In these words, because the parser's context would bring the text into the server's log.
-		RAISE EXCEPTION 'the import parameters are not valid JSON' USING
-			ERRCODE = CASE SQLSTATE WHEN '22P05' THEN SQLSTATE ELSE '22P02' END;
-	END;
-	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
-		RAISE EXCEPTION 'the import parameters must be a JSON object' USING ERRCODE = 'datatype_mismatch';
-	END IF;
-	my_connection := @extschema@.dqds_json_member(object, 'connectionName', 'string') #>> '{}';
-	my_schema := @extschema@.dqds_json_member(object, 'schemaName', 'string') #>> '{}';
-	import_limit := (@extschema@.dqds_json_member(object, 'tablesImportLimit', 'number') #>> '{}')::numeric;
-	IF EXISTS (SELECT FROM jsonb_array_elements(@extschema@.dqds_json_member(object, 'tableNames', 'array')) AS e (name)
-			WHERE jsonb_typeof(e.name) <> 'string') THEN
-		RAISE EXCEPTION '"tableNames" must be an array of strings' USING ERRCODE = 'datatype_mismatch';
-	END IF;
-	names := ARRAY(SELECT jsonb_array_elements_text(@extschema@.dqds_json_member(object, 'tableNames', 'array')));
-
-	IF my_connection IS NULL OR my_schema IS NULL THEN
-		RAISE EXCEPTION '"%" is missing in the import parameters',
-			CASE WHEN my_connection IS NULL THEN 'connectionName' ELSE 'schemaName' END
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF import_limit < 0 OR import_limit > 2147483647 OR import_limit <> trunc(import_limit) THEN
-		RAISE EXCEPTION '"tablesImportLimit" must be a whole number that is not negative'
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	RETURN NEXT '{"jobId":' || @extschema@.dqds_job_id_json(business_key)
-		|| ',"status":"finished","result":{"source_table_specs":[';
-	-- A statement of its own: only the next one sees what it has stored.
-	SELECT coalesce(array_agg(i.table_name), '{}') INTO imported
-	FROM @extschema@.dqds_import_named_tables(my_connection, my_schema,
-		@extschema@.dqds_json_member(object, 'tableNameContains', 'string') #>> '{}',
-		nullif(names, '{}'), import_limit::integer) AS i;
-	FOR spec IN
-		SELECT json_build_object('columns', coalesce(
-				json_object_agg(c.column_name, json_build_object('type_snapshot', json_strip_nulls(
-					json_build_object('column_type', c.column_type, 'nullable', c.nullable,
-						'length', c.length, 'precision', c.precision, 'scale', c.scale)))
-					ORDER BY c.ordinal_position) FILTER (WHERE c.column_name IS NOT NULL), '{}'))
-		FROM unnest(imported) AS i (table_name)
-			LEFT JOIN (SELECT * FROM @extschema@.dqds_imported_columns v
-					WHERE v.connection_name = my_connection AND v.schema_name = my_schema) AS c
-				ON c.table_name = i.table_name
-		GROUP BY i.table_name
-		ORDER BY i.table_name COLLATE "C"
-	LOOP
-		RETURN NEXT separator || spec;
-		separator := ',';
-	END LOOP;
-	RETURN NEXT ']}}';
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge';
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_import_tables_json';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge: the parameters are JSON';
 
 -- ---- levels -----------------------------------------------------------------------------------------
 
--- A level is nothing but PostgreSQL's own privileges on these objects: dumps carry them, and DROP OWNED
--- takes them from a role that is to be dropped.
+-- A level is nothing but PostgreSQL's own privileges on these objects: dumps carry them, and DROP OWNED takes them from a
+-- role that is to be dropped.
 CREATE FUNCTION @extschema@.dqds_level_objects()
 RETURNS TABLE (rank integer, level text, kind text, name text)
 LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	VALUES
+BEGIN ATOMIC
+	SELECT * FROM (VALUES
 		(1, 'viewer', 'view', 'dqds_connections'),
 		(1, 'viewer', 'view', 'dqds_imported_tables'),
 		(1, 'viewer', 'view', 'dqds_imported_columns'),
@@ -564,7 +509,6 @@ AS $$
 		(3, 'editor', 'function', 'dqds_import_tables'),
 		(3, 'editor', 'function', 'dqds_unimport_tables'),
 		(3, 'editor', 'function', 'dqds_drop_connection_json'),
-		(3, 'editor', 'function', 'dqds_import_named_tables'),
 		(3, 'editor', 'function', 'dqds_import_tables_json'),
 		(4, 'admin', 'view', 'dqds_credentials'),
 		(4, 'admin', 'function', 'dqds_create_credential'),
@@ -579,262 +523,118 @@ AS $$
 		(4, 'admin', 'function', 'dqds_revoke'),
 		(4, 'admin', 'function', 'dqds_grant_connection'),
 		(4, 'admin', 'function', 'dqds_revoke_connection'),
-		(4, 'admin', 'function', 'dqds_set_connection_owner')
-$$;
+		(4, 'admin', 'function', 'dqds_set_connection_owner')) AS object (rank, level, kind, name);
+END;
 COMMENT ON FUNCTION @extschema@.dqds_level_objects() IS 'which objects each level opens';
-
--- The same as PostgreSQL writes them in GRANT, every overload by itself.
-CREATE FUNCTION @extschema@.dqds_level_grants()
-RETURNS TABLE (rank integer, privilege text)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT o.rank, CASE o.kind
-			WHEN 'view' THEN 'SELECT ON @extschema@.' || quote_ident(o.name)
-			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
-		END
-	FROM @extschema@.dqds_level_objects() o
-		LEFT JOIN (pg_proc p
-			-- Not what others have put beside it.
-			JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-			JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'dqds')
-		ON o.kind = 'function' AND p.proname = o.name
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_level_grants() IS 'the privileges that each level brings';
-
-CREATE FUNCTION @extschema@.dqds_level_rank(level text)
-RETURNS integer
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	found_rank integer := (SELECT min(o.rank) FROM @extschema@.dqds_level_objects() o WHERE o.level = dqds_level_rank.level);
-BEGIN
-	IF level IS NULL THEN
-		RAISE EXCEPTION 'level must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF found_rank IS NULL THEN
-		RAISE EXCEPTION 'unknown level "%"', level
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Levels are viewer, operator, editor and admin.';
-	END IF;
-	RETURN found_rank;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'the place of a level in their order; an unknown one is an error';
-
--- regrole takes any number, and '-' for none.
-CREATE FUNCTION @extschema@.dqds_check_role(role regrole)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
-		RAISE EXCEPTION 'role "%" does not exist', role USING ERRCODE = 'undefined_object';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_check_role(regrole) IS 'internal: an error for a role that is not there';
 
 CREATE FUNCTION @extschema@.dqds_grant(level text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	privilege text;
-	my_rank integer := @extschema@.dqds_level_rank(level);
-BEGIN
-	PERFORM @extschema@.dqds_check_role(role);
-	-- One at a time: PostgreSQL refuses two changes of the privileges on one object at once.
-	LOCK TABLE @extschema@.dqds_connection_grant IN SHARE UPDATE EXCLUSIVE MODE;
-	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank <= my_rank LOOP
-		EXECUTE format('GRANT %s TO %s', privilege, role);
-	END LOOP;
-	IF NOT has_schema_privilege(role, '@extschema@'::regnamespace, 'USAGE') THEN
-		EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || role;
-	END IF;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant';
 COMMENT ON FUNCTION @extschema@.dqds_grant(text, regrole) IS 'give a role a level (viewer, operator, editor, admin), which includes those before it';
+
+CREATE FUNCTION @extschema@.dqds_grant(level text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant';
+COMMENT ON FUNCTION @extschema@.dqds_grant(text, text) IS 'give a role a level (viewer, operator, editor, admin), which includes those before it';
 
 CREATE FUNCTION @extschema@.dqds_revoke(level text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	privilege text;
-	my_rank integer := @extschema@.dqds_level_rank(level);
-BEGIN
-	PERFORM @extschema@.dqds_check_role(role);
-	-- One at a time: PostgreSQL refuses two changes of the privileges on one object at once.
-	LOCK TABLE @extschema@.dqds_connection_grant IN SHARE UPDATE EXCLUSIVE MODE;
-	FOR privilege IN SELECT g.privilege FROM @extschema@.dqds_level_grants() g WHERE g.rank >= my_rank LOOP
-		EXECUTE format('REVOKE %s FROM %s', privilege, role);
-	END LOOP;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke';
 COMMENT ON FUNCTION @extschema@.dqds_revoke(text, regrole) IS 'take a level from a role, and with it those that include it';
 
-CREATE FUNCTION @extschema@.dqds_connection_id(name text)
-RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	found_id bigint;
-BEGIN
-	IF name IS NULL THEN
-		RAISE EXCEPTION 'the name of a connection must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	SELECT c.id INTO found_id FROM @extschema@.dqds_connection c
-	WHERE c.name_hash = hashtextextended(dqds_connection_id.name COLLATE "C", 0)
-		AND c.name = dqds_connection_id.name;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'connection "%" does not exist', name
-			USING ERRCODE = 'undefined_object',
-				HINT = 'The view dqds_connections shows the connections that you may use.';
-	END IF;
-	RETURN found_id;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_connection_id(text) IS 'internal: the id of a connection by name';
+CREATE FUNCTION @extschema@.dqds_revoke(level text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke';
+COMMENT ON FUNCTION @extschema@.dqds_revoke(text, text) IS 'take a level from a role, and with it those that include it';
 
 CREATE FUNCTION @extschema@.dqds_grant_connection(name text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	PERFORM @extschema@.dqds_check_role(role);
-	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
-	VALUES (@extschema@.dqds_connection_id(name), role)
-	ON CONFLICT DO NOTHING;
-EXCEPTION WHEN foreign_key_violation THEN
-	-- Dropped while this was going on: by now it is unknown.
-	PERFORM @extschema@.dqds_connection_id(name);
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant_connection';
 COMMENT ON FUNCTION @extschema@.dqds_grant_connection(text, regrole) IS 'let a role use a connection that it does not own';
 
--- Also from a role that is no more, by its number.
+CREATE FUNCTION @extschema@.dqds_grant_connection(name text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant_connection';
+COMMENT ON FUNCTION @extschema@.dqds_grant_connection(text, text) IS 'let a role use a connection that it does not own';
+
 CREATE FUNCTION @extschema@.dqds_revoke_connection(name text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	DELETE FROM @extschema@.dqds_connection_grant
-	WHERE connection_id = @extschema@.dqds_connection_id(name) AND grantee = role;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_connection';
 COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, regrole) IS 'take the use of a connection from a role';
+
+CREATE FUNCTION @extschema@.dqds_revoke_connection(name text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_connection';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_connection(text, text) IS 'take the use of a connection from a role';
 
 CREATE FUNCTION @extschema@.dqds_set_connection_owner(name text, new_owner regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	my_id bigint := @extschema@.dqds_connection_id(name);
-BEGIN
-	PERFORM @extschema@.dqds_check_role(new_owner);
-	UPDATE @extschema@.dqds_connection c SET owner = new_owner, updated_at = now() WHERE c.id = my_id;
-	PERFORM @extschema@.dqds_must_exist(FOUND);
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_set_connection_owner';
 COMMENT ON FUNCTION @extschema@.dqds_set_connection_owner(text, regrole) IS 'give a connection another owner, whose credentials it may then refer to';
+
+CREATE FUNCTION @extschema@.dqds_set_connection_owner(name text, new_owner text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_set_connection_owner';
+COMMENT ON FUNCTION @extschema@.dqds_set_connection_owner(text, text) IS 'give a connection another owner, whose credentials it may then refer to';
 
 -- ---- credentials ------------------------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.dqds_create_credential(name text, secret text, allowed_hosts text)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_credential';
 COMMENT ON FUNCTION @extschema@.dqds_create_credential(text, text, text) IS 'store a secret that models refer to as ${credential://name}, towards the listed hosts only';
 
 CREATE FUNCTION @extschema@.dqds_replace_credential(name text, secret text, allowed_hosts text DEFAULT NULL)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_replace_credential';
 COMMENT ON FUNCTION @extschema@.dqds_replace_credential(text, text, text) IS 'replace the secret of a credential, and its hosts unless NULL';
 
-CREATE FUNCTION @extschema@.dqds_credential_id(name text)
-RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	found_id bigint := (SELECT c.id FROM @extschema@.dqds_credential c WHERE c.name = dqds_credential_id.name);
-BEGIN
-	IF name IS NULL THEN
-		RAISE EXCEPTION 'the name of a credential must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF found_id IS NULL THEN
-		RAISE EXCEPTION 'credential "%" does not exist', name
-			USING ERRCODE = 'undefined_object', HINT = 'The view dqds_credentials shows the names of all.';
-	END IF;
-	RETURN found_id;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_credential_id(text) IS 'internal: the id of a credential by name';
-
 CREATE FUNCTION @extschema@.dqds_drop_credential(name text)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	my_id bigint := @extschema@.dqds_credential_id(name);
-BEGIN
-	DELETE FROM @extschema@.dqds_credential c WHERE c.id = my_id;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_drop_credential';
 COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'forget a credential and its grants';
 
 CREATE FUNCTION @extschema@.dqds_grant_credential(name text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	PERFORM @extschema@.dqds_check_role(role);
-	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
-	VALUES (@extschema@.dqds_credential_id(name), role)
-	ON CONFLICT DO NOTHING;
-EXCEPTION WHEN foreign_key_violation THEN
-	PERFORM @extschema@.dqds_credential_id(name);
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant_credential';
 COMMENT ON FUNCTION @extschema@.dqds_grant_credential(text, regrole) IS 'let the connections of a role use a credential';
+
+CREATE FUNCTION @extschema@.dqds_grant_credential(name text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_grant_credential';
+COMMENT ON FUNCTION @extschema@.dqds_grant_credential(text, text) IS 'let the connections of a role use a credential';
 
 CREATE FUNCTION @extschema@.dqds_revoke_credential(name text, role regrole)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	my_id bigint := @extschema@.dqds_credential_id(name);
-BEGIN
-	IF role IS NULL THEN
-		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	DELETE FROM @extschema@.dqds_credential_grant g
-	WHERE g.credential_id = my_id AND g.grantee = dqds_revoke_credential.role;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_credential';
 COMMENT ON FUNCTION @extschema@.dqds_revoke_credential(text, regrole) IS 'take the use of a credential from a role';
+
+CREATE FUNCTION @extschema@.dqds_revoke_credential(name text, role text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_credential';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_credential(text, text) IS 'take the use of a credential from a role';
 
 CREATE VIEW @extschema@.dqds_credentials AS
 SELECT c.name AS credential_name, c.allowed_hosts, c.created_at, c.updated_at,
-	ARRAY(SELECT g.grantee FROM @extschema@.dqds_credential_grant g WHERE g.credential_id = c.id) AS granted_to
+	ARRAY(SELECT @extschema@.dqds_live_role(g.grantee) FROM @extschema@.dqds_credential_grant g
+		WHERE g.credential_id = c.id AND @extschema@.dqds_live_role(g.grantee) <> 0::regrole) AS granted_to
 FROM @extschema@.dqds_credential c;
 COMMENT ON VIEW @extschema@.dqds_credentials IS 'the stored credentials, without their secrets';
 
@@ -842,58 +642,84 @@ COMMENT ON VIEW @extschema@.dqds_credentials IS 'the stored credentials, without
 
 CREATE FUNCTION @extschema@.dqds_create_token(role regrole, expires_in interval DEFAULT '90 days', description text DEFAULT NULL)
 RETURNS text
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token';
 COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
 
+-- For literals: as text they are taken by these, before any function that another role may have put beside them.
+CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in text DEFAULT '90 days', description text DEFAULT NULL)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_create_token';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+
+CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in interval, description text DEFAULT NULL)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_create_token';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id bigint)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF token_id IS NULL THEN
-		RAISE EXCEPTION 'token_id must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	DELETE FROM @extschema@.dqds_token t WHERE t.id = token_id;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'token % does not exist', token_id
-			USING ERRCODE = 'undefined_object', HINT = 'The view dqds_tokens shows the tokens.';
-	END IF;
-END
-$$;
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_token';
 COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token useless from now on';
 
--- Open to all, because it gives nothing away: who has the hash of a valid token had the token.
+CREATE FUNCTION @extschema@.dqds_revoke_token(token_id integer)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_token';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(integer) IS 'make a token useless from now on';
+
+CREATE FUNCTION @extschema@.dqds_revoke_token(token_id text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_revoke_token';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token useless from now on';
+
+-- Open to all, because it gives nothing away: a caller that has the hash of a valid token had the token.
 CREATE FUNCTION @extschema@.dqds_token_role(token_hash bytea)
 RETURNS name
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	role_name name;
-BEGIN
-	SELECT r.rolname INTO role_name
-	FROM @extschema@.dqds_token t JOIN pg_roles r ON r.oid = t.role
-	WHERE t.token_hash = dqds_token_role.token_hash
-		AND t.expires_at > clock_timestamp()
-		-- It may have become a superuser since.
-		AND NOT r.rolsuper;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'a valid bearer token is required' USING ERRCODE = 'invalid_authorization_specification';
-	END IF;
-	RETURN role_name;
-END
-$$;
+LANGUAGE C STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_token_role';
 COMMENT ON FUNCTION @extschema@.dqds_token_role(bytea) IS 'the role that a token stands for, by the SHA-256 of the token';
 
 CREATE VIEW @extschema@.dqds_tokens AS
-SELECT t.id AS token_id, t.role, t.description, t.created_by, t.created_at, t.expires_at,
-	t.expires_at <= now() AS expired
+SELECT t.id AS token_id, @extschema@.dqds_live_role(t.role) AS role, t.description,
+	@extschema@.dqds_live_role(t.created_by) AS created_by, t.created_at, t.expires_at, t.expires_at <= now() AS expired
 FROM @extschema@.dqds_token t;
 COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge; not what they are, only whose';
 
 -- ---- views ------------------------------------------------------------------------------------------------
+
+-- A model as it is given back, with the members that are computed for each caller.  It reads its arguments only.
+CREATE FUNCTION @extschema@.dqds_shown_model(name text, model jsonb, may_edit boolean, is_editor boolean, is_operator boolean)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT dqds_shown_model.model || jsonb_build_object(
+		'connection_name', dqds_shown_model.name,
+		-- 53 bits, which every JSON parser keeps exactly
+		'connection_hash', hashtextextended(dqds_shown_model.name COLLATE "C", 0) & 9007199254740991,
+		'can_edit', may_edit AND is_editor,
+		'can_collect_statistics', is_operator,
+		'can_run_checks', is_operator,
+		'can_delete_data', may_edit AND is_editor,
+		'run_checks_job_template', jsonb_build_object('connection', dqds_shown_model.name, 'enabled', true),
+		'run_profiling_checks_job_template',
+			jsonb_build_object('connection', dqds_shown_model.name, 'enabled', true, 'checkType', 'profiling'),
+		'run_monitoring_checks_job_template',
+			jsonb_build_object('connection', dqds_shown_model.name, 'enabled', true, 'checkType', 'monitoring'),
+		'run_partition_checks_job_template',
+			jsonb_build_object('connection', dqds_shown_model.name, 'enabled', true, 'checkType', 'partitioned'),
+		'collect_statistics_job_template',
+			jsonb_build_object('connection', dqds_shown_model.name, 'enabled', true, 'columnNames', jsonb_build_array()),
+		'data_clean_job_template',
+			jsonb_build_object('connection', dqds_shown_model.name, 'deleteErrors', true, 'deleteStatistics', true,
+				'deleteCheckResults', true, 'deleteSensorReadouts', true, 'deleteErrorSamples', true,
+				'deleteIncidents', true, 'deleteChecksConfiguration', false));
+END;
+COMMENT ON FUNCTION @extschema@.dqds_shown_model(text, jsonb, boolean, boolean, boolean) IS 'a model as it is given back, with its computed members';
 
 -- They run as their owner, who may read the tables, and show what current_user may see.
 CREATE VIEW @extschema@.dqds_connections WITH (security_barrier) AS
@@ -903,41 +729,22 @@ SELECT c.name AS connection_name,
 	section.value ->> 'port' AS port,
 	section.value ->> 'database' AS database,
 	section.value ->> 'user' AS "user",
-	c.owner,
+	live.owner,
 	c.created_at,
 	c.updated_at,
-	c.model || jsonb_build_object(
-		'connection_name', c.name,
-		-- 53 bits, which every JSON parser keeps exactly
-		'connection_hash', c.name_hash & 9007199254740991,
-		'can_edit', may.edit AND may.be_editor,
-		'can_collect_statistics', may.be_operator,
-		'can_run_checks', may.be_operator,
-		'can_delete_data', may.edit AND may.be_editor,
-		'run_checks_job_template', jsonb_build_object('connection', c.name, 'enabled', true),
-		'run_profiling_checks_job_template',
-			jsonb_build_object('connection', c.name, 'enabled', true, 'checkType', 'profiling'),
-		'run_monitoring_checks_job_template',
-			jsonb_build_object('connection', c.name, 'enabled', true, 'checkType', 'monitoring'),
-		'run_partition_checks_job_template',
-			jsonb_build_object('connection', c.name, 'enabled', true, 'checkType', 'partitioned'),
-		'collect_statistics_job_template',
-			jsonb_build_object('connection', c.name, 'enabled', true, 'columnNames', jsonb_build_array()),
-		'data_clean_job_template',
-			jsonb_build_object('connection', c.name, 'deleteErrors', true, 'deleteStatistics', true,
-				'deleteCheckResults', true, 'deleteSensorReadouts', true, 'deleteErrorSamples', true,
-				'deleteIncidents', true, 'deleteChecksConfiguration', false)) AS model
+	@extschema@.dqds_shown_model(c.name, c.model, may.edit, may.be_editor, may.be_operator) AS model
 FROM @extschema@.dqds_connection c
 	CROSS JOIN LATERAL (SELECT c.model -> (c.model ->> 'provider_type') AS value) AS section
+	CROSS JOIN LATERAL (SELECT @extschema@.dqds_live_role(c.owner) AS owner) AS live
 	CROSS JOIN LATERAL (
-		SELECT pg_has_role(c.owner, 'USAGE')
+		SELECT pg_has_role(live.owner, 'USAGE')
 				OR has_function_privilege('@extschema@.dqds_grant(text, regrole)'::regprocedure, 'EXECUTE') AS edit,
 			has_function_privilege('@extschema@.dqds_update_connection(text, text)'::regprocedure, 'EXECUTE') AS be_editor,
 			has_function_privilege('@extschema@.dqds_list_schemas(text, boolean)'::regprocedure, 'EXECUTE') AS be_operator
 	) AS may
 WHERE may.edit
 	OR EXISTS (SELECT FROM @extschema@.dqds_connection_grant g
-		WHERE g.connection_id = c.id AND pg_has_role(g.grantee, 'USAGE'));
+		WHERE g.connection_id = c.id AND pg_has_role(@extschema@.dqds_live_role(g.grantee), 'USAGE'));
 COMMENT ON VIEW @extschema@.dqds_connections IS 'the connections that the current user may see, secrets masked';
 
 CREATE VIEW @extschema@.dqds_imported_tables WITH (security_barrier) AS
@@ -956,235 +763,261 @@ FROM @extschema@.dqds_imported_column ic
 	JOIN @extschema@.dqds_connection c ON c.id = t.connection_id
 	JOIN @extschema@.dqds_connections v ON v.connection_name = c.name;
 COMMENT ON VIEW @extschema@.dqds_imported_columns IS 'columns of the imported tables that the current user may see';
-
 -- ---- called by the C code only, as the owner of the tables ----------------------------------------------
 
-CREATE FUNCTION @extschema@.dqds_store_secrets(id bigint, secrets jsonb)
+-- Each returns one value, and is called by src/owner_call.c through its number.
+
+CREATE FUNCTION @extschema@.dqds_level_rank(level text)
+RETURNS integer
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT min(o.rank) FROM @extschema@.dqds_level_objects() o WHERE o.level = dqds_level_rank.level;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'internal: the place of a level in their order; NULL for an unknown one';
+
+-- The privileges of the levels from one rank to another, as PostgreSQL writes them in GRANT, every overload by itself.
+CREATE FUNCTION @extschema@.dqds_level_privileges(from_rank integer, to_rank integer)
+RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT array_agg(
+		CASE o.kind
+			WHEN 'view' THEN format('SELECT ON %s', c.oid::regclass)
+			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
+		END)
+	FROM @extschema@.dqds_level_objects() o
+		-- Members of the extension, not what others have put beside them.
+		JOIN (pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+				AND e.extname = 'dqds' AND d.deptype = 'e') ON true
+		LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+		LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+	WHERE o.rank BETWEEN from_rank AND to_rank
+		AND CASE o.kind WHEN 'view' THEN c.relname = o.name ELSE p.proname = o.name END;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_level_privileges(integer, integer) IS 'internal: the privileges that the levels of some ranks bring';
+
+-- What rows say of a number that was another role's does not count for the role that has it now.
+CREATE FUNCTION @extschema@.dqds_forget_role(role regrole)
 RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	DELETE FROM @extschema@.dqds_connection_secret WHERE connection_id = id;
-	INSERT INTO @extschema@.dqds_connection_secret (connection_id, secrets)
-	SELECT dqds_store_secrets.id, dqds_store_secrets.secrets
-	WHERE dqds_store_secrets.secrets IS NOT NULL;
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_secrets(bigint, jsonb) IS 'internal: replace the secrets of a connection';
+BEGIN ATOMIC
+	UPDATE @extschema@.dqds_connection c SET owner = 0::regrole WHERE c.owner = dqds_forget_role.role;
+	DELETE FROM @extschema@.dqds_connection_grant g WHERE g.grantee = dqds_forget_role.role;
+	DELETE FROM @extschema@.dqds_credential_grant g WHERE g.grantee = dqds_forget_role.role;
+	DELETE FROM @extschema@.dqds_token t WHERE t.role = dqds_forget_role.role;
+	UPDATE @extschema@.dqds_token t SET created_by = 0::regrole WHERE t.created_by = dqds_forget_role.role;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_forget_role(regrole) IS 'internal: take from a role what belonged to an earlier role of the same number';
 
 CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb, by_admin boolean)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	new_id bigint;
-BEGIN
-	INSERT INTO @extschema@.dqds_connection (name, owner, model, written_by_admin)
-	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model, by_admin)
-	ON CONFLICT (name_hash) DO NOTHING
-	RETURNING id INTO new_id;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'connection "%" already exists', name USING ERRCODE = 'duplicate_object';
-	END IF;
-	PERFORM @extschema@.dqds_store_secrets(new_id, secrets);
-	RETURN new_id;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, boolean) IS 'internal: add a connection';
-
-CREATE FUNCTION @extschema@.dqds_store_credential(name text, secret text, allowed_hosts text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	INSERT INTO @extschema@.dqds_credential (name, secret, allowed_hosts)
-	VALUES (dqds_store_credential.name, dqds_store_credential.secret, dqds_store_credential.allowed_hosts)
-	ON CONFLICT DO NOTHING;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'credential "%" already exists', name USING ERRCODE = 'duplicate_object';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_credential(text, text, text) IS 'internal: add a credential';
-
-CREATE FUNCTION @extschema@.dqds_store_credential_secret(name text, secret text, allowed_hosts text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	my_id bigint := @extschema@.dqds_credential_id(name);
-BEGIN
-	UPDATE @extschema@.dqds_credential c
-	SET secret = dqds_store_credential_secret.secret,
-		allowed_hosts = coalesce(dqds_store_credential_secret.allowed_hosts, c.allowed_hosts),
-		updated_at = now()
-	WHERE c.id = my_id;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_credential_secret(text, text, text) IS 'internal: replace the secret of a credential';
-
-CREATE FUNCTION @extschema@.dqds_store_token(role regrole, token_hash bytea, created_by regrole, expires_at timestamptz, description text)
-RETURNS bigint
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	INSERT INTO @extschema@.dqds_token (role, token_hash, created_by, expires_at, description)
-	VALUES (dqds_store_token.role, dqds_store_token.token_hash, dqds_store_token.created_by,
-		dqds_store_token.expires_at, dqds_store_token.description)
-	RETURNING id;
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_token(regrole, bytea, regrole, timestamptz, text) IS 'internal: add a token';
-
-CREATE FUNCTION @extschema@.dqds_must_exist(it_does boolean)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF NOT it_does THEN
-		RAISE EXCEPTION 'the connection was dropped meanwhile' USING ERRCODE = 'undefined_object';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_must_exist(boolean) IS 'internal: an error for a connection that was dropped meanwhile';
+BEGIN ATOMIC
+	WITH stored AS (
+		INSERT INTO @extschema@.dqds_connection (name, owner, model, written_by_admin)
+		VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model, by_admin)
+		ON CONFLICT (name_hash) WHERE name_hash IS NOT NULL DO NOTHING
+		RETURNING id
+	), stored_secret AS (
+		INSERT INTO @extschema@.dqds_connection_secret (connection_id, secrets)
+		SELECT stored.id, dqds_store_connection.secrets FROM stored WHERE dqds_store_connection.secrets IS NOT NULL
+	)
+	SELECT stored.id FROM stored;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, boolean) IS 'internal: add a connection; NULL when the name is taken';
 
 CREATE FUNCTION @extschema@.dqds_lock_connection(id bigint)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and let them wait';
+BEGIN ATOMIC
+	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and make them wait; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_connection_secret s
+	WHERE s.connection_id = dqds_replace_connection.id AND dqds_replace_connection.secrets IS NULL;
 	WITH replaced AS (
 		UPDATE @extschema@.dqds_connection c
 		SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
 		WHERE c.id = dqds_replace_connection.id
 		RETURNING c.id
+	), replaced_secret AS (
+		INSERT INTO @extschema@.dqds_connection_secret AS s (connection_id, secrets)
+		SELECT r.id, dqds_replace_connection.secrets FROM replaced r WHERE dqds_replace_connection.secrets IS NOT NULL
+		ON CONFLICT (connection_id) DO UPDATE SET secrets = excluded.secrets
 	)
-	SELECT @extschema@.dqds_must_exist(count(*) > 0) FROM replaced;
-	SELECT @extschema@.dqds_store_secrets(id, secrets);
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection';
+	SELECT true FROM replaced;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection and its secrets; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_name(id bigint, new_name text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	UPDATE @extschema@.dqds_connection c
-	SET name = new_name, updated_at = now()
-	WHERE c.id = dqds_store_connection_name.id;
-	PERFORM @extschema@.dqds_must_exist(FOUND);
-EXCEPTION WHEN unique_violation THEN
-	RAISE EXCEPTION 'connection "%" already exists', new_name USING ERRCODE = 'duplicate_object';
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection_name(bigint, text) IS 'internal: rename a connection';
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE @extschema@.dqds_connection c SET name = new_name, updated_at = now()
+	WHERE c.id = dqds_store_connection_name.id
+	RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_connection_name(bigint, text) IS 'internal: rename a connection; NULL when it was dropped';
+
+CREATE FUNCTION @extschema@.dqds_store_connection_owner(id bigint, new_owner regrole)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE @extschema@.dqds_connection c SET owner = new_owner, updated_at = now()
+	WHERE c.id = dqds_store_connection_owner.id
+	RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_connection_owner(bigint, regrole) IS 'internal: change the owner of a connection; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_remove_connection(id bigint)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection; NULL when it was dropped';
+
+CREATE FUNCTION @extschema@.dqds_store_connection_grant(id bigint, grantee regrole)
 RETURNS void
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	DELETE FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id;
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection';
+BEGIN ATOMIC
+	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
+	VALUES (dqds_store_connection_grant.id, dqds_store_connection_grant.grantee)
+	ON CONFLICT DO NOTHING;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_connection_grant(bigint, regrole) IS 'internal: let a role use a connection';
 
--- Store tables and their columns, given as one array for each column of the remote's answer.  What is
--- stored already and has not changed is not touched.
+CREATE FUNCTION @extschema@.dqds_remove_connection_grant(id bigint, grantee regrole)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_connection_grant g
+	WHERE g.connection_id = dqds_remove_connection_grant.id AND g.grantee = dqds_remove_connection_grant.grantee;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_remove_connection_grant(bigint, regrole) IS 'internal: take the use of a connection from a role';
+
+CREATE FUNCTION @extschema@.dqds_store_credential_grant(id bigint, grantee regrole)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
+	VALUES (dqds_store_credential_grant.id, dqds_store_credential_grant.grantee)
+	ON CONFLICT DO NOTHING;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_credential_grant(bigint, regrole) IS 'internal: let a role use a credential';
+
+CREATE FUNCTION @extschema@.dqds_remove_credential_grant(id bigint, grantee regrole)
+RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_credential_grant g
+	WHERE g.credential_id = dqds_remove_credential_grant.id AND g.grantee = dqds_remove_credential_grant.grantee;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_remove_credential_grant(bigint, regrole) IS 'internal: take the use of a credential from a role';
+
+CREATE FUNCTION @extschema@.dqds_store_credential(name text, secret text, allowed_hosts text)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO @extschema@.dqds_credential (name, secret, allowed_hosts)
+	VALUES (dqds_store_credential.name, dqds_store_credential.secret, dqds_store_credential.allowed_hosts)
+	ON CONFLICT (name) DO NOTHING
+	RETURNING id;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_credential(text, text, text) IS 'internal: add a credential; NULL when the name is taken';
+
+CREATE FUNCTION @extschema@.dqds_store_credential_secret(id bigint, secret text, allowed_hosts text)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE @extschema@.dqds_credential c
+	SET secret = dqds_store_credential_secret.secret,
+		allowed_hosts = coalesce(dqds_store_credential_secret.allowed_hosts, c.allowed_hosts),
+		updated_at = now()
+	WHERE c.id = dqds_store_credential_secret.id
+	RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_credential_secret(bigint, text, text) IS 'internal: replace the secret of a credential; NULL when it was dropped';
+
+CREATE FUNCTION @extschema@.dqds_remove_credential(id bigint)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_credential c WHERE c.id = dqds_remove_credential.id RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_remove_credential(bigint) IS 'internal: forget a credential; NULL when it was dropped';
+
+CREATE FUNCTION @extschema@.dqds_store_token(role regrole, token_hash bytea, created_by regrole, expires_at timestamptz, description text)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO @extschema@.dqds_token (role, token_hash, created_by, expires_at, description)
+	VALUES (dqds_store_token.role, dqds_store_token.token_hash, dqds_store_token.created_by,
+		dqds_store_token.expires_at, dqds_store_token.description)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_token(regrole, bytea, regrole, timestamptz, text) IS 'internal: add a token';
+
+CREATE FUNCTION @extschema@.dqds_remove_token(id bigint)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_token t WHERE t.id = dqds_remove_token.id RETURNING true;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_remove_token(bigint) IS 'internal: forget a token; NULL when there is none of that number';
+
+-- Store tables with their columns, given as one array for each column of the remote's answer; no table comes twice, nor does a
+-- column.  What is stored already and has not changed is not touched.  Each table's status is returned, in the order given.
 CREATE FUNCTION @extschema@.dqds_store_import(connection_id bigint, schema_name text,
-	table_names text[], kinds text[], estimates text[], comments text[],
-	column_tables text[], ordinals text[], column_names text[], types text[], lengths text[],
-	precisions text[], scales text[], nullables text[], primary_keys text[], column_comments text[])
-RETURNS TABLE (connection_name text, schema_of_table text, table_name text, status text, column_count integer)
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-	my_connection bigint := connection_id;
-	my_schema text := schema_name;
-	my_name text;
-	tables bigint[];
-	added bigint[];
-	changed bigint[];
-	removed_columns bigint[];
-	added_columns bigint[];
-BEGIN
-	-- One import of a connection at a time, so that two of the same table do not meet.
-	SELECT c.name INTO my_name FROM @extschema@.dqds_connection c WHERE c.id = my_connection FOR NO KEY UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'the connection was dropped meanwhile' USING ERRCODE = 'undefined_object';
-	END IF;
-
-	WITH inserted AS (
-		INSERT INTO @extschema@.dqds_imported_table (connection_id, schema_name, table_name, table_kind, estimated_rows, comment)
-		SELECT DISTINCT ON (u.name) my_connection, my_schema, u.name, u.kind, u.estimate::bigint, u.comment
-		FROM unnest(table_names, kinds, estimates, comments) AS u (name, kind, estimate, comment)
-		ON CONFLICT (connection_id, schema_name, table_name) DO NOTHING
-		RETURNING id
-	)
-	SELECT coalesce(array_agg(id), '{}') INTO added FROM inserted;
-	-- Looked up name by name: a join might be planned to compare each name with each table of the schema.
-	tables := ARRAY(SELECT (SELECT t.id FROM @extschema@.dqds_imported_table t
-			WHERE t.connection_id = my_connection AND t.schema_name = my_schema AND t.table_name = u.name)
-		FROM (SELECT DISTINCT n.name FROM unnest(table_names) AS n (name)) AS u);
-
-	-- The estimate of the rows is brought up to date, but is no change of the table.
+	table_names text[], kinds text[], estimates bigint[], comments text[],
+	column_tables text[], ordinals integer[], column_names text[], types text[], lengths integer[],
+	precisions integer[], scales integer[], nullables boolean[], primary_keys boolean[], column_comments text[])
+RETURNS text[]
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
 	WITH incoming AS (
-		SELECT DISTINCT ON (u.name) * FROM unnest(table_names, kinds, estimates, comments) AS u (name, kind, estimate, comment)
-	), compared AS (
-		SELECT t.id, u.kind, u.estimate::bigint AS estimate, u.comment,
-			(t.table_kind, t.comment) IS DISTINCT FROM (u.kind, u.comment) AS differs
-		FROM @extschema@.dqds_imported_table t JOIN incoming u ON u.name = t.table_name
-		WHERE t.connection_id = my_connection AND t.schema_name = my_schema
-			AND (t.table_kind, t.estimated_rows, t.comment) IS DISTINCT FROM (u.kind, u.estimate::bigint, u.comment)
-	), updated AS (
-		UPDATE @extschema@.dqds_imported_table t
-		SET table_kind = d.kind, estimated_rows = d.estimate, comment = d.comment
-		FROM compared d WHERE d.id = t.id
-		RETURNING t.id, d.differs
-	)
-	SELECT coalesce(array_agg(id), '{}') INTO changed FROM updated WHERE differs;
-
-	WITH removed AS (
-		-- EXCEPT takes linear time whatever is estimated.
-		DELETE FROM @extschema@.dqds_imported_column ic
-		USING (
-			SELECT t.table_name, c.ordinal_position
-			FROM unnest(tables) AS u (id)
-				JOIN @extschema@.dqds_imported_table t ON t.id = u.id
-				JOIN @extschema@.dqds_imported_column c ON c.table_id = t.id
-			EXCEPT
-			SELECT u.name, u.ordinal::integer FROM unnest(column_tables, ordinals) AS u (name, ordinal)
-		) AS gone (table_name, ordinal_position)
-			JOIN @extschema@.dqds_imported_table t ON t.connection_id = my_connection AND t.schema_name = my_schema
-				AND t.table_name = gone.table_name
-		WHERE ic.table_id = t.id AND ic.ordinal_position = gone.ordinal_position
-		RETURNING ic.table_id
-	)
-	SELECT coalesce(array_agg(DISTINCT table_id), '{}') INTO removed_columns FROM removed;
-
-	WITH stored AS (
-		INSERT INTO @extschema@.dqds_imported_column AS ic (table_id, ordinal_position, column_name, column_type, length,
-			"precision", scale, nullable, primary_key, comment)
-		SELECT DISTINCT ON (t.id, u.ordinal::integer) t.id, u.ordinal::integer, u.name, u.type, u.length::integer,
-			u."precision"::integer, u.scale::integer, u.nullable::boolean, u.primary_key::boolean, u.comment
+		SELECT * FROM unnest(table_names, kinds, estimates, comments) WITH ORDINALITY
+			AS u (name, kind, estimate, comment, place)
+	), added AS (
+		INSERT INTO @extschema@.dqds_imported_table (connection_id, schema_name, table_name, table_kind, estimated_rows, comment)
+		SELECT dqds_store_import.connection_id, dqds_store_import.schema_name, i.name, i.kind, i.estimate, i.comment
+		FROM incoming i
+		ON CONFLICT ON CONSTRAINT dqds_imported_table_name_key DO NOTHING
+		RETURNING id, table_name
+	), known AS (
+		-- Looked up name by name: a join might be planned to compare each name with each table of the schema.
+		SELECT i.*, a.id AS added_id, coalesce(a.id, (
+				SELECT t.id FROM @extschema@.dqds_imported_table t
+				WHERE t.connection_id = dqds_store_import.connection_id
+					AND t.schema_name = dqds_store_import.schema_name AND t.table_name = i.name)) AS id
+		FROM incoming i LEFT JOIN added a ON a.table_name = i.name
+	), incoming_column AS (
+		SELECT k.id AS table_id, u.*
 		FROM unnest(column_tables, ordinals, column_names, types, lengths, precisions, scales, nullables,
 				primary_keys, column_comments)
 				AS u (of_table, ordinal, name, type, length, "precision", scale, nullable, primary_key, comment)
-			JOIN @extschema@.dqds_imported_table t ON t.connection_id = my_connection AND t.schema_name = my_schema
-				AND t.table_name = u.of_table
+			JOIN known k ON k.name = u.of_table
+	), removed_column AS (
+		DELETE FROM @extschema@.dqds_imported_column ic
+		USING (
+			-- EXCEPT takes linear time whatever is estimated.
+			SELECT c.table_id, c.ordinal_position
+			FROM known k JOIN @extschema@.dqds_imported_column c ON c.table_id = k.id
+			EXCEPT
+			SELECT n.table_id, n.ordinal FROM incoming_column n
+		) AS gone (table_id, ordinal_position)
+		WHERE ic.table_id = gone.table_id AND ic.ordinal_position = gone.ordinal_position
+		RETURNING ic.table_id
+	), stored_column AS (
+		INSERT INTO @extschema@.dqds_imported_column AS ic (table_id, ordinal_position, column_name, column_type, length,
+			"precision", scale, nullable, primary_key, comment)
+		SELECT n.table_id, n.ordinal, n.name, n.type, n.length, n."precision", n.scale, n.nullable, n.primary_key, n.comment
+		FROM incoming_column n
 		ON CONFLICT (table_id, ordinal_position) DO UPDATE
 		SET column_name = excluded.column_name, column_type = excluded.column_type, length = excluded.length,
 			"precision" = excluded."precision", scale = excluded.scale, nullable = excluded.nullable,
@@ -1193,34 +1026,34 @@ BEGIN
 				ic.comment) IS DISTINCT FROM
 			(excluded.column_name, excluded.column_type, excluded.length, excluded."precision", excluded.scale,
 				excluded.nullable, excluded.primary_key, excluded.comment)
-		RETURNING table_id
+		RETURNING ic.table_id
+	), compared AS (
+		SELECT k.id, k.kind, k.estimate, k.comment, (t.table_kind, t.comment) IS DISTINCT FROM (k.kind, k.comment)
+				OR k.id IN (SELECT r.table_id FROM removed_column r)
+				OR k.id IN (SELECT s.table_id FROM stored_column s) AS differs,
+			t.estimated_rows IS DISTINCT FROM k.estimate AS counts_differ
+		FROM known k JOIN @extschema@.dqds_imported_table t ON t.id = k.id
+		WHERE k.added_id IS NULL
+	), updated AS (
+		-- The estimate of the rows is brought up to date, but is no change of the table.
+		UPDATE @extschema@.dqds_imported_table t
+		SET table_kind = d.kind, estimated_rows = d.estimate, comment = d.comment,
+			updated_at = CASE WHEN d.differs THEN now() ELSE t.updated_at END
+		FROM compared d
+		WHERE d.id = t.id AND (d.differs OR d.counts_differ)
+		RETURNING t.id, d.differs
 	)
-	SELECT coalesce(array_agg(DISTINCT table_id), '{}') INTO added_columns FROM stored;
-
-	UPDATE @extschema@.dqds_imported_table t
-	SET updated_at = now()
-	WHERE t.id = ANY (changed || removed_columns || added_columns) AND t.id <> ALL (added);
-
-	RETURN QUERY
-	SELECT my_name, my_schema, t.table_name,
-		CASE WHEN t.id = ANY (added) THEN 'imported'
-			WHEN t.id = ANY (changed || removed_columns || added_columns) THEN 'updated'
-			ELSE 'unchanged' END,
-		(SELECT count(*)::integer FROM @extschema@.dqds_imported_column ic WHERE ic.table_id = t.id)
-	FROM unnest(tables) AS u (id) JOIN @extschema@.dqds_imported_table t ON t.id = u.id
-	ORDER BY t.table_name;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], text[], text[], text[], text[], text[],
-	text[], text[], text[], text[], text[], text[], text[]) IS 'internal: store imported tables with their columns';
+	SELECT array_agg(CASE WHEN k.added_id IS NOT NULL THEN 'imported' WHEN u.differs THEN 'updated' ELSE 'unchanged' END
+		ORDER BY k.place)
+	FROM known k LEFT JOIN updated u ON u.id = k.id;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], bigint[], text[], text[], integer[], text[],
+	text[], integer[], integer[], integer[], boolean[], boolean[], text[]) IS 'internal: store imported tables with their columns';
 
 CREATE FUNCTION @extschema@.dqds_remove_imports(connection_id bigint, schema_name text, table_names text[])
 RETURNS bigint
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- As an import does, so that the two do not meet.
-	SELECT @extschema@.dqds_lock_connection(connection_id);
+BEGIN ATOMIC
 	WITH removed AS (
 		DELETE FROM @extschema@.dqds_imported_table t
 		WHERE t.connection_id = dqds_remove_imports.connection_id
@@ -1229,13 +1062,13 @@ AS $$
 		RETURNING t.id
 	)
 	SELECT count(*) FROM removed;
-$$;
+END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
 -- ---- closed until granted ------------------------------------------------------------------------------
 
--- What connects, edits or is internal is nobody's.  What stays open reads no more than its arguments.  Besides PUBLIC,
--- roles may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
+-- What connects, edits or is internal is closed.  What stays open reads no more than its arguments.  Besides PUBLIC, roles
+-- may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
 DO $$
 DECLARE
 	what text;
@@ -1249,7 +1082,8 @@ BEGIN
 			SELECT format('FUNCTION %s', p.oid::regprocedure) AS name, p.proowner AS owner,
 				coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
 			FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-			WHERE p.proname NOT IN ('dqds_json_member', 'dqds_job_id_json', 'dqds_close_idle', 'dqds_token_role')
+			WHERE p.proname NOT IN ('dqds_close_idle', 'dqds_token_role', 'dqds_shown_model', 'dqds_live_role',
+				'dqds_role_in', 'dqds_role_out')
 			UNION ALL
 			SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relowner, c.relacl
 			FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid

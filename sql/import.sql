@@ -103,8 +103,10 @@ SELECT jsonb_array_length(answer(format('{"connectionName": "self", "schemaName"
 FROM unnest(ARRAY['"tableNames": []', '"tableNames": null', '"tableNameContains": "order"', '"tableNameContains": ""', '"tablesImportLimit": 2',
 	'"tablesImportLimit": 0', '"tableNameContains": "order", "tableNames": ["orders", "recent"], "tablesImportLimit": 5']) AS rest;
 -- The columns stand in their order.
-SELECT key AS column, value #>> '{type_snapshot,column_type}' AS type FROM dqds_import_tables_json('{"connectionName": "self", "schemaName": "shop", "tableNames": ["orders"]}', NULL)
-	WITH ORDINALITY AS p (piece, n), json_each(piece::json -> 'columns') WHERE n = 2;
+SELECT key AS column, value #>> '{type_snapshot,column_type}' AS type
+FROM (SELECT string_agg(piece, '')::json #> '{result,source_table_specs,0,columns}'
+		FROM dqds_import_tables_json('{"connectionName": "self", "schemaName": "shop", "tableNames": ["orders"]}', NULL) AS piece) AS spec (columns),
+	json_each(spec.columns);
 SELECT parameters, attempt(format('SELECT answer(%L)', parameters)) FROM unnest(ARRAY['{', '[]', '"x"', '{}', '{"connectionName": "self"}',
 	'{"connectionName": 5, "schemaName": "shop"}', '{"connectionName": "self", "schemaName": ["shop"]}',
 	'{"connectionName": "self", "schemaName": "shop", "tableNames": "orders"}', '{"connectionName": "self", "schemaName": "shop", "tableNames": [1]}',

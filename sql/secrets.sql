@@ -99,7 +99,7 @@ SET ROLE regress_operator;
 SELECT connection_test_result FROM dqds_test_connection('self');
 SELECT attempt($$SELECT * FROM dqds_connection_secret$$);
 SELECT attempt($$SELECT * FROM dqds_connection$$);
-SELECT attempt($$SELECT dqds_store_secrets(1, '{}')$$);
+SELECT attempt($$SELECT dqds_replace_connection(1, '{}', '{}', true)$$);
 SELECT count(*) AS seen, count(*) FILTER (WHERE c::text LIKE '%regress-secret%') AS shown FROM dqds_connections c;
 SELECT tested(masked('{"host": "localhost"}', '{"connection_name": "self"}'));
 -- A function that would look into rows before the view's condition is kept behind it.

@@ -163,7 +163,7 @@ model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 	if (type == JSONBOID)
 		return PG_GETARG_JSONB_P(n);
 	/* The type json keeps its text. */
-	return model_parse(PG_GETARG_TEXT_PP(n));
+	return json_parse(PG_GETARG_TEXT_PP(n), "the connection model");
 }
 
 /* ---- statements that hold a password ---------------------------------------------- */
@@ -198,6 +198,14 @@ statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallIn
 	scope->hidden = argument_is_model(caller, fcinfo) ||
 					(!PG_ARGISNULL(0) && caller->argument_types[0] == TEXTOID &&
 					 name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* The same, but only if argument number n, a name, may be something else with a password in it. */
+void
+statement_hide_name(StatementScope *scope, FunctionCallInfo fcinfo, int n)
+{
+	statement_hide(scope);
+	scope->hidden = !PG_ARGISNULL(n) && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(n)));
 }
 
 /* Before a regular return; an error takes care of itself. */

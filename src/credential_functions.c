@@ -1,9 +1,9 @@
 /*
  * credential_functions.c
- *		SQL functions that store secrets for connection models to refer to.
+ *		SQL functions that store secrets for connection models to refer to, and say which roles may use them.
  *
- * They are in C so that a failing call does not put the secret into the log.
- * Dropping and granting, which hold no secret, are in SQL.
+ * They are for admins, who have EXECUTE on them.  No failing call puts the
+ * secret into the log.
  */
 #include "postgres.h"
 
@@ -14,6 +14,9 @@
 
 PG_FUNCTION_INFO_V1(dqds_create_credential);
 PG_FUNCTION_INFO_V1(dqds_replace_credential);
+PG_FUNCTION_INFO_V1(dqds_drop_credential);
+PG_FUNCTION_INFO_V1(dqds_grant_credential);
+PG_FUNCTION_INFO_V1(dqds_revoke_credential);
 
 /* As in the install script. */
 #define MAX_NAME 1000
@@ -43,39 +46,69 @@ check_hosts(const char *hosts)
 							   bad)));
 }
 
-static void
-store(FunctionCallInfo fcinfo, const char *function, bool hosts_required)
+/* A secret longer than this could not be sent as a password; that its length is bounded keeps messages from telling it. */
+#define MAX_SECRET_BYTES 8000
+
+static char *
+secret_argument(FunctionCallInfo fcinfo, int n)
 {
-	Caller caller;
-	StatementScope scope;
-	OwnerCall call = {0};
-	char *name;
+	char *secret = name_argument(fcinfo, n, "the secret");
 
-	caller_init(&caller, fcinfo);
-	statement_hide(&scope);
-	PreventCommandIfReadOnly("storing a credential");
-	name = name_argument(fcinfo, 0, "the name of a credential");
-	check_name(name);
-	owner_call_add_text(&call, name);
-	owner_call_add_text(&call, name_argument(fcinfo, 1, "the secret"));
-	if (hosts_required || !PG_ARGISNULL(2))
-	{
-		char *hosts = name_argument(fcinfo, 2, "the list of hosts");
+	if (strlen(secret) > MAX_SECRET_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret of a credential may have at most %d bytes", MAX_SECRET_BYTES)));
+	return secret;
+}
 
-		check_hosts(hosts);
-		owner_call_add_text(&call, hosts);
-	}
-	else
-		owner_call_add(&call, TEXTOID, (Datum) 0, true);
-	owner_call(&caller, function, &call);
-	statement_show(&scope);
+/* A credential by name; an unknown one is the error 42704. */
+static int64
+find_credential(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	char *name = name_argument(fcinfo, 0, "the name of a credential");
+	Credential credential;
+
+	if (!registry_find_credential(caller, name, &credential))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						name_may_hold_secret(name)
+							? errmsg("a credential of this name does not exist")
+							: errmsg("credential \"%s\" does not exist", visible_text(name)),
+						errhint("The view dqds_credentials shows the names of all.")));
+	return credential.id;
+}
+
+static void
+add_hosts(OwnerCall *call, FunctionCallInfo fcinfo, int n)
+{
+	char *hosts = name_argument(fcinfo, n, "the list of hosts");
+
+	check_hosts(hosts);
+	owner_call_add_text(call, hosts);
 }
 
 /* dqds_create_credential(name, secret, allowed_hosts) */
 Datum
 dqds_create_credential(PG_FUNCTION_ARGS)
 {
-	store(fcinfo, "dqds_store_credential", true);
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {.what = "credential"};
+	char *name;
+	bool exists;
+
+	caller_init(&caller, fcinfo);
+	statement_hide(&scope);
+	PreventCommandIfReadOnly("dqds_create_credential");
+	name = name_argument(fcinfo, 0, "the name of a credential");
+	check_name(name);
+	owner_call_add_text(&call, name);
+	owner_call_add_text(&call, secret_argument(fcinfo, 1));
+	add_hosts(&call, fcinfo, 2);
+	(void) owner_call(&caller, "dqds_store_credential", &call, &exists);
+	if (exists)
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+						errmsg("credential \"%s\" already exists", visible_text(name))));
+	statement_show(&scope);
 	PG_RETURN_VOID();
 }
 
@@ -83,6 +116,81 @@ dqds_create_credential(PG_FUNCTION_ARGS)
 Datum
 dqds_replace_credential(PG_FUNCTION_ARGS)
 {
-	store(fcinfo, "dqds_store_credential_secret", false);
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {.what = "credential"};
+	bool dropped;
+
+	caller_init(&caller, fcinfo);
+	statement_hide(&scope);
+	PreventCommandIfReadOnly("dqds_replace_credential");
+	owner_call_add(&call, INT8OID, Int64GetDatum(find_credential(&caller, fcinfo)), false);
+	owner_call_add_text(&call, secret_argument(fcinfo, 1));
+	if (PG_ARGISNULL(2))
+		owner_call_add_text(&call, NULL);
+	else
+		add_hosts(&call, fcinfo, 2);
+	(void) owner_call(&caller, "dqds_store_credential_secret", &call, &dropped);
+	if (dropped)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("the credential was dropped meanwhile")));
+	statement_show(&scope);
+	PG_RETURN_VOID();
+}
+
+/* dqds_drop_credential(name) */
+Datum
+dqds_drop_credential(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {.what = "credential"};
+
+	caller_init(&caller, fcinfo);
+	statement_hide_name(&scope, fcinfo, 0);
+	PreventCommandIfReadOnly("dqds_drop_credential");
+	owner_call_add(&call, INT8OID, Int64GetDatum(find_credential(&caller, fcinfo)), false);
+	(void) owner_call(&caller, "dqds_remove_credential", &call, NULL);
+	statement_show(&scope);
+	PG_RETURN_VOID();
+}
+
+/* Call an internal function of a credential's id and a role, which is enrolled first if it is to be named from then on. */
+static void
+change_grant(FunctionCallInfo fcinfo, const char *command, const char *function, bool names_role)
+{
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {.what = "credential"};
+	int64 id;
+	Oid role;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_name(&scope, fcinfo, 0);
+	PreventCommandIfReadOnly(command);
+	role = names_role ? role_argument(&caller, fcinfo, 1)
+					  : role_argument_or_number(&caller, fcinfo, 1);
+	id = find_credential(&caller, fcinfo);
+	if (names_role)
+		role_enrol(&caller, role);
+	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
+	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
+	(void) owner_call(&caller, function, &call, NULL);
+	statement_show(&scope);
+}
+
+/* dqds_grant_credential(name, role) */
+Datum
+dqds_grant_credential(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, "dqds_grant_credential", "dqds_store_credential_grant", true);
+	PG_RETURN_VOID();
+}
+
+/* dqds_revoke_credential(name, role): also from a role that was dropped, by its number */
+Datum
+dqds_revoke_credential(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, "dqds_revoke_credential", "dqds_remove_credential_grant", false);
 	PG_RETURN_VOID();
 }

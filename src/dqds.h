@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "storage/lock.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
@@ -157,7 +158,7 @@ extern bool model_validate(const NormalModel *normal, Failure *failure);
 extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
-extern Jsonb *model_parse(text *input);
+extern Jsonb *json_parse(text *input, const char *what);
 
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
@@ -410,6 +411,7 @@ typedef struct LimitSlot
 
 extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
 extern void limits_leave(LimitSlot *slot);
+extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
 
@@ -462,7 +464,7 @@ struct Caller
 	Oid function;          /* the SQL function */
 	Oid schema;            /* the extension's schema */
 	Oid owner;             /* owner of the function: owns the registry's tables too */
-	Oid argument_types[2]; /* of the first two arguments, InvalidOid without */
+	Oid argument_types[3]; /* of the first arguments, InvalidOid without */
 };
 
 typedef struct RegistryEntry
@@ -476,20 +478,27 @@ typedef struct RegistryEntry
 } RegistryEntry;
 
 extern bool caller_is_admin(const Caller *caller);
+extern bool caller_is_editor(const Caller *caller);
+extern bool caller_is_operator(const Caller *caller);
 extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
 extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
 extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
+
 /* A stored credential. */
 typedef struct Credential
 {
+	int64 id;
 	char *secret;
 	char *allowed_hosts;
 } Credential;
 
+extern bool registry_find_credential(const Caller *caller, const char *name,
+									 Credential *credential);
 extern bool registry_credential(const Caller *caller, const char *name, Oid role,
 								Credential *credential);
+extern Oid registry_token_role(const Caller *caller, Datum token_hash);
 extern List *registry_usable(const Caller *caller);
 extern bool name_may_hold_secret(const char *name);
 __attribute__((noreturn)) extern void registry_unknown(const char *name);
@@ -497,23 +506,36 @@ __attribute__((noreturn)) extern void registry_unknown(const char *name);
 extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);
 extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 
+/* ---- roles that the registry names (roles.c) ------------------------------------------- */
+
+extern bool role_is_enrolled(Oid schema, Oid role);
+extern void role_enrol(const Caller *caller, Oid role);
+extern Oid role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
+extern Oid role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n);
+
 /* ---- internal SQL functions (owner_call.c) ---------------------------------------------- */
 
 #define MAX_OWNER_CALL_ARGUMENTS 16 /* dqds_store_import takes them all */
 
 typedef struct OwnerCall
 {
+	const char *what; /* is changed, for messages; NULL: a connection */
 	int count;
 	Oid types[MAX_OWNER_CALL_ARGUMENTS];
 	Datum values[MAX_OWNER_CALL_ARGUMENTS];
-	char nulls[MAX_OWNER_CALL_ARGUMENTS];
+	bool nulls[MAX_OWNER_CALL_ARGUMENTS];
 } OwnerCall;
 
 extern void owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull);
 extern void owner_call_add_jsonb(OwnerCall *call, Jsonb *value);
 extern void owner_call_add_text(OwnerCall *call, const char *value);
-extern void owner_call(const Caller *caller, const char *function, OwnerCall *call);
-extern void owner_call_rows(const Caller *caller, const char *function, OwnerCall *call);
+extern Datum owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *isnull);
+extern Datum owner_call_inside(const Caller *caller, const char *function, OwnerCall *call,
+							   bool *isnull);
+extern void owner_run(const Caller *caller, const char *what, void (*work)(void *argument),
+					  void *argument);
+extern void owner_command(const char *command);
+extern void privileges_lock(const Caller *caller);
 
 /* ---- a function's first argument (connection_argument.c) ----------------------------------- */
 
@@ -546,6 +568,7 @@ typedef struct StatementScope
 } StatementScope;
 
 extern void statement_hide(StatementScope *scope);
+extern void statement_hide_name(StatementScope *scope, FunctionCallInfo fcinfo, int n);
 extern void statement_hide_model(StatementScope *scope, const Caller *caller,
 								 FunctionCallInfo fcinfo);
 extern void statement_show(StatementScope *scope);
@@ -609,7 +632,22 @@ extern void listing_init(Listing *listing);
 extern void listing_restrict(Listing *listing, Datum names);
 extern void listing_run(Listing *listing, Question question, const Caller *caller);
 
-/* ---- JSON text (json_out.c) ------------------------------------------------------------------ */
+/* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
+
+/* Who is told what an import does; each function may be NULL.  values are those of the answer to QUESTION_COLUMNS. */
+typedef struct ImportSink
+{
+	void (*table)(void *argument, const char *name);
+	void (*column)(void *argument, const Datum *values,
+				   const bool *nulls); /* of the table before */
+	void (*stored)(void *argument, const char *table, const char *status, int ncolumns);
+	void *argument;
+} ImportSink;
+
+extern void import_run(Listing *listing, const Caller *caller, const ImportSink *sink);
+extern void imports_lock(const Caller *caller, int64 connection_id);
+
+/* ---- JSON text (json_out.c, job_answer.c) ------------------------------------------------------------------ */
 
 typedef struct JsonOut
 {
@@ -617,6 +655,7 @@ typedef struct JsonOut
 	StringInfoData text; /* the piece that is being written */
 } JsonOut;
 
+extern void job_answer_append(StringInfo text, const char *business_key);
 extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
 extern void json_out_flush(JsonOut *out);
 extern void json_out_close(JsonOut *out);

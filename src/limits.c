@@ -19,6 +19,7 @@
 /* Advisory locks of SQL have 1 or 2 in this field of the tag. */
 #define LOCK_CLASS_REGISTERED 0xD9D5
 #define LOCK_CLASS_ADHOC      0xD9D6 /* whose hashes anybody may choose */
+#define LOCK_CLASS_IMPORTS    0xD9D7
 
 /* Ad-hoc models carry no limit of their own that could be trusted. */
 #define ADHOC_LIMIT 8
@@ -107,4 +108,12 @@ limits_leave(LimitSlot *slot)
 	make_tag(&tag, slot);
 	LockRelease(&tag, ExclusiveLock, false);
 	slot->held = false;
+}
+
+/* The lock under which imported tables of a connection are stored and forgotten. */
+void
+limits_import_tag(LOCKTAG *tag, int64 connection_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) connection_id >> 32),
+						 (uint32) connection_id, LOCK_CLASS_IMPORTS);
 }

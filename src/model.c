@@ -640,12 +640,13 @@ model_validate(const NormalModel *normal, Failure *failure)
 /* ---- text to JSON -------------------------------------------------------------------------- */
 
 /*
- * Parse JSON text.  Raises 22P02 for what is no JSON (or a number beyond what
- * PostgreSQL takes), 22P05 for a character that text cannot hold, without the
- * parser's detail and context, which would quote the text, password and all.
+ * Parse JSON text; what it is stands in messages.  Raises 22P02 for what is no
+ * JSON (or a number beyond what PostgreSQL takes), 22P05 for a character that
+ * text cannot hold, without the parser's detail and context, which would quote
+ * the text, password and all.
  */
 Jsonb *
-model_parse(text *input)
+json_parse(text *input, const char *what)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char *copy = text_to_cstring(input);
@@ -672,7 +673,7 @@ model_parse(text *input)
 		/* Not swallowed: the transaction ends with this one in its place. */
 		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
 												  : ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("the connection model is not valid JSON: %s",
+						errmsg("%s is not valid JSON: %s", what,
 							   has_bad_character ? "it holds a character that text cannot hold"
 												 : "it cannot be parsed")));
 	}

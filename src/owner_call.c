@@ -1,33 +1,50 @@
 /*
  * owner_call.c
- *		Calls the extension's internal SQL functions as the owner of its tables.
+ *		Runs the extension's internal SQL functions as the owner of its tables.
  *
- * Nobody but the owner may execute those functions.  The identity is switched
- * for the one call only, so nothing of the caller's (a search_path, an operator)
- * runs with it: the call itself is schema-qualified, and the functions set their
- * own search_path.  Whether the caller may have it done is checked before, by
- * those who call this.
+ * No one else may execute those functions.  The identity is switched for the one
+ * call only.  Nothing that runs with it is looked up by a name that another role
+ * could have taken: the functions are found by name and types in the schema that
+ * the calling function stands in, where no other function can have both, and
+ * their bodies were parsed when the extension was created.  Whether the caller
+ * may have it done is checked before, by those who call this.
+ *
+ * A change waits for other transactions for a moment only: a lock that one
+ * caller keeps must not keep all others.  After that it fails with DQDS_BUSY.
+ *
+ * Owns: the switch of the identity, the settings that hold meanwhile, and what
+ * an error of a table means to the caller.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+/* How long a change waits for a lock, unless the caller's own lock_timeout says something else. */
+#define LOCK_TIMEOUT_MS 1000
+
+/* ---- arguments ---------------------------------------------------------------------- */
 
 /* Add an argument; its type must be exactly that of the function's parameter. */
 void
 owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull)
 {
-	Assert(call->count < MAX_OWNER_CALL_ARGUMENTS);
+	if (call->count >= MAX_OWNER_CALL_ARGUMENTS)
+		elog(ERROR, "an internal function has more than %d arguments", MAX_OWNER_CALL_ARGUMENTS);
 	call->types[call->count] = type;
 	call->values[call->count] = value;
-	call->nulls[call->count] = isnull ? 'n' : ' ';
+	call->nulls[call->count] = isnull;
 	call->count++;
 }
 
@@ -38,66 +55,196 @@ owner_call_add_jsonb(OwnerCall *call, Jsonb *value)
 	owner_call_add(call, JSONBOID, JsonbPGetDatum(value), value == NULL);
 }
 
+/* NULL becomes SQL's NULL. */
 void
 owner_call_add_text(OwnerCall *call, const char *value)
 {
-	owner_call_add(call, TEXTOID, CStringGetTextDatum(value), false);
+	owner_call_add(call, TEXTOID, value == NULL ? (Datum) 0 : CStringGetTextDatum(value),
+				   value == NULL);
+}
+
+/* ---- as the owner -------------------------------------------------------------------- */
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/* In force until the level of settings ends, also by an error. */
+static void
+set_settings(void)
+{
+	char timeout[16];
+
+	if (LockTimeout == 0)
+	{
+		snprintf(timeout, sizeof(timeout), "%d", LOCK_TIMEOUT_MS);
+		set_locally("lock_timeout", timeout);
+	}
+	set_locally("search_path", "pg_catalog, pg_temp");
+	/* Any other plan would hold the arguments, a secret among them, and every caller may have plans shown. */
+	set_locally("plan_cache_mode", "force_generic_plan");
+}
+
+/* In place of an error of the tables, one that the caller understands. */
+static void
+explain_error(const char *what)
+{
+	Failure failure;
+
+	switch (geterrcode())
+	{
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			FlushErrorState();
+			failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
+						"another transaction is changing the same %s", what);
+			failure_raise(&failure);
+			break;
+		case ERRCODE_FOREIGN_KEY_VIOLATION:
+			FlushErrorState();
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+							errmsg("the %s was dropped meanwhile", what)));
+			break;
+		case ERRCODE_UNIQUE_VIOLATION:
+			FlushErrorState();
+			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+							errmsg("a %s of this name already exists", what)));
+			break;
+		default:
+			break;
+	}
 }
 
 /*
- * Run "SELECT * FROM schema.function(...)" as the registry's owner.  The rows
- * are in SPI_tuptable; the caller has connected to SPI and finishes it.  On an
- * error, the abort of the transaction restores the identity.
+ * Run work(argument) as the owner of the registry.  what is the kind of thing
+ * that it changes, for messages.  Errors: QD022 when it has to wait too long for
+ * another transaction, 42704 when the thing was dropped meanwhile, 42710 when
+ * its name is taken, and those of work.
  */
 void
-owner_call_rows(const Caller *caller, const char *function, OwnerCall *call)
+owner_run(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
 {
-	StringInfoData sql;
+	MemoryContext context = CurrentMemoryContext;
+	int level = NewGUCNestLevel();
 	Oid saved_user;
 	int saved_context;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT * FROM %s.%s(",
-					 quote_identifier(get_namespace_name(caller->schema)), function);
-	for (int i = 0; i < call->count; i++)
-		appendStringInfo(&sql, "%s$%d", i == 0 ? "" : ", ", i + 1);
-	appendStringInfoChar(&sql, ')');
 
 	GetUserIdAndSecContext(&saved_user, &saved_context);
 	SetUserIdAndSecContext(caller->owner, saved_context | SECURITY_LOCAL_USERID_CHANGE);
-	if (SPI_execute_with_args(sql.data, call->count, call->types, call->values, call->nulls, false,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run %s", function);
+	set_settings();
+	PG_TRY();
+	{
+		work(argument);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		explain_error(what);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	/* An error restores both: the end of the transaction, or of the subtransaction, does it. */
 	SetUserIdAndSecContext(saved_user, saved_context);
+	AtEOXact_GUC(true, level);
+	/* What comes after it in the same statement sees what it did. */
+	CommandCounterIncrement();
 }
 
-/*
- * The same for a function whose result does not matter.  It is called directly: the
- * plan of a query would hold the arguments, a kept secret among them, and every
- * caller may have plans shown to him (debug_print_plan).
- */
-void
-owner_call(const Caller *caller, const char *function, OwnerCall *call)
+/* The function of the extension that has this name and these types. */
+static Oid
+internal_function(const Caller *caller, const char *function, const OwnerCall *call)
 {
-	LOCAL_FCINFO(fcinfo, MAX_OWNER_CALL_ARGUMENTS);
-	FmgrInfo flinfo;
-	Oid saved_user;
-	int saved_context;
 	Oid oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(function),
 							  PointerGetDatum(buildoidvector(call->types, call->count)),
 							  ObjectIdGetDatum(caller->schema));
 
 	if (!OidIsValid(oid))
-		elog(ERROR, "function %s of extension dqds is missing", function);
-	fmgr_info(oid, &flinfo);
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function \"%s\" of extension dqds is missing", function),
+						errhint("Bring the extension up to date: ALTER EXTENSION dqds UPDATE.")));
+	return oid;
+}
+
+/*
+ * Call an internal function without a change of the identity: for those that
+ * need no privilege, and within owner_run.  Returns its value; *isnull may be
+ * NULL.  It is called directly, without a query around it, whose plan would hold
+ * the arguments.
+ */
+Datum
+owner_call_inside(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, MAX_OWNER_CALL_ARGUMENTS);
+	FmgrInfo flinfo;
+	Datum result;
+
+	fmgr_info(internal_function(caller, function, call), &flinfo);
 	InitFunctionCallInfoData(*fcinfo, &flinfo, call->count, DEFAULT_COLLATION_OID, NULL, NULL);
 	for (int i = 0; i < call->count; i++)
 	{
 		fcinfo->args[i].value = call->values[i];
-		fcinfo->args[i].isnull = call->nulls[i] == 'n';
+		fcinfo->args[i].isnull = call->nulls[i];
 	}
-	GetUserIdAndSecContext(&saved_user, &saved_context);
-	SetUserIdAndSecContext(caller->owner, saved_context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) FunctionCallInvoke(fcinfo);
-	SetUserIdAndSecContext(saved_user, saved_context);
+	result = FunctionCallInvoke(fcinfo);
+	if (isnull != NULL)
+		*isnull = fcinfo->isnull;
+	return result;
+}
+
+typedef struct Invocation
+{
+	const Caller *caller;
+	const char *function;
+	OwnerCall *call;
+	Datum result;
+	bool isnull;
+} Invocation;
+
+static void
+invoke(void *argument)
+{
+	Invocation *invocation = argument;
+
+	invocation->result = owner_call_inside(invocation->caller, invocation->function,
+										   invocation->call, &invocation->isnull);
+}
+
+/* Call an internal function as the owner; returns its value, and whether it is NULL in *isnull (may be NULL). */
+Datum
+owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	Invocation invocation = {caller, function, call, (Datum) 0, false};
+
+	owner_run(caller, call->what == NULL ? "connection" : call->what, invoke, &invocation);
+	if (isnull != NULL)
+		*isnull = invocation.isnull;
+	return invocation.result;
+}
+
+/*
+ * Run a GRANT or REVOKE within owner_run.  The names in it come from the numbers
+ * of the objects; it runs no code, so that a schema that is renamed at this very
+ * moment can bring it no further than to an object of the role that renamed it.
+ */
+void
+owner_command(const char *command)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not change a privilege");
+	SPI_finish();
+}
+
+/*
+ * Within owner_run: one transaction at a time changes privileges, because
+ * PostgreSQL refuses two changes of those on one object at once.
+ */
+void
+privileges_lock(const Caller *caller)
+{
+	LockRelationOid(get_relname_relid("dqds_connection_grant", caller->schema),
+					ShareUpdateExclusiveLock);
 }

@@ -1,11 +1,15 @@
 /*
  * registry.c
- *		Reading the registry: connections, their secrets, and what was imported.
+ *		Reading the registry: connections, their secrets, tokens, and what was imported.
  *
- * The tables belong to the extension's owner and nobody else may read them.
+ * The tables belong to the extension's owner and no one else may read them.
  * These scans go below SQL, so no privilege is checked on the way; registry_get
  * and registry_usable check the caller's right on each connection instead, and
- * whoever uses registry_find must do that himself.
+ * a caller of registry_find must do that itself.
+ *
+ * What is read is what has been committed by now, whatever the isolation level:
+ * a right that was revoked, or a password that was replaced, must not live on in
+ * an old snapshot.  One that is read in several steps is read by one snapshot.
  *
  * Owns: the column numbers of the registry's tables.  It must not write.
  */
@@ -23,10 +27,12 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 /* Columns, in the order of the install script. */
 #define CONNECTION_ID        1
@@ -48,6 +54,10 @@
 #define CREDENTIAL_SECRET        3
 #define CREDENTIAL_ALLOWED_HOSTS 4
 
+#define TOKEN_ROLE       2
+#define TOKEN_HASH       3
+#define TOKEN_EXPIRES_AT 6
+
 #define IMPORTED_CONNECTION_ID 2
 #define IMPORTED_SCHEMA_NAME   3
 #define IMPORTED_TABLE_NAME    4
@@ -56,15 +66,19 @@
 
 /*
  * Fill in who calls which SQL function; to be done first in each of them.
- * PostgreSQL checked EXECUTE when the query began, for whoever that was: a
- * cursor may be fetched from as somebody else.  Errors: 42501.
+ * PostgreSQL checked EXECUTE when the query began, and as the role of that time:
+ * a cursor may be fetched from as another role, and after the privilege was
+ * revoked.  Errors: 42501.
  */
 void
 caller_init(Caller *caller, FunctionCallInfo fcinfo)
 {
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	HeapTuple tuple;
 	Form_pg_proc proc;
 
+	/* A long transaction would not hear of what was revoked meanwhile. */
+	AcceptInvalidationMessages();
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
@@ -79,16 +93,42 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	ReleaseSysCache(tuple);
 }
 
-/* Whoever may grant levels is an admin: the privilege itself is the level. */
-bool
-caller_is_admin(const Caller *caller)
+/* May the caller execute the function of the extension that has this name and these types? */
+static bool
+caller_may_execute(const Caller *caller, const char *name, const Oid *types, int count)
 {
-	static const Oid argument_types[] = {TEXTOID, REGROLEOID};
-	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("dqds_grant"),
-								   PointerGetDatum(buildoidvector(argument_types, 2)),
+	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+								   PointerGetDatum(buildoidvector(types, count)),
 								   ObjectIdGetDatum(caller->schema));
 
 	return OidIsValid(function) && dqds_may_execute(function, caller->role);
+}
+
+/* A caller that may grant levels is an admin: the privilege itself is the level. */
+bool
+caller_is_admin(const Caller *caller)
+{
+	static const Oid types[] = {TEXTOID, REGROLEOID};
+
+	return caller_may_execute(caller, "dqds_grant", types, lengthof(types));
+}
+
+/* May the caller change connections of its own? */
+bool
+caller_is_editor(const Caller *caller)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID};
+
+	return caller_may_execute(caller, "dqds_update_connection", types, lengthof(types));
+}
+
+/* May the caller test and list? */
+bool
+caller_is_operator(const Caller *caller)
+{
+	static const Oid types[] = {TEXTOID, BOOLOID};
+
+	return caller_may_execute(caller, "dqds_list_schemas", types, lengthof(types));
 }
 
 /* ---- scans ---------------------------------------------------------------------------- */
@@ -99,21 +139,40 @@ typedef struct Scan
 	SysScanDesc desc;
 } Scan;
 
-/* Scan a table of the registry by one of its indexes, or whole with index NULL. */
-static void
-scan_begin(Scan *scan, Oid schema, const char *table, const char *index, int nkeys, ScanKey keys)
+static Oid
+registry_relation(Oid schema, const char *name)
 {
-	Oid table_oid = get_relname_relid(table, schema);
-	Oid index_oid = index == NULL ? InvalidOid : get_relname_relid(index, schema);
+	Oid oid = get_relname_relid(name, schema);
 
-	if (!OidIsValid(table_oid) || (index != NULL && !OidIsValid(index_oid)))
+	if (!OidIsValid(oid))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("table \"%s\" of extension dqds is missing", table),
-						errhint("Create the extension dqds anew.")));
-	scan->table = table_open(table_oid, AccessShareLock);
-	/* A snapshot must be named: without one, the catalog snapshot would be taken. */
-	scan->desc =
-		systable_beginscan(scan->table, index_oid, index != NULL, GetActiveSnapshot(), nkeys, keys);
+						errmsg("relation \"%s\" of extension dqds is missing", name),
+						errhint("Bring the extension up to date: ALTER EXTENSION dqds UPDATE.")));
+	return oid;
+}
+
+/*
+ * Scan a table of the registry by one of its indexes, or whole with index NULL.
+ * Without a snapshot, what has been committed by now is seen: for a table that
+ * is no system catalog, the catalog snapshot is always taken anew.
+ */
+static void
+scan_begin(Scan *scan, Oid schema, const char *table, const char *index, Snapshot snapshot,
+		   int nkeys, ScanKey keys)
+{
+	Oid index_oid = index == NULL ? InvalidOid : registry_relation(schema, index);
+
+	scan->table = table_open(registry_relation(schema, table), AccessShareLock);
+	scan->desc = systable_beginscan(scan->table, index_oid, index != NULL, snapshot, nkeys, keys);
+}
+
+/* One moment for several scans; to be given back with UnregisterSnapshot. */
+static Snapshot
+snapshot_of_now(const Caller *caller)
+{
+	Oid table = registry_relation(caller->schema, "dqds_connection");
+
+	return RegisterSnapshot(GetCatalogSnapshot(table));
 }
 
 static void
@@ -146,7 +205,7 @@ bigint_key(ScanKey key, int number, int64 value)
 /* ---- connections ------------------------------------------------------------------------ */
 
 static Jsonb *
-read_secrets(const Caller *caller, int64 connection_id)
+read_secrets(const Caller *caller, int64 connection_id, Snapshot snapshot)
 {
 	Scan scan;
 	ScanKeyData key;
@@ -154,8 +213,8 @@ read_secrets(const Caller *caller, int64 connection_id)
 	Jsonb *secrets = NULL;
 
 	bigint_key(&key, SECRET_CONNECTION_ID, connection_id);
-	scan_begin(&scan, caller->schema, "dqds_connection_secret", "dqds_connection_secret_pkey", 1,
-			   &key);
+	scan_begin(&scan, caller->schema, "dqds_connection_secret", "dqds_connection_secret_pkey",
+			   snapshot, 1, &key);
 	tuple = systable_getnext(scan.desc);
 	if (HeapTupleIsValid(tuple))
 		secrets = DatumGetJsonbPCopy(column(&scan, tuple, SECRET_SECRETS));
@@ -163,13 +222,15 @@ read_secrets(const Caller *caller, int64 connection_id)
 	return secrets;
 }
 
-/* Everything but the secrets. */
+/* Everything but the secrets.  The owner is InvalidOid when it was dropped. */
 static void
-read_entry(Scan *scan, HeapTuple tuple, RegistryEntry *entry)
+read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *entry)
 {
+	Oid owner = DatumGetObjectId(column(scan, tuple, CONNECTION_OWNER));
+
 	entry->id = DatumGetInt64(column(scan, tuple, CONNECTION_ID));
 	entry->name = text_column(scan, tuple, CONNECTION_NAME);
-	entry->owner = DatumGetObjectId(column(scan, tuple, CONNECTION_OWNER));
+	entry->owner = role_is_enrolled(caller->schema, owner) ? owner : InvalidOid;
 	entry->model = DatumGetJsonbPCopy(column(scan, tuple, CONNECTION_MODEL));
 	entry->written_by_admin = DatumGetBool(column(scan, tuple, CONNECTION_BY_ADMIN));
 	entry->secrets = NULL;
@@ -177,30 +238,34 @@ read_entry(Scan *scan, HeapTuple tuple, RegistryEntry *entry)
 
 /*
  * Find a connection by name, whoever may use it; false when there is none.  A
- * name has any length, which a btree does not take: so the index holds a hash,
- * and the name itself is compared.  All palloc'd.
+ * name may be longer than a btree takes: so the index holds a hash, and the name
+ * itself is compared.  All palloc'd.
  */
 bool
 registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
 {
 	Datum hash = DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
 										 CStringGetTextDatum(name), Int64GetDatum(0));
+	Snapshot snapshot = snapshot_of_now(caller);
 	Scan scan;
 	ScanKeyData key;
 	HeapTuple tuple;
 	bool found = false;
 
 	bigint_key(&key, CONNECTION_NAME_HASH, DatumGetInt64(hash));
-	scan_begin(&scan, caller->schema, "dqds_connection", "dqds_connection_name_hash_key", 1, &key);
+	scan_begin(&scan, caller->schema, "dqds_connection", "dqds_connection_name_hash_key", snapshot,
+			   1, &key);
 	tuple = systable_getnext(scan.desc);
 	if (HeapTupleIsValid(tuple))
 	{
-		read_entry(&scan, tuple, entry);
+		read_entry(caller, &scan, tuple, entry);
 		found = strcmp(entry->name, name) == 0;
 	}
 	scan_end(&scan);
+	/* By the same snapshot: a password of now must not go to a host of before. */
 	if (found)
-		entry->secrets = read_secrets(caller, entry->id);
+		entry->secrets = read_secrets(caller, entry->id, snapshot);
+	UnregisterSnapshot(snapshot);
 	return found;
 }
 
@@ -214,9 +279,13 @@ was_granted(const Caller *caller, const char *table, const char *index, int64 id
 	bool granted = false;
 
 	bigint_key(&key, GRANT_OBJECT_ID, id);
-	scan_begin(&scan, caller->schema, table, index, 1, &key);
+	scan_begin(&scan, caller->schema, table, index, NULL, 1, &key);
 	while (!granted && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
-		granted = has_privs_of_role(role, DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)));
+	{
+		Oid grantee = DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE));
+
+		granted = has_privs_of_role(role, grantee) && role_is_enrolled(caller->schema, grantee);
+	}
 	scan_end(&scan);
 	return granted;
 }
@@ -258,9 +327,9 @@ registry_unknown(const char *name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("a connection of this name does not exist"),
 				 errhint("Give the name of a connection, or a JSON object that describes one.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("connection \"%s\" does not exist", name),
-			 errhint("The view dqds_connections shows the connections that you may use.")));
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("connection \"%s\" does not exist", visible_text(name)),
+					errhint("The view dqds_connections shows the connections that you may use.")));
 	pg_unreachable();
 }
 
@@ -282,27 +351,52 @@ compare_entries(const ListCell *a, const ListCell *b)
 List *
 registry_usable(const Caller *caller)
 {
+	Snapshot snapshot = snapshot_of_now(caller);
 	Scan scan;
 	HeapTuple tuple;
 	List *entries = NIL;
 
-	scan_begin(&scan, caller->schema, "dqds_connection", NULL, 0, NULL);
+	scan_begin(&scan, caller->schema, "dqds_connection", NULL, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 	{
 		RegistryEntry *entry = palloc(sizeof(RegistryEntry));
 
-		read_entry(&scan, tuple, entry);
+		read_entry(caller, &scan, tuple, entry);
 		if (!registry_may_use(caller, entry))
 			continue;
-		entry->secrets = read_secrets(caller, entry->id);
+		entry->secrets = read_secrets(caller, entry->id, snapshot);
 		entries = lappend(entries, entry);
 	}
 	scan_end(&scan);
+	UnregisterSnapshot(snapshot);
 	list_sort(entries, compare_entries);
 	return entries;
 }
 
 /* ---- credentials ----------------------------------------------------------------------------- */
+
+/* Find a stored credential, whoever may use it; false when there is none.  All palloc'd. */
+bool
+registry_find_credential(const Caller *caller, const char *name, Credential *credential)
+{
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool found;
+
+	ScanKeyInit(&key, CREDENTIAL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	scan_begin(&scan, caller->schema, "dqds_credential", "dqds_credential_name_key", NULL, 1, &key);
+	tuple = systable_getnext(scan.desc);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		credential->id = DatumGetInt64(column(&scan, tuple, CREDENTIAL_ID));
+		credential->secret = text_column(&scan, tuple, CREDENTIAL_SECRET);
+		credential->allowed_hosts = text_column(&scan, tuple, CREDENTIAL_ALLOWED_HOSTS);
+	}
+	scan_end(&scan);
+	return found;
+}
 
 /*
  * Find a stored credential that was granted to role; one that was not, and one
@@ -311,23 +405,30 @@ registry_usable(const Caller *caller)
 bool
 registry_credential(const Caller *caller, const char *name, Oid role, Credential *credential)
 {
+	return registry_find_credential(caller, name, credential) &&
+		   was_granted(caller, "dqds_credential_grant", "dqds_credential_grant_pkey",
+					   credential->id, role);
+}
+
+/* ---- tokens ----------------------------------------------------------------------------------- */
+
+/* The role of a token that has not expired, by the token's SHA-256 (a bytea); InvalidOid: there is none. */
+Oid
+registry_token_role(const Caller *caller, Datum token_hash)
+{
 	Scan scan;
 	ScanKeyData key;
 	HeapTuple tuple;
-	int64 id = 0;
+	Oid role = InvalidOid;
 
-	ScanKeyInit(&key, CREDENTIAL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	scan_begin(&scan, caller->schema, "dqds_credential", "dqds_credential_name_key", 1, &key);
+	ScanKeyInit(&key, TOKEN_HASH, BTEqualStrategyNumber, F_BYTEAEQ, token_hash);
+	scan_begin(&scan, caller->schema, "dqds_token", "dqds_token_hash_key", NULL, 1, &key);
 	tuple = systable_getnext(scan.desc);
-	if (HeapTupleIsValid(tuple))
-	{
-		id = DatumGetInt64(column(&scan, tuple, CREDENTIAL_ID));
-		credential->secret = text_column(&scan, tuple, CREDENTIAL_SECRET);
-		credential->allowed_hosts = text_column(&scan, tuple, CREDENTIAL_ALLOWED_HOSTS);
-	}
+	if (HeapTupleIsValid(tuple) &&
+		DatumGetTimestampTz(column(&scan, tuple, TOKEN_EXPIRES_AT)) > GetCurrentTimestamp())
+		role = DatumGetObjectId(column(&scan, tuple, TOKEN_ROLE));
 	scan_end(&scan);
-	return id != 0 &&
-		   was_granted(caller, "dqds_credential_grant", "dqds_credential_grant_pkey", id, role);
+	return role_is_enrolled(caller->schema, role) ? role : InvalidOid;
 }
 
 /* ---- what was imported --------------------------------------------------------------------- */
@@ -346,8 +447,8 @@ imported_tables(const Caller *caller, int64 connection_id, const char *schema_na
 	bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
 	ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(schema_name));
-	scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", 2,
-			   keys);
+	scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", NULL,
+			   2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 		name_set_add(imported, text_column(&scan, tuple, IMPORTED_TABLE_NAME));
 	scan_end(&scan);
@@ -375,7 +476,7 @@ imported_schemas(const Caller *caller, int64 connection_id)
 			ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTGreaterStrategyNumber, F_TEXT_GT,
 						CStringGetTextDatum(last));
 		scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key",
-				   last == NULL ? 1 : 2, keys);
+				   NULL, last == NULL ? 1 : 2, keys);
 		tuple = systable_getnext(scan.desc);
 		last = HeapTupleIsValid(tuple) ? text_column(&scan, tuple, IMPORTED_SCHEMA_NAME) : NULL;
 		scan_end(&scan);

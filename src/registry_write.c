@@ -11,11 +11,11 @@
 #include "compat.h"
 #include "dqds.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(dqds_create_connection);
 PG_FUNCTION_INFO_V1(dqds_update_connection);
 PG_FUNCTION_INFO_V1(dqds_drop_connection);
+PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
 PG_FUNCTION_INFO_V1(dqds_rename_connection);
 
 static void
@@ -28,6 +28,23 @@ check_new_name(const char *name)
 	failure_set(&failure, DQDS_INVALID_CONNECTION, NULL,
 				"the name of a connection must not be empty");
 	failure_raise(&failure);
+}
+
+static void
+refuse_existing_name(const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+					errmsg("connection \"%s\" already exists", visible_text(name))));
+}
+
+/* For the message: two renames at once are told apart by the table's index. */
+static void
+check_name_is_free(const Caller *caller, const char *name, int64 id)
+{
+	RegistryEntry entry;
+
+	if (registry_find(caller, name, &entry) && entry.id != id)
+		refuse_existing_name(name);
 }
 
 /* Passing the server's own trust on to others is for superusers to decide. */
@@ -62,11 +79,21 @@ get_to_replace(const Caller *caller, const char *name, RegistryEntry *entry)
 
 	get_to_edit(caller, name, entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry->id), false);
-	owner_call(caller, "dqds_lock_connection", &call);
-	/* Of what was waited for, the snapshot of this statement knows nothing. */
-	PushActiveSnapshot(GetLatestSnapshot());
+	(void) owner_call(caller, "dqds_lock_connection", &call, NULL);
+	/* What was waited for may have changed it. */
 	get_to_edit(caller, name, entry);
-	PopActiveSnapshot();
+}
+
+/* Call an internal function that changes a connection, which may have been dropped since it was found. */
+static void
+change_connection(const Caller *caller, const char *function, OwnerCall *call)
+{
+	bool dropped;
+
+	(void) owner_call(caller, function, call, &dropped);
+	if (dropped)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("the connection was dropped meanwhile")));
 }
 
 /* Bring a model into its kept form, or raise what is wrong with it. */
@@ -92,6 +119,7 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	OwnerCall call = {0};
 	NormalModel normal;
 	char *name;
+	bool exists;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
@@ -100,12 +128,15 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	check_new_name(name);
 	normalize_or_raise(&caller, model_argument(&caller, fcinfo, 1), NULL, &normal);
 
+	role_enrol(&caller, caller.role);
 	owner_call_add_text(&call, name);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(caller.role), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
 	owner_call_add(&call, BOOLOID, BoolGetDatum(caller_is_admin(&caller)), false);
-	owner_call(&caller, "dqds_store_connection", &call);
+	(void) owner_call(&caller, "dqds_store_connection", &call, &exists);
+	if (exists)
+		refuse_existing_name(name);
 	statement_show(&scope);
 	PG_RETURN_VOID();
 }
@@ -148,25 +179,51 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	/* An admin has not written, nor even seen, the secret that a mask of his keeps. */
 	by_admin = caller_is_admin(&caller) && (entry.written_by_admin || !normal.kept_secret);
 	owner_call_add(&call, BOOLOID, BoolGetDatum(by_admin), false);
-	owner_call(&caller, "dqds_replace_connection", &call);
+	change_connection(&caller, "dqds_replace_connection", &call);
 	statement_show(&scope);
 	PG_RETURN_VOID();
+}
+
+static void
+drop_connection(FunctionCallInfo fcinfo)
+{
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {0};
+	RegistryEntry entry;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_name(&scope, fcinfo, 0);
+	PreventCommandIfReadOnly("dqds_drop_connection");
+	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
+	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
+	change_connection(&caller, "dqds_remove_connection", &call);
+	statement_show(&scope);
 }
 
 /* dqds_drop_connection(name): its imports and grants go with it */
 Datum
 dqds_drop_connection(PG_FUNCTION_ARGS)
 {
-	Caller caller;
-	OwnerCall call = {0};
-	RegistryEntry entry;
-
-	caller_init(&caller, fcinfo);
-	PreventCommandIfReadOnly("dqds_drop_connection");
-	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
-	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
-	owner_call(&caller, "dqds_remove_connection", &call);
+	drop_connection(fcinfo);
 	PG_RETURN_VOID();
+}
+
+/*
+ * dqds_drop_connection_json(connection_name): the same for the bridge.  The
+ * answer is like that of a queue of jobs, for clients that expect the removal to
+ * be queued.
+ */
+Datum
+dqds_drop_connection_json(PG_FUNCTION_ARGS)
+{
+	JsonOut out;
+
+	drop_connection(fcinfo);
+	json_out_open(fcinfo, &out);
+	job_answer_append(&out.text, NULL);
+	json_out_close(&out);
+	return (Datum) 0;
 }
 
 /* dqds_rename_connection(name, new_name): imports and grants stay */
@@ -174,17 +231,21 @@ Datum
 dqds_rename_connection(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	OwnerCall call = {0};
 	RegistryEntry entry;
 	char *new_name;
 
 	caller_init(&caller, fcinfo);
+	statement_hide(&scope);
 	PreventCommandIfReadOnly("dqds_rename_connection");
 	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	new_name = name_argument(fcinfo, 1, "the new name of a connection");
 	check_new_name(new_name);
+	check_name_is_free(&caller, new_name, entry.id);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call_add_text(&call, new_name);
-	owner_call(&caller, "dqds_store_connection_name", &call);
+	change_connection(&caller, "dqds_store_connection_name", &call);
+	statement_show(&scope);
 	PG_RETURN_VOID();
 }

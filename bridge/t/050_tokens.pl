@@ -236,8 +236,12 @@ my $quoted = sql_literal($model);
 my %three  = (text => '::text', json => '::json', jsonb => '::jsonb');
 my @sql    = (
 	[ 'dqds_close_idle()',                'nobody', 'SELECT dqds_close_idle()' ],
-	[ 'dqds_job_id_json(text)',           'nobody', 'SELECT dqds_job_id_json(NULL)' ],
-	[ 'dqds_json_member(jsonb,text,text)', 'nobody', q(SELECT dqds_json_member('{"a": 1}', 'a', 'number')) ],
+	[ 'dqds_shown_model(text,jsonb,boolean,boolean,boolean)', 'nobody', q(SELECT dqds_shown_model('a', '{}', false, false, false)) ],
+	[ 'dqds_live_role(dqds_role)',        'nobody', q(SELECT dqds_live_role('viewer')) ],
+	[ 'dqds_role_in(cstring)',            'nobody', q(SELECT dqds_role_in('viewer')) ],
+	[ 'dqds_role_out(dqds_role)',         'nobody', q(SELECT dqds_role_out('viewer')) ],
+	# Each of them was granted a connection, and so is known to the registry.
+	[ 'dqds_enrolled()',                  'nobody', 'SELECT dqds_enrolled()' ],
 	[ 'dqds_token_role(bytea)',           'nobody', q(SELECT dqds_token_role('\x00')), '28000' ],
 	[ 'dqds_connections',                 'viewer', 'SELECT * FROM dqds_connections' ],
 	[ 'dqds_imported_tables',             'viewer', 'SELECT * FROM dqds_imported_tables' ],
@@ -262,30 +266,34 @@ my @sql    = (
 	[ 'dqds_drop_connection(text)',           'editor', 'SELECT dqds_drop_connection(OWN)' ],
 	[ 'dqds_drop_connection_json(text)',      'editor', 'SELECT dqds_drop_connection_json(OWN)' ],
 	[ 'dqds_rename_connection(text,text)',    'editor', q(SELECT dqds_rename_connection(OWN, 'renamed')) ],
-	[ 'dqds_import_named_tables(text,text,text,text[],integer)', 'editor', q(SELECT * FROM dqds_import_named_tables('shop', 'shop', NULL, NULL, NULL)) ],
 	[ 'dqds_import_tables_json(text,text)',   'editor', 'SELECT dqds_import_tables_json(' . sql_literal($import) . ', NULL)' ],
 	[ 'dqds_credentials',                     'admin', 'SELECT * FROM dqds_credentials' ],
 	[ 'dqds_create_credential(text,text,text)',  'admin', q(SELECT dqds_create_credential('new', 'x', '*')) ],
 	[ 'dqds_replace_credential(text,text,text)', 'admin', q(SELECT dqds_replace_credential('stored', 'x')) ],
 	[ 'dqds_drop_credential(text)',           'admin', q(SELECT dqds_drop_credential('stored')) ],
-	[ 'dqds_grant_credential(text,regrole)',  'admin', q(SELECT dqds_grant_credential('stored', 'viewer')) ],
-	[ 'dqds_revoke_credential(text,regrole)', 'admin', q(SELECT dqds_revoke_credential('stored', 'viewer')) ],
+	(map { (
+		[ "dqds_grant_credential(text,$_)",     'admin', "SELECT dqds_grant_credential('stored', 'viewer'::$_)" ],
+		[ "dqds_revoke_credential(text,$_)",    'admin', "SELECT dqds_revoke_credential('stored', 'viewer'::$_)" ],
+		[ "dqds_grant(text,$_)",                'admin', "SELECT dqds_grant('viewer', 'nobody'::$_)" ],
+		[ "dqds_revoke(text,$_)",               'admin', "SELECT dqds_revoke('operator', 'operator'::$_)" ],
+		[ "dqds_grant_connection(text,$_)",     'admin', "SELECT dqds_grant_connection('closed', 'nobody'::$_)" ],
+		[ "dqds_revoke_connection(text,$_)",    'admin', "SELECT dqds_revoke_connection('shop', 'viewer'::$_)" ],
+		[ "dqds_set_connection_owner(text,$_)", 'admin', "SELECT dqds_set_connection_owner('closed', 'nobody'::$_)" ]) }
+	  qw(regrole text)),
 	[ 'dqds_tokens',                          'admin', 'SELECT * FROM dqds_tokens' ],
 	[ 'dqds_create_token(regrole,interval,text)', 'admin', 'SELECT dqds_create_token(current_user::regrole)' ],
-	[ 'dqds_revoke_token(bigint)',            'admin', 'SELECT dqds_revoke_token(TOKEN)' ],
-	[ 'dqds_grant(text,regrole)',             'admin', q(SELECT dqds_grant('viewer', 'nobody')) ],
-	[ 'dqds_revoke(text,regrole)',            'admin', q(SELECT dqds_revoke('operator', 'operator')) ],
-	[ 'dqds_grant_connection(text,regrole)',  'admin', q(SELECT dqds_grant_connection('closed', 'nobody')) ],
-	[ 'dqds_revoke_connection(text,regrole)', 'admin', q(SELECT dqds_revoke_connection('shop', 'viewer')) ],
-	[ 'dqds_set_connection_owner(text,regrole)', 'admin', q(SELECT dqds_set_connection_owner('closed', 'nobody')) ],
+	[ 'dqds_create_token(text,text,text)',    'admin', 'SELECT dqds_create_token(current_user::text)' ],
+	[ 'dqds_create_token(text,interval,text)', 'admin', q(SELECT dqds_create_token(current_user::text, interval '1 day')) ],
+	(map { [ "dqds_revoke_token($_)",         'admin', "SELECT dqds_revoke_token('TOKEN'::$_)" ] } qw(bigint integer text)),
 	# What only the extension's own code calls, and the tables, are for no level.
 	(map { [ $_, undef, "SELECT $_" ] } (
-		'dqds_check_role(regrole)', 'dqds_connection_id(text)', 'dqds_credential_id(text)', 'dqds_level_grants()', 'dqds_level_objects()', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)', 'dqds_must_exist(boolean)',
-		'dqds_remove_connection(bigint)', 'dqds_remove_imports(bigint,text,text[])', 'dqds_replace_connection(bigint,jsonb,jsonb,boolean)',
-		'dqds_store_connection(text,regrole,jsonb,jsonb,boolean)', 'dqds_store_connection_name(bigint,text)',
-		'dqds_store_credential(text,text,text)', 'dqds_store_credential_secret(text,text,text)',
-		'dqds_store_import(bigint,text,text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[])',
-		'dqds_store_secrets(bigint,jsonb)', 'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),
+		'dqds_forget_role(regrole)', 'dqds_level_objects()', 'dqds_level_privileges(integer,integer)', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
+		'dqds_remove_connection(bigint)', 'dqds_remove_connection_grant(bigint,regrole)', 'dqds_remove_credential(bigint)', 'dqds_remove_credential_grant(bigint,regrole)',
+		'dqds_remove_imports(bigint,text,text[])', 'dqds_remove_token(bigint)', 'dqds_replace_connection(bigint,jsonb,jsonb,boolean)',
+		'dqds_store_connection(text,regrole,jsonb,jsonb,boolean)', 'dqds_store_connection_grant(bigint,regrole)', 'dqds_store_connection_name(bigint,text)',
+		'dqds_store_connection_owner(bigint,regrole)', 'dqds_store_credential(text,text,text)', 'dqds_store_credential_grant(bigint,regrole)', 'dqds_store_credential_secret(bigint,text,text)',
+		'dqds_store_import(bigint,text,text[],text[],bigint[],text[],text[],integer[],text[],text[],integer[],integer[],integer[],boolean[],boolean[],text[])',
+		'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),
 	(map { [ $_, undef, "SELECT * FROM $_" ] } qw(dqds_connection dqds_connection_grant dqds_connection_secret dqds_credential
 		dqds_credential_grant dqds_imported_column dqds_imported_table dqds_token)));
 
@@ -358,7 +366,7 @@ foreach my $level (@not_admins)
 		'* FROM dqds_list_schemas(NAME)', q(* FROM dqds_list_tables(NAME, 's')), q(* FROM dqds_list_columns(NAME, 's')), 'dqds_connection_json(NAME)',
 		'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), "dqds_update_connection(NAME, $quoted)",
 		'dqds_drop_connection(NAME)', 'dqds_drop_connection_json(NAME)', q(dqds_rename_connection(NAME, 'x')), q(* FROM dqds_import_tables(NAME, 's')),
-		q(* FROM dqds_import_named_tables(NAME, 's', NULL, NULL, NULL)), q(dqds_import_tables_json('{"connectionName": "' || NAME || '", "schemaName": "s"}', NULL)),
+		q(dqds_import_tables_json('{"connectionName": "' || NAME || '", "schemaName": "s"}', NULL)),
 		q(dqds_unimport_tables(NAME, 's')), 'count(*) FROM dqds_connections WHERE connection_name = NAME')
 	{
 		my ($there, $missing) = map {

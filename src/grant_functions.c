@@ -1,0 +1,79 @@
+/*
+ * grant_functions.c
+ *		SQL functions that say which roles may use a connection, and who owns it.
+ *
+ * They are for admins, who have EXECUTE on them: so they find every connection,
+ * whoever may use it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "dqds.h"
+
+PG_FUNCTION_INFO_V1(dqds_grant_connection);
+PG_FUNCTION_INFO_V1(dqds_revoke_connection);
+PG_FUNCTION_INFO_V1(dqds_set_connection_owner);
+
+/* The id of the connection whose name is the first argument; errors as those of registry_unknown. */
+static int64
+connection_to_grant(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	char *name = name_argument(fcinfo, 0, "the name of a connection");
+	RegistryEntry entry;
+
+	if (!registry_find(caller, name, &entry))
+		registry_unknown(name);
+	return entry.id;
+}
+
+/*
+ * Call an internal function of a connection's id and a role as the owner; a role
+ * that is to be named from then on is enrolled first.
+ */
+static void
+change_grant(FunctionCallInfo fcinfo, const char *command, const char *function, bool names_role)
+{
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {0};
+	int64 id;
+	Oid role;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_name(&scope, fcinfo, 0);
+	PreventCommandIfReadOnly(command);
+	role = names_role ? role_argument(&caller, fcinfo, 1)
+					  : role_argument_or_number(&caller, fcinfo, 1);
+	id = connection_to_grant(&caller, fcinfo);
+	if (names_role)
+		role_enrol(&caller, role);
+	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
+	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
+	(void) owner_call(&caller, function, &call, NULL);
+	statement_show(&scope);
+}
+
+/* dqds_grant_connection(name, role) */
+Datum
+dqds_grant_connection(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, "dqds_grant_connection", "dqds_store_connection_grant", true);
+	PG_RETURN_VOID();
+}
+
+/* dqds_revoke_connection(name, role): also from a role that was dropped, by its number */
+Datum
+dqds_revoke_connection(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, "dqds_revoke_connection", "dqds_remove_connection_grant", false);
+	PG_RETURN_VOID();
+}
+
+/* dqds_set_connection_owner(name, new_owner) */
+Datum
+dqds_set_connection_owner(PG_FUNCTION_ARGS)
+{
+	change_grant(fcinfo, "dqds_set_connection_owner", "dqds_store_connection_owner", true);
+	PG_RETURN_VOID();
+}

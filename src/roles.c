@@ -1,0 +1,199 @@
+/*
+ * roles.c
+ *		The roles that the registry names: as a type, and as long as they live.
+ *
+ * PostgreSQL gives the number of a dropped role to another one some day, and a
+ * restored dump gives all roles other numbers.  So a number alone is no
+ * identity.  A role that the registry names is enrolled: it is granted EXECUTE on
+ * the function dqds_enrolled().  PostgreSQL refuses to drop a role that has such
+ * a grant, and DROP OWNED takes it away; so a number without it is no one's.
+ * pg_dump carries the grant, by the name of the role.
+ *
+ * Owns: the type dqds_role, and who is enrolled.  It must not decide what a role
+ * may do.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "dqds.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(dqds_enrolled);
+PG_FUNCTION_INFO_V1(dqds_role_in);
+PG_FUNCTION_INFO_V1(dqds_role_out);
+PG_FUNCTION_INFO_V1(dqds_live_role);
+
+#define ENROLLED_FUNCTION "dqds_enrolled"
+
+/* ---- who is enrolled -------------------------------------------------------------- */
+
+static Oid
+enrolled_function(Oid schema)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(ENROLLED_FUNCTION),
+						   PointerGetDatum(buildoidvector(NULL, 0)), ObjectIdGetDatum(schema));
+}
+
+/* Is EXECUTE granted to this very role, not to PUBLIC or a role that it is a member of? */
+static bool
+is_grantee(Acl *acl, Oid role)
+{
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+		if (items[i].ai_grantee == role && (ACLITEM_GET_PRIVS(items[i]) & ACL_EXECUTE) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does what the registry says of this number count for the role that has it now?
+ * schema is that of the extension.
+ */
+bool
+role_is_enrolled(Oid schema, Oid role)
+{
+	HeapTuple tuple;
+	Datum value;
+	bool isnull;
+	bool enrolled;
+
+	if (!OidIsValid(role))
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(enrolled_function(schema)));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+	enrolled = !isnull && is_grantee(DatumGetAclP(value), role);
+	ReleaseSysCache(tuple);
+	return enrolled;
+}
+
+typedef struct Enrolment
+{
+	const Caller *caller;
+	Oid role;
+} Enrolment;
+
+/* As the owner.  What an earlier role of the same number left behind goes first. */
+static void
+enrol(void *argument)
+{
+	const Enrolment *enrolment = argument;
+	const Caller *caller = enrolment->caller;
+	OwnerCall call = {0};
+
+	privileges_lock(caller);
+	if (role_is_enrolled(caller->schema, enrolment->role))
+		return;
+	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(enrolment->role), false);
+	(void) owner_call_inside(caller, "dqds_forget_role", &call, NULL);
+	owner_command(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s",
+						   format_procedure_qualified(enrolled_function(caller->schema)),
+						   quote_identifier(GetUserNameFromId(enrolment->role, false))));
+}
+
+/*
+ * Make the registry know a role that exists; to be done before a row names it.
+ * Errors: QD022 when another transaction changes privileges for too long.
+ */
+void
+role_enrol(const Caller *caller, Oid role)
+{
+	Enrolment enrolment = {caller, role};
+
+	if (!role_is_enrolled(caller->schema, role))
+		owner_run(caller, "role", enrol, &enrolment);
+}
+
+/* dqds_enrolled(): only its privileges matter */
+Datum
+dqds_enrolled(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_VOID();
+}
+
+/* ---- the type ---------------------------------------------------------------------- */
+
+static Oid
+schema_of(FunctionCallInfo fcinfo)
+{
+	return get_func_namespace(fcinfo->flinfo->fn_oid);
+}
+
+/* dqds_role_in: a name as in SQL, or - for no one; a number is no one, too */
+Datum
+dqds_role_in(PG_FUNCTION_ARGS)
+{
+	char *text = PG_GETARG_CSTRING(0);
+
+	if (strcmp(text, "-") == 0 || strspn(text, "0123456789") == strlen(text))
+		PG_RETURN_OID(InvalidOid);
+	return DirectFunctionCall1(regrolein, CStringGetDatum(text));
+}
+
+/* dqds_role_out */
+Datum
+dqds_role_out(PG_FUNCTION_ARGS)
+{
+	Oid role = PG_GETARG_OID(0);
+	char *name = role_is_enrolled(schema_of(fcinfo), role) ? GetUserNameFromId(role, true) : NULL;
+
+	PG_RETURN_CSTRING(name == NULL ? pstrdup("-") : pstrdup(quote_identifier(name)));
+}
+
+/* dqds_live_role(role): the role, 0 when it was dropped */
+Datum
+dqds_live_role(PG_FUNCTION_ARGS)
+{
+	Oid role = PG_GETARG_OID(0);
+
+	PG_RETURN_OID(role_is_enrolled(schema_of(fcinfo), role) ? role : InvalidOid);
+}
+
+/* ---- arguments ---------------------------------------------------------------------- */
+
+static Oid
+role_of_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role must not be null")));
+	if (caller->argument_types[n] != TEXTOID)
+		return PG_GETARG_OID(n);
+	return DatumGetObjectId(
+		DirectFunctionCall1(regrolein, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(n)))));
+}
+
+/*
+ * A role that exists, in argument number n, a regrole or text as regrole takes
+ * it.  Errors: 22004 for NULL, 42704 for one that does not exist.
+ */
+Oid
+role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Oid role = role_of_argument(caller, fcinfo, n);
+
+	/* regrole takes any number, and - for none */
+	if (GetUserNameFromId(role, true) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						OidIsValid(role) ? errmsg("role \"%u\" does not exist", role)
+										 : errmsg("role \"-\" does not exist")));
+	return role;
+}
+
+/* The same, but it may have been dropped: what it was granted can still be taken away by its number. */
+Oid
+role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	return role_of_argument(caller, fcinfo, n);
+}
