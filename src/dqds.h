@@ -82,6 +82,7 @@ extern void diagnose_no_answer(const Target *target, ConnectStage stage, int ela
 							   Failure *failure);
 extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
 						   Failure *failure);
+extern void diagnose_tls_error(const Target *target, const char *reason, Failure *failure);
 extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
@@ -249,14 +250,16 @@ extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *
 
 /* ---- the event loop's floor (reactor.c) --------------------------------- */
 
+#define REACTOR_BACKGROUND 0 /* the owner of the event that a thread has ended */
+
 typedef struct ReactorEvent
 {
-	void *owner;   /* as given to reactor_watch */
+	uint64 owner;  /* as given to reactor_watch */
 	uint32 events; /* EPOLLIN, EPOLLOUT, ... */
 } ReactorEvent;
 
 extern void reactor_start(void);
-extern void reactor_watch(int fd, uint32 events, void *owner);
+extern void reactor_watch(int fd, uint32 events, uint64 owner);
 extern void reactor_forget(int fd);
 extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events);
 
@@ -269,7 +272,6 @@ extern bool background_thread(void *(*thread_main)(void *), void *argument);
 extern BackgroundJob *background_run(void (*run)(void *), void (*dispose)(void *), void *argument);
 extern bool background_done(BackgroundJob *job);
 extern bool background_wait(BackgroundJob *job, int64 deadline_us);
-extern void *background_argument(BackgroundJob *job);
 extern void background_release(BackgroundJob *job);
 extern void background_acknowledge(void);
 
@@ -315,11 +317,11 @@ extern void trace_certificate(LoginTrace *trace, void *openssl);
 #define MAX_AUTH_REQUEST 2000
 
 /*
- * So many iterations of SCRAM take three quarters of a second, in which libpq
- * serves no signal; PostgreSQL's own default is 4,096.  Each hashes four blocks,
- * and all blocks of a long password.
+ * So many iterations of SCRAM take a tenth of a second, in which libpq serves no
+ * signal.  PostgreSQL's own default is 4,096, CockroachDB's was 119,680 once.
+ * Each hashes four blocks, and all blocks of a long password.
  */
-#define MAX_SCRAM_ITERATIONS   1000000
+#define MAX_SCRAM_ITERATIONS   150000
 #define SCRAM_ITERATION_BLOCKS 4
 #define SHA256_BLOCK_BYTES     64
 
@@ -327,20 +329,23 @@ typedef enum GuardVerdict
 {
 	GUARD_PASS,        /* libpq may read it */
 	GUARD_WAIT,        /* more must arrive first */
-	GUARD_CLEARTEXT,   /* it asks for the password in the clear */
+	GUARD_CLEARTEXT,   /* it asks for the password in the clear where that is not safe */
 	GUARD_UNSUPPORTED, /* it asks for something that we must not or cannot do */
 	GUARD_EXPENSIVE,   /* it asks for more iterations of SCRAM than the guard's limit */
+	GUARD_TLS_ERROR,   /* the server has ended TLS, or broken it */
 	GUARD_FORGED       /* it is no answer that a server would send */
 } GuardVerdict;
 
 /* What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready. */
 typedef struct AuthGuard
 {
-	bool cleartext_allowed; /* without TLS */
+	bool cleartext_allowed; /* whatever protects the connection */
+	bool tls_is_verified;   /* TLS, if any, comes with a certificate that libpq checks */
 	int max_iterations;
-	bool done;  /* the requests are over */
-	int length; /* of what was seen and may go on */
-	int whole;  /* of it, whole messages */
+	const char *tls_error; /* static text of OpenSSL's */
+	bool done;             /* the requests are over */
+	int length;            /* of what was seen and may go on */
+	int whole;             /* of it, whole messages */
 	unsigned char bytes[2 * MAX_AUTH_REQUEST];
 } AuthGuard;
 
@@ -378,7 +383,8 @@ extern void session_close_all_busy(void);
 extern SessionState session_state(const Session *session);
 extern int64 session_deadline(const Session *session);
 extern void *session_owner(const Session *session);
-extern bool session_is_live(const Session *session);
+extern Session *session_find(uint64 id);
+extern void session_put_off(Session *session, int64 us);
 extern bool session_answered(const Session *session);
 extern const char *session_tls(const Session *session);
 extern bool session_is_direct(const Session *session);

@@ -70,8 +70,10 @@ allocate_session(const Target *target, Oid role, const char *key)
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "dqds session", ALLOCSET_SMALL_SIZES);
 	Session *session = MemoryContextAllocZero(context, sizeof(Session));
+	static uint64 last_id = REACTOR_BACKGROUND;
 
 	session->context = context;
+	session->id = ++last_id;
 	session->role = role;
 	session->connection_id = target->connection_id;
 	session->fd = -1;
@@ -277,18 +279,28 @@ session_owner(const Session *session)
 	return session->owner;
 }
 
-/* An event may name a session that was closed meanwhile: is the pointer still good? */
-bool
-session_is_live(const Session *session)
+/* The session that an event is for; NULL: it was closed after the event had come. */
+Session *
+session_find(uint64 id)
 {
 	dlist_iter iter;
 
 	dlist_foreach(iter, &live_sessions)
 	{
-		if (dlist_container(Session, node, iter.cur) == session)
-			return true;
+		Session *session = dlist_container(Session, node, iter.cur);
+
+		if (session->id == id)
+			return session;
 	}
-	return false;
+	return NULL;
+}
+
+/* Move the session's deadlines by so many microseconds: time that was not the remote's to use. */
+void
+session_put_off(Session *session, int64 us)
+{
+	session->deadline_us += us;
+	session->attempt_deadline_us += us;
 }
 
 /* Has a part of the current answer been handed on?  Then it must not be asked again. */

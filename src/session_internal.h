@@ -36,6 +36,7 @@ typedef enum Directness
 struct Session
 {
 	dlist_node node;       /* in live_sessions */
+	uint64 id;             /* never used again by this backend, never REACTOR_BACKGROUND */
 	MemoryContext context; /* holds this struct and key */
 	SessionState state;
 

@@ -109,7 +109,7 @@ flush_output(Session *session, Failure *failure)
 		session_connection_lost(session, failure);
 	else if (rc > 0)
 	{
-		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session);
+		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session->id);
 		session->unsent = true;
 	}
 }
@@ -322,7 +322,7 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	}
 	if (session->unsent && PQflush(session->conn) == 0)
 	{
-		reactor_watch(session->fd, EPOLLIN, session);
+		reactor_watch(session->fd, EPOLLIN, session->id);
 		session->unsent = false;
 	}
 	session_drop_notifications(session->conn);
