@@ -578,6 +578,8 @@ typedef struct RowsOut
 {
 	Tuplestorestate *store;
 	TupleDesc desc;
+	const Target *source; /* whose answer the rows are; NULL: of no remote's */
+	AnswerBudget budget;  /* of that answer */
 } RowsOut;
 
 extern void rows_open(FunctionCallInfo fcinfo, RowsOut *rows);

@@ -4,7 +4,8 @@
  *
  * A session is a state machine that never blocks; engine.c drives it by telling
  * it of socket events and of deadlines that have passed.  The module's other
- * files are session_login.c and session_query.c; only they call libpq.
+ * files are session_login.c and session_query.c; only these three and
+ * libpq_scope.c know libpq.
  *
  * Owns: the PGconn, its descriptor, the pending PGresult, and the threads that
  * resolve or cancel for it.  All of them hang on the list of live sessions, so
@@ -130,7 +131,7 @@ session_attach(Session *session, const Target *target, void *owner)
 
 /* ---- moving on ----------------------------------------------------------------------- */
 
-/* It is of no use any more; the caller has noted why. */
+/* It is of no more use; the caller has noted why. */
 void
 session_fail(Session *session)
 {
@@ -317,7 +318,7 @@ session_tls(const Session *session)
 	return PQsslInUse(session->conn) ? PQsslAttribute(session->conn, "protocol") : NULL;
 }
 
-/* Is it proven that nobody stands between us and the remote's backend? */
+/* Is it proven that there is no pooler between us and the remote's backend? */
 bool
 session_is_direct(const Session *session)
 {
@@ -368,7 +369,7 @@ session_reusable(const Session *session)
 /*
  * Take leave of the remote and free the connection, so that only the memory of
  * the Session is left for session_close.  It calls nothing of PostgreSQL's, so
- * the thread of session_cache.c may do it, for a session that nobody else uses.
+ * the thread of session_cache.c may do it, for a session that is not used otherwise.
  */
 void
 session_disconnect(Session *session)

@@ -73,13 +73,15 @@ struct Session
 	Phase phase;
 	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
-	PGresult *result;    /* here so that an error in a sink does not lose it */
-	bool unsent;         /* a part of the question waits for the socket */
-	bool answered;       /* a part of the answer has been handed on */
-	bool complete;       /* the question's result has come to its end */
-	bool rowless;        /* something came since the last row, or since the question */
-	int64 rowless_bytes; /* how much, about */
-	size_t heap_before;  /* what the process had allocated before that */
+	PGresult *result;      /* here so that an error in a sink does not lose it */
+	bool unsent;           /* a part of the question waits for the socket */
+	bool answered;         /* a part of the answer has been handed on */
+	bool complete;         /* the question's result has come to its end */
+	bool reading;          /* something of the answer has been read */
+	int64 rowless_bytes;   /* what has come since the last row, or since then, about */
+	int64 unchecked_bytes; /* what has come since the memory was looked at */
+	bool heap_known;       /* the next one is valid */
+	int64 heap_before;     /* what libpq and others had allocated then */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
@@ -92,7 +94,7 @@ struct Session
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
 
-/* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
+/* A path below a file can never exist, so libpq finds nothing there. */
 #define NO_SUCH_FILE "/dev/null/none"
 
 /* ---- libpq_scope.c ------------------------------------------------------------ */
@@ -121,7 +123,6 @@ extern void session_poll_login(Session *session, uint32 events, Failure *failure
 /* ---- session_query.c -------------------------------------------------------------- */
 
 extern void session_drop_notifications(PGconn *conn);
-extern void session_connection_lost(Session *session, Failure *failure);
 extern bool session_start_cancel(Session *session);
 
 #endif /* DQDS_SESSION_INTERNAL_H */
