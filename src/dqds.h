@@ -189,6 +189,7 @@ typedef struct AllowedParameter
 
 extern const AllowedParameter *policy_parameter(const char *name);
 extern char *policy_parameter_names(void);
+extern void policy_limit_timeout(const Caller *caller, Oid owner, Target *target);
 extern bool policy_allows_name(const Target *target, Failure *failure);
 extern bool policy_allows_address(const Target *target, const struct sockaddr *address,
 								  Failure *failure);
@@ -279,6 +280,7 @@ extern void background_acknowledge(void);
 
 typedef struct Resolution Resolution;
 
+extern bool resolver_is_literal(const char *host);
 extern Resolution *resolver_start(const char *host, int port);
 extern bool resolver_done(Resolution *resolution);
 extern int resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, int max);
@@ -354,6 +356,21 @@ extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl);
 extern GuardVerdict guard_tls_answer(int fd);
 
+/* ---- limits over all callers (limits.c) ----------------------------------------- */
+
+typedef struct LimitSlot
+{
+	bool held;
+	uint16 lock_class; /* of what kind the limit is */
+	uint32 target_hash;
+	uint32 slot;
+} LimitSlot;
+
+extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
+extern bool limits_enter_address(const Target *target, const struct sockaddr *address,
+								 LimitSlot *slot, Failure *failure);
+extern void limits_leave(LimitSlot *slot);
+
 /* ---- one remote session (session.c) ---------------------------------------- */
 
 typedef struct Session Session;
@@ -374,6 +391,8 @@ typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
 extern void session_attach(Session *session, const Target *target, void *owner);
 extern void session_trace(Session *session, LoginTrace *trace);
+extern void session_limit(Session *session, LimitSlot *slot);
+extern const struct sockaddr *session_peer(const Session *session);
 extern void session_advance(Session *session, uint32 events, Failure *failure);
 extern bool session_ask(Session *session, const RemoteQuery *query, Failure *failure);
 extern void session_collect(Session *session, RowSink on_row, void *sink, Failure *failure);
@@ -403,19 +422,6 @@ extern Session *session_cache_take(const Target *target, Oid role, const char *k
 extern void session_cache_put(Session *session);
 extern void session_cache_drop(Session *session);
 extern int session_cache_close_all(void);
-
-/* ---- limits over all callers (limits.c) ----------------------------------------- */
-
-typedef struct LimitSlot
-{
-	bool held;
-	bool registered; /* of a connection, not of a place that a model tells */
-	uint32 target_hash;
-	uint32 slot;
-} LimitSlot;
-
-extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
-extern void limits_leave(LimitSlot *slot);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
 

@@ -35,7 +35,8 @@ typedef struct Run
 	Operation *operation;
 	Session *session; /* NULL before the start and after the end */
 	char *key;
-	LimitSlot slot;
+	LimitSlot slot;         /* of the connection, or of the host's name */
+	LimitSlot address_slot; /* of the address */
 	bool asked;
 	bool reused; /* the session came from the cache */
 	bool finished;
@@ -79,6 +80,7 @@ finish(Run *run)
 		failure->hint = secret_hide(run->operation->target, failure->hint);
 	}
 	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
+	limits_leave(&run->address_slot);
 	limits_leave(&run->slot);
 	if (session == NULL)
 		return;
@@ -103,6 +105,7 @@ open_session(Run *run, Oid role)
 	}
 	session_attach(run->session, target, run);
 	session_trace(run->session, run->operation->trace);
+	session_limit(run->session, &run->address_slot);
 	session_advance(run->session, 0, &run->operation->failure);
 	if (session_state(run->session) == SESSION_FAILED)
 		finish(run);
@@ -184,10 +187,13 @@ start(Run *run, Oid role)
 		return;
 	}
 	run->key = session_cache_key(target);
-	if (!operation->fresh && reuse_session(run, role))
+	if (operation->fresh || !reuse_session(run, role))
+		open_session(run, role);
+	else if (limits_enter_address(target, session_peer(run->session), &run->address_slot,
+								  &operation->failure))
 		proceed(run, role);
 	else
-		open_session(run, role);
+		finish(run);
 }
 
 static void

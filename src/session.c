@@ -127,6 +127,17 @@ session_attach(Session *session, const Target *target, void *owner)
 	session->target = target;
 	session->owner = owner;
 	session->trace = NULL;
+	session->address_slot = NULL;
+}
+
+/*
+ * From now on the session takes *slot for each address that it connects to; the
+ * caller gives it back.
+ */
+void
+session_limit(Session *session, LimitSlot *slot)
+{
+	session->address_slot = slot;
 }
 
 /* ---- moving on ----------------------------------------------------------------------- */
@@ -273,6 +284,13 @@ session_deadline(const Session *session)
 	return session->deadline_us;
 }
 
+/* The address that it is connected to, or was told to connect to; valid as long as the session. */
+const struct sockaddr *
+session_peer(const Session *session)
+{
+	return (const struct sockaddr *) &session->peer;
+}
+
 /* The operation that holds it; NULL: it lies in the cache. */
 void *
 session_owner(const Session *session)
@@ -354,7 +372,7 @@ session_same_connection(const Session *session, Oid role, int64 connection_id)
 bool
 session_still_allowed(const Session *session, const Target *target, Failure *failure)
 {
-	return policy_allows_address(target, (const struct sockaddr *) &session->peer, failure) &&
+	return policy_allows_address(target, session_peer(session), failure) &&
 		   (!target->password_required || PQconnectionUsedPassword(session->conn));
 }
 

@@ -48,6 +48,7 @@ struct Session
 	/* Valid only while an operation holds the session; NULL in the cache. */
 	const Target *target;
 	void *owner;
+	LimitSlot *address_slot; /* for the address that is connected to, or NULL */
 
 	/* While resolving and connecting. */
 	Resolution *resolution;

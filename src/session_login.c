@@ -171,6 +171,9 @@ session_connect_next(Session *session, Failure *failure)
 			continue;
 		memset(&session->peer, 0, sizeof(session->peer));
 		memcpy(&session->peer, address, address_length(address));
+		if (session->address_slot != NULL &&
+			!limits_enter_address(session->target, address, session->address_slot, failure))
+			continue;
 		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
 		if (session->conn == NULL)
 		{
