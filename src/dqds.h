@@ -2,15 +2,17 @@
  * dqds.h
  *		Types that more than one module uses, and the contract of each module.
  *
- * The way of a call, which is also the list of the files:
+ * How a call flows through the files:
  *
  *	functions -> registry -> model -> policy -> engine -> session -> libpq
  *	                                     (limits, session_cache, resolver)
  *
- * Anything that can fail at the remote is told by a Failure, not by ereport, so
- * that testing 200 connections is the same code as testing one; functions.c
- * alone decides whether a Failure becomes a row or an error.  Errors of the
- * local server (cancel, out of memory, bad arguments) are ereported as usual.
+ * Remote failures are returned as a Failure, not raised, so that testing 200
+ * connections is the same code as testing one; the SQL functions decide whether a
+ * Failure becomes a row or an error.  A remote's answer that is too large or has
+ * names of absurd length is raised where it is taken (listing.c, answer_budget.c).
+ * Errors of the local server (cancel, out of memory, bad arguments) are ereported
+ * as usual.
  */
 #ifndef DQDS_H
 #define DQDS_H
@@ -291,7 +293,7 @@ extern void resolver_release(Resolution *resolution);
 
 #define MAX_TRACE_ADDRESSES 16
 
-/* Filled by a session when somebody wants to know.  Times are of dqds_now_us; 0: not reached. */
+/* Filled by a session where it is wanted.  Times are of dqds_now_us; 0: not reached. */
 typedef struct LoginTrace
 {
 	int64 started_us;
