@@ -23,6 +23,7 @@ DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.con
 
 # Every file is named: a stray one must not slip into the module or the tests.
 EXTENSION_SOURCES = \
+	src/address.c \
 	src/answer_budget.c \
 	src/background.c \
 	src/connection_argument.c \

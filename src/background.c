@@ -5,8 +5,8 @@
  * Two calls have no asynchronous form in the libraries we build on:
  * getaddrinfo() and libpq's PQcancel().  Each is run in a thread that touches
  * nothing of PostgreSQL, and that tells the event loop through an eventfd.  A
- * job whose result nobody wants any more is abandoned: the thread finishes when
- * it finishes and frees what it used.
+ * job whose result is no longer wanted is abandoned: the thread finishes when it
+ * finishes and frees what it used.
  *
  * Owns: the threads and the eventfd.  Its threads must not call PostgreSQL
  * (palloc, ereport, latches), and they run with all signals blocked, because a
@@ -61,7 +61,7 @@ release_descriptors(void)
 		ReleaseExternalFD();
 }
 
-/* Make the eventfd and watch it: its events carry a NULL owner.  To be called at the beginning of each run. */
+/* Make the eventfd and watch it: its events carry REACTOR_BACKGROUND.  To be called at the beginning of each run. */
 void
 background_start_module(void)
 {
@@ -75,7 +75,7 @@ background_start_module(void)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not create an eventfd: %m")));
 	PG_TRY();
 	{
-		reactor_watch(descriptor, EPOLLIN, NULL);
+		reactor_watch(descriptor, EPOLLIN, REACTOR_BACKGROUND);
 	}
 	PG_CATCH();
 	{
@@ -186,7 +186,7 @@ background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
 	return job;
 }
 
-/* Has run() returned?  From then on the argument may be read. */
+/* Has run() returned?  From then on the caller may read what its argument points to. */
 bool
 background_done(BackgroundJob *job)
 {
@@ -216,12 +216,6 @@ background_wait(BackgroundJob *job, int64 deadline_us)
 	done = job->done;
 	pthread_mutex_unlock(&job->mutex);
 	return done;
-}
-
-void *
-background_argument(BackgroundJob *job)
-{
-	return job->argument;
 }
 
 /* Let go of a job, ended or not.  The pointer is dead afterwards. */

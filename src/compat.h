@@ -2,7 +2,7 @@
  * compat.h
  *		Every test of a server or library version stands here.
  *
- * It hides the differences between PostgreSQL 13 and 18 behind one spelling.
+ * It hides the differences between PostgreSQL 15 and 18 behind one spelling.
  * It must not hold logic of its own.
  */
 #ifndef DQDS_COMPAT_H
@@ -21,16 +21,12 @@
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 
-#if PG_VERSION_NUM < 130000
-#error "dqds needs PostgreSQL 13 or later"
+#if PG_VERSION_NUM < 150000
+#error "dqds needs PostgreSQL 15 or later"
 #endif
 
-/* Wait events moved out of pgstat.h in 14, WaitEventSet into a header of its own in 18. */
-#if PG_VERSION_NUM >= 140000
+/* WaitEventSet moved into a header of its own in 18. */
 #include "utils/wait_event.h"
-#else
-#include "pgstat.h"
-#endif
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
@@ -46,14 +42,20 @@ dqds_create_wait_event_set(int nevents)
 #endif
 }
 
-/* Bytes that this process has allocated; always the same where the C library does not tell. */
-static inline size_t
-dqds_heap_in_use(void)
+/*
+ * Bytes that this process has allocated outside of PostgreSQL's memory contexts:
+ * by libpq and the libraries below it.  Always 0 where the C library does not
+ * tell.  It may be off by what malloc adds to each allocation.
+ */
+static inline int64
+dqds_foreign_heap(void)
 {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
 	struct mallinfo2 info = mallinfo2();
+	int64 in_use = (int64) (info.uordblks + info.hblkhd);
 
-	return info.uordblks + info.hblkhd;
+	/* With a sanitizer's own malloc there is nothing to be seen. */
+	return in_use == 0 ? 0 : in_use - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
 #else
 	return 0;
 #endif
@@ -102,32 +104,10 @@ dqds_find_setting(const char *name)
 	struct config_generic **settings = get_guc_variables();
 
 	for (int i = 0; i < GetNumConfigOptions(); i++)
-		/* a placeholder has the spelling of whoever was the first to name it */
+		/* a placeholder has the spelling in which it was named first */
 		if (pg_strcasecmp(settings[i]->name, name) == 0)
 			return settings[i];
 	return NULL;
-#endif
-}
-
-/* Was a value that came with the connection given by one who is no superuser?  Before 15 that is not known. */
-static inline bool
-dqds_set_by_anybody(const struct config_generic *setting)
-{
-#if PG_VERSION_NUM >= 150000
-	return setting->reset_scontext == PGC_BACKEND;
-#else
-	return true;
-#endif
-}
-
-/* From now on an unknown setting of ours is an error rather than a placeholder. */
-static inline void
-dqds_reserve_setting_prefix(const char *prefix)
-{
-#if PG_VERSION_NUM >= 150000
-	MarkGUCPrefixReserved(prefix);
-#else
-	EmitWarningsOnPlaceholders(prefix);
 #endif
 }
 

@@ -56,6 +56,7 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 		return;
 	result->target.connection_id = entry->id;
 	result->target.connection_name = entry->name;
+	policy_limit_timeout(caller, entry->owner, &result->target);
 }
 
 /* Look a connection up by name only, braces or not; unknown: the error 42704. */

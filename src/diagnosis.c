@@ -2,14 +2,15 @@
  * diagnosis.c
  *		From what libpq and the remote server say to an error code, a message and a hint.
  *
- * Everything is in the tables below.  Their texts are templates: %h host, %p
- * port, %d database, %u user, %m what the remote said; and, as identifiers to be
- * pasted into SQL, %D database, %U user, %O the object that the remote's words
- * end in.  What a remote says is foreign input: it is shown only where nothing
- * better is known, on one line, shortened, and without the password.
+ * What libpq and servers say is in the tables below; a failure that needs neither
+ * is noted where it is found, with failure_set().  The texts are templates: %h
+ * host, %p port, %d database, %u user, %m what the remote said; and, as
+ * identifiers to be pasted into SQL, %D database, %U user, %O the object that the
+ * remote's words end in.  What a remote says is foreign input: it is shown only
+ * where nothing better is known, on one line, shortened, and without the password.
  *
- * libpq is called with its messages in English (session.c), so matching a piece
- * of a message does not depend on anybody's locale; a SQLSTATE is used wherever
+ * libpq is called with its messages in English (libpq_scope.c), so matching a
+ * piece of a message does not depend on a locale; a SQLSTATE is used wherever
  * there is one.
  */
 #include "postgres.h"
@@ -33,47 +34,72 @@ typedef struct Explanation
 	 "Check host and port: another service listens there."}
 /* clang-format on */
 
-/* What a SQLSTATE means when it ends a login. */
+/* clang-format off */
+#define CERTIFICATE_DEMANDED \
+	{DQDS_TLS_FAILED, "the server at %h:%p demands a client certificate", \
+	 "Client certificates are not supported: let the server ask for the password alone."}
+#define TLS_ENDED \
+	{DQDS_TLS_FAILED, "the server at %h:%p ended the TLS connection: %m", \
+	 "Look at the log of the remote server."}
+/* clang-format on */
+
+/* What a SQLSTATE, and a piece of the message (NULL: any), mean when they end a login. */
 static const struct
 {
 	const char *sqlstate;
+	const char *piece;
 	Explanation explanation;
 } login_states[] = {
 	{"28P01",
+	 NULL,
 	 {DQDS_AUTHENTICATION_FAILED, "password authentication failed for user \"%u\" at %h:%p",
 	  "Check the user and the password of the connection."}},
+	{"28000", "valid client certificate", CERTIFICATE_DEMANDED},
 	{"28000",
+	 NULL,
 	 {DQDS_LOGIN_NOT_ALLOWED,
 	  "the server at %h:%p does not let user \"%u\" log in to database \"%d\"",
 	  "Check the server's pg_hba.conf for this client, user, database and TLS, and that the role "
 	  "has LOGIN."}},
 	{"3D000",
+	 NULL,
 	 {DQDS_DATABASE_NOT_FOUND, "database \"%d\" does not exist at %h:%p",
 	  "Check the name of the database; names are case-sensitive."}},
 	{"42501",
+	 NULL,
 	 {DQDS_PERMISSION_DENIED, "user \"%u\" has no CONNECT privilege on database \"%d\" at %h:%p",
 	  "On the remote server run: GRANT CONNECT ON DATABASE %D TO %U;"}},
 	{"53300",
+	 NULL,
 	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
 	  "Try again later, or raise max_connections or the limit of the role or database there."}},
 	{"57P03",
+	 NULL,
 	 {DQDS_SERVER_STARTING, "the server at %h:%p is starting up, shutting down or in recovery",
 	  "Try again in a moment."}},
 	{"55000",
+	 NULL,
 	 {DQDS_LOGIN_NOT_ALLOWED, "database \"%d\" at %h:%p does not accept connections",
 	  "Check ALLOW_CONNECTIONS of that database."}},
 	{"57014",
+	 NULL,
 	 {DQDS_CANCELLED, "the remote server at %h:%p cancelled the query",
 	  "Check statement_timeout of user \"%u\" there, or whether somebody cancelled it."}},
 	{"57P01",
+	 NULL,
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p ended the connection during login",
 	  "Try again; the server may be restarting."}},
 	{"57P02",
+	 NULL,
 	 {DQDS_CONNECTION_LOST, "the server at %h:%p crashed during login",
 	  "Try again; the server is restarting after a crash."}},
 };
 
-/* What a piece of libpq's own message means, by the stage at which it appears. */
+/*
+ * What a piece of libpq's own message means, by the stage at which it appears.
+ * %m is what follows a piece that ends in a colon and a blank, else the whole
+ * message.
+ */
 static const struct
 {
 	ConnectStage stage;
@@ -108,6 +134,8 @@ static const struct
 	 "SSL error",
 	 {DQDS_TLS_FAILED, "the TLS handshake with %h:%p failed",
 	  "Check the TLS versions and ciphers that both sides allow."}},
+	{STAGE_STARTUP, "alert certificate required", CERTIFICATE_DEMANDED},
+	{STAGE_STARTUP, "SSL error: ", TLS_ENDED},
 	{STAGE_STARTUP, "expected authentication request", NOT_POSTGRES},
 	{STAGE_STARTUP,
 	 "channel binding",
@@ -288,10 +316,8 @@ append_foreign(StringInfo out, const char *foreign, const Target *target)
 	text.len = strcspn(text.data, "\r\n");
 	if (text.len > MAX_REMOTE_MESSAGE)
 		text.len = pg_mbcliplen(text.data, text.len, MAX_REMOTE_MESSAGE);
-	for (int i = 0; i < text.len; i++)
-		if ((unsigned char) text.data[i] < ' ' || text.data[i] == 0x7f)
-			text.data[i] = ' ';
-	appendBinaryStringInfo(out, text.data, text.len);
+	text.data[text.len] = '\0';
+	appendStringInfoString(out, visible_text(text.data));
 }
 
 /* An identifier as it stands in SQL, always quoted, so that it can be pasted anywhere. */
@@ -367,8 +393,10 @@ static void
 explain(const Explanation *explanation, const Target *target, const char *foreign, Failure *failure)
 {
 	failure->code = explanation->code;
-	failure->message = fill_template(explanation->message, target, foreign);
-	failure->hint = fill_template(explanation->hint, target, foreign);
+	failure->message =
+		unconstify(char *, visible_text(fill_template(explanation->message, target, foreign)));
+	failure->hint =
+		unconstify(char *, visible_text(fill_template(explanation->hint, target, foreign)));
 	failure->sqlstate[0] = '\0';
 }
 
@@ -429,7 +457,8 @@ explain_login_state(const Target *target, const char *sqlstate, Failure *failure
 	}
 	for (int i = 0; i < lengthof(login_states); i++)
 	{
-		if (strncmp(login_states[i].sqlstate, sqlstate, 5) != 0)
+		if (strncmp(login_states[i].sqlstate, sqlstate, 5) != 0 ||
+			(login_states[i].piece != NULL && strstr(sqlstate, login_states[i].piece) == NULL))
 			continue;
 		explain(&login_states[i].explanation, target, NULL, failure);
 		note_sqlstate(failure, sqlstate);
@@ -444,9 +473,14 @@ explain_libpq_message(const Target *target, ConnectStage stage, const char *mess
 {
 	for (int i = 0; i < lengthof(libpq_messages); i++)
 	{
-		if (libpq_messages[i].stage != stage || strstr(message, libpq_messages[i].piece) == NULL)
+		const char *piece = libpq_messages[i].piece;
+		const char *hit = libpq_messages[i].stage == stage ? strstr(message, piece) : NULL;
+		bool leads_in = strlen(piece) > 2 && strcmp(piece + strlen(piece) - 2, ": ") == 0;
+
+		if (hit == NULL)
 			continue;
-		explain(&libpq_messages[i].explanation, target, message, failure);
+		explain(&libpq_messages[i].explanation, target, leads_in ? hit + strlen(piece) : message,
+				failure);
 		return true;
 	}
 	return false;
@@ -539,6 +573,13 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 	note_sqlstate(failure, sqlstate);
 }
 
+/* TLS ended during the login; reason is what OpenSSL says of it. */
+void
+diagnose_tls_error(const Target *target, const char *reason, Failure *failure)
+{
+	(void) explain_libpq_message(target, STAGE_STARTUP, psprintf("SSL error: %s", reason), failure);
+}
+
 /* An answer that is none; what names it in our own words. */
 void
 diagnose_answer(const Target *target, const char *what, Failure *failure)
@@ -551,7 +592,7 @@ diagnose_answer(const Target *target, const char *what, Failure *failure)
 	explain(&explanation, target, what, failure);
 }
 
-/* A failure that needs nobody's words. */
+/* A failure that is known without any words of the remote. */
 void
 diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure)
 {

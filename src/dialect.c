@@ -5,8 +5,10 @@
  * Owns: the texts of all remote queries.  It must not know who asks or how.
  *
  * The queries for PostgreSQL qualify every function, type and operator with
- * pg_catalog, because the remote search_path is somebody else's.  Names are
- * compared and sorted by their bytes, which in UTF-8 is by code point.
+ * pg_catalog, because the remote search_path is not ours.  Names are compared
+ * and sorted by their bytes, which in UTF-8 is by code point.  Comments are cut
+ * there already, a little longer than where they are received, so that the cut
+ * is seen (listing.c).
  *
  * The answer's columns are the same in every family:
  *	PROBE		backend pid
@@ -90,7 +92,7 @@
  * pg_description for nearly empty and joins it in quadratic time.
  */
 #define COMMENT_ON(relation, number) \
-	"(SELECT ds.description FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
+	"(SELECT pg_catalog.left(ds.description, 65537) FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
 	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ number ")"
 
 #define NAME_CONTAINS \
@@ -177,7 +179,7 @@
 	" AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
 	" ORDER BY " sort("c.relname") ", a.attnum"
 
-/* Over the whole database, so it is asked only when somebody wants a diagnosis. */
+/* Over the whole database, so it is asked only for a diagnosis. */
 #define IS_USER_SCHEMA \
 	NOT_TEMPORARY " AND NOT (" STARTS("n.nspname", "pg_", "3") \
 	" OR n.nspname" EQ "'information_schema'" TEXT ")"

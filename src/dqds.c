@@ -75,31 +75,60 @@ static const struct
 
 /*
  * Until this module is loaded a setting of ours is a mere name to PostgreSQL:
- * anybody may give it a value when he connects, which then hides that of the
- * configuration file, and is dropped when the module comes.  And a value in the
- * file that cannot be read is dropped with no more than a warning.  Either would
- * leave the default in force, which permits more: so note it, and connect to
- * nothing.
+ * any role may give it a value with its connection, which then hides that of the
+ * configuration file, and is dropped when the module is loaded.  And a value in
+ * the file that cannot be read is dropped with no more than a warning.  Either
+ * would leave the default in force, which permits more: so note it, and connect
+ * to nothing.
  */
 const char *dqds_lost_setting = NULL;
 
-static bool
-will_be_lost(const struct config_generic *setting, GucStringCheckHook check)
+/*
+ * The value that a superuser's setting has as a mere name; NULL: none.  If it will
+ * be dropped because of who gave it, that is noted.
+ */
+static const char *
+placeholder_value(const char *name)
 {
-	char *value;
+	const struct config_generic *setting = dqds_find_setting(name);
 
 	if (setting == NULL || (setting->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
-		return false;
-	/* given by one who connected, and is no superuser */
-	if (setting->reset_source == PGC_S_CLIENT && dqds_set_by_anybody(setting))
-		return true;
-	value = ((const struct config_string *) setting)->reset_val;
-	return check != NULL && value != NULL && policy_bad_host(value) != NULL;
+		return NULL;
+	/* given with the connection, by a role that is not a superuser */
+	if (setting->reset_source == PGC_S_CLIENT && setting->reset_scontext == PGC_BACKEND)
+		dqds_lost_setting = name;
+	return ((const struct config_string *) setting)->reset_val;
+}
+
+/* Find out which settings of superusers will be lost, before the module defines them. */
+static void
+note_lost_settings(void)
+{
+	for (int i = 0; i < lengthof(integer_settings); i++)
+	{
+		const char *value;
+		int number;
+
+		if (integer_settings[i].context != PGC_SUSET)
+			continue;
+		value = placeholder_value(integer_settings[i].name);
+		if (value != NULL && (!parse_int(value, &number, integer_settings[i].flags, NULL) ||
+							  number < integer_settings[i].min || number > integer_settings[i].max))
+			dqds_lost_setting = integer_settings[i].name;
+	}
+	for (int i = 0; i < lengthof(string_settings); i++)
+	{
+		const char *value = placeholder_value(string_settings[i].name);
+
+		if (value != NULL && string_settings[i].check != NULL && policy_bad_host(value) != NULL)
+			dqds_lost_setting = string_settings[i].name;
+	}
 }
 
 void
 _PG_init(void)
 {
+	note_lost_settings();
 	for (int i = 0; i < lengthof(integer_settings); i++)
 		DefineCustomIntVariable(integer_settings[i].name, integer_settings[i].description, NULL,
 								integer_settings[i].variable, integer_settings[i].initial,
@@ -107,14 +136,11 @@ _PG_init(void)
 								integer_settings[i].context, integer_settings[i].flags, NULL, NULL,
 								NULL);
 	for (int i = 0; i < lengthof(string_settings); i++)
-		if (will_be_lost(dqds_find_setting(string_settings[i].name), string_settings[i].check))
-			dqds_lost_setting = string_settings[i].name;
-	for (int i = 0; i < lengthof(string_settings); i++)
 		DefineCustomStringVariable(string_settings[i].name, string_settings[i].description, NULL,
 								   string_settings[i].variable, string_settings[i].initial,
 								   PGC_SUSET, GUC_SUPERUSER_ONLY, string_settings[i].check, NULL,
 								   NULL);
-	dqds_reserve_setting_prefix("dqds");
+	MarkGUCPrefixReserved("dqds");
 }
 
 /* Microseconds on a clock that never goes back. */

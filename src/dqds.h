@@ -2,15 +2,17 @@
  * dqds.h
  *		Types that more than one module uses, and the contract of each module.
  *
- * The way of a call, which is also the list of the files:
+ * How a call flows through the files:
  *
  *	functions -> registry -> model -> policy -> engine -> session -> libpq
  *	                                     (limits, session_cache, resolver)
  *
- * Anything that can fail at the remote is told by a Failure, not by ereport, so
- * that testing 200 connections is the same code as testing one; functions.c
- * alone decides whether a Failure becomes a row or an error.  Errors of the
- * local server (cancel, out of memory, bad arguments) are ereported as usual.
+ * Remote failures are returned as a Failure, not raised, so that testing 200
+ * connections is the same code as testing one; the SQL functions decide whether a
+ * Failure becomes a row or an error.  A remote's answer that is too large or has
+ * names of absurd length is raised where it is taken (listing.c, answer_budget.c).
+ * Errors of the local server (cancel, out of memory, bad arguments) are ereported
+ * as usual.
  */
 #ifndef DQDS_H
 #define DQDS_H
@@ -83,6 +85,7 @@ extern void diagnose_no_answer(const Target *target, ConnectStage stage, int ela
 							   Failure *failure);
 extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
 						   Failure *failure);
+extern void diagnose_tls_error(const Target *target, const char *reason, Failure *failure);
 extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
@@ -189,6 +192,7 @@ typedef struct AllowedParameter
 
 extern const AllowedParameter *policy_parameter(const char *name);
 extern char *policy_parameter_names(void);
+extern void policy_limit_timeout(const Caller *caller, Oid owner, Target *target);
 extern bool policy_allows_name(const Target *target, Failure *failure);
 extern bool policy_allows_address(const Target *target, const struct sockaddr *address,
 								  Failure *failure);
@@ -250,14 +254,16 @@ extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *
 
 /* ---- the event loop's floor (reactor.c) --------------------------------- */
 
+#define REACTOR_BACKGROUND 0 /* the owner of the event that a thread has ended */
+
 typedef struct ReactorEvent
 {
-	void *owner;   /* as given to reactor_watch */
+	uint64 owner;  /* as given to reactor_watch */
 	uint32 events; /* EPOLLIN, EPOLLOUT, ... */
 } ReactorEvent;
 
 extern void reactor_start(void);
-extern void reactor_watch(int fd, uint32 events, void *owner);
+extern void reactor_watch(int fd, uint32 events, uint64 owner);
 extern void reactor_forget(int fd);
 extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events);
 
@@ -270,7 +276,6 @@ extern bool background_thread(void *(*thread_main)(void *), void *argument);
 extern BackgroundJob *background_run(void (*run)(void *), void (*dispose)(void *), void *argument);
 extern bool background_done(BackgroundJob *job);
 extern bool background_wait(BackgroundJob *job, int64 deadline_us);
-extern void *background_argument(BackgroundJob *job);
 extern void background_release(BackgroundJob *job);
 extern void background_acknowledge(void);
 
@@ -278,6 +283,7 @@ extern void background_acknowledge(void);
 
 typedef struct Resolution Resolution;
 
+extern bool resolver_is_literal(const char *host);
 extern Resolution *resolver_start(const char *host, int port);
 extern bool resolver_done(Resolution *resolution);
 extern int resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, int max);
@@ -288,7 +294,7 @@ extern void resolver_release(Resolution *resolution);
 
 #define MAX_TRACE_ADDRESSES 16
 
-/* Filled by a session when somebody wants to know.  Times are of dqds_now_us; 0: not reached. */
+/* Filled by a session where it is wanted.  Times are of dqds_now_us; 0: not reached. */
 typedef struct LoginTrace
 {
 	int64 started_us;
@@ -316,11 +322,11 @@ extern void trace_certificate(LoginTrace *trace, void *openssl);
 #define MAX_AUTH_REQUEST 2000
 
 /*
- * So many iterations of SCRAM take three quarters of a second, in which libpq
- * serves no signal; PostgreSQL's own default is 4,096.  Each hashes four blocks,
- * and all blocks of a long password.
+ * So many iterations of SCRAM take a tenth of a second, in which libpq serves no
+ * signal.  PostgreSQL's own default is 4,096, CockroachDB's was 119,680 once.
+ * Each hashes four blocks, and all blocks of a long password.
  */
-#define MAX_SCRAM_ITERATIONS   1000000
+#define MAX_SCRAM_ITERATIONS   150000
 #define SCRAM_ITERATION_BLOCKS 4
 #define SHA256_BLOCK_BYTES     64
 
@@ -328,20 +334,23 @@ typedef enum GuardVerdict
 {
 	GUARD_PASS,        /* libpq may read it */
 	GUARD_WAIT,        /* more must arrive first */
-	GUARD_CLEARTEXT,   /* it asks for the password in the clear */
+	GUARD_CLEARTEXT,   /* it asks for the password in the clear where that is not safe */
 	GUARD_UNSUPPORTED, /* it asks for something that we must not or cannot do */
 	GUARD_EXPENSIVE,   /* it asks for more iterations of SCRAM than the guard's limit */
+	GUARD_TLS_ERROR,   /* the server has ended TLS, or broken it */
 	GUARD_FORGED       /* it is no answer that a server would send */
 } GuardVerdict;
 
 /* What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready. */
 typedef struct AuthGuard
 {
-	bool cleartext_allowed; /* without TLS */
+	bool cleartext_allowed; /* whatever protects the connection */
+	bool tls_is_verified;   /* TLS, if any, comes with a certificate that libpq checks */
 	int max_iterations;
-	bool done;  /* the requests are over */
-	int length; /* of what was seen and may go on */
-	int whole;  /* of it, whole messages */
+	const char *tls_error; /* static text of OpenSSL's */
+	bool done;             /* the requests are over */
+	int length;            /* of what was seen and may go on */
+	int whole;             /* of it, whole messages */
 	unsigned char bytes[2 * MAX_AUTH_REQUEST];
 } AuthGuard;
 
@@ -349,6 +358,22 @@ extern void guard_reset(AuthGuard *guard, const Target *target);
 extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl);
 extern GuardVerdict guard_tls_answer(int fd);
+
+/* ---- limits over all callers (limits.c) ----------------------------------------- */
+
+typedef struct LimitSlot
+{
+	bool held;
+	uint16 lock_class; /* of what kind the limit is */
+	uint32 target_hash;
+	uint32 slot;
+} LimitSlot;
+
+extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
+extern bool limits_enter_address(const Target *target, const struct sockaddr *address,
+								 LimitSlot *slot, Failure *failure);
+extern void limits_leave(LimitSlot *slot);
+extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
 
@@ -370,6 +395,8 @@ typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
 extern void session_attach(Session *session, const Target *target, void *owner);
 extern void session_trace(Session *session, LoginTrace *trace);
+extern void session_limit(Session *session, LimitSlot *slot);
+extern const struct sockaddr *session_peer(const Session *session);
 extern void session_advance(Session *session, uint32 events, Failure *failure);
 extern bool session_ask(Session *session, const RemoteQuery *query, Failure *failure);
 extern void session_collect(Session *session, RowSink on_row, void *sink, Failure *failure);
@@ -379,7 +406,8 @@ extern void session_close_all_busy(void);
 extern SessionState session_state(const Session *session);
 extern int64 session_deadline(const Session *session);
 extern void *session_owner(const Session *session);
-extern bool session_is_live(const Session *session);
+extern Session *session_find(uint64 id);
+extern void session_put_off(Session *session, int64 us);
 extern bool session_answered(const Session *session);
 extern const char *session_tls(const Session *session);
 extern bool session_is_direct(const Session *session);
@@ -398,20 +426,6 @@ extern Session *session_cache_take(const Target *target, Oid role, const char *k
 extern void session_cache_put(Session *session);
 extern void session_cache_drop(Session *session);
 extern int session_cache_close_all(void);
-
-/* ---- limits over all callers (limits.c) ----------------------------------------- */
-
-typedef struct LimitSlot
-{
-	bool held;
-	bool registered; /* of a connection, not of a place that a model tells */
-	uint32 target_hash;
-	uint32 slot;
-} LimitSlot;
-
-extern bool limits_enter(const Target *target, LimitSlot *slot, Failure *failure);
-extern void limits_leave(LimitSlot *slot);
-extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
 
@@ -595,6 +609,8 @@ typedef struct RowsOut
 {
 	Tuplestorestate *store;
 	TupleDesc desc;
+	const Target *source; /* whose answer the rows are; NULL: of no remote's */
+	AnswerBudget budget;  /* of that answer */
 } RowsOut;
 
 extern void rows_open(FunctionCallInfo fcinfo, RowsOut *rows);

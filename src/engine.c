@@ -9,9 +9,10 @@
  *	3. the session is asked, and each row is handed to the operation's sink
  *	4. the session goes back to the cache if it is clean, else it is closed
  *
- * Owns: the order of these steps and the deadlines.  It must not know libpq or
- * SQL.  An error raised in between (a cancel, a sink out of memory) cancels what
- * runs at the remotes before it goes on.
+ * Owns: the order of these steps, the deadlines, and that the time which one
+ * operation takes from the loop is not the others' time.  It must not know libpq
+ * or SQL.  An error raised in between (a cancel, a sink out of memory) cancels
+ * what runs at the remotes before it goes on.
  */
 #include "postgres.h"
 
@@ -20,17 +21,36 @@
 
 #define MAX_EVENTS 64
 
+/*
+ * A step of one operation (libpq hashing a password, a handshake with a huge key,
+ * a sink writing to disk) keeps all others waiting, so what it takes beyond the
+ * allowance is added to their deadlines.  In all, a deadline is put off by no
+ * more than MAX_PUT_OFF_US.
+ */
+#define STEP_ALLOWANCE_US (2 * 1000)
+#define MAX_PUT_OFF_US    (60 * INT64CONST(1000000))
+
 typedef struct Run
 {
 	Operation *operation;
 	Session *session; /* NULL before the start and after the end */
 	char *key;
-	LimitSlot slot;
+	LimitSlot slot;         /* of the connection, or of the host's name */
+	LimitSlot address_slot; /* of the address */
 	bool asked;
 	bool reused; /* the session came from the cache */
 	bool finished;
 	int64 started_us;
+	int64 put_off_us; /* how much its deadlines were put off for the steps of others */
 } Run;
+
+/* What one call of engine_run works on. */
+typedef struct Fanout
+{
+	Run *runs;
+	int count;
+	Oid role;
+} Fanout;
 
 static void
 note_session(Run *run)
@@ -60,6 +80,7 @@ finish(Run *run)
 		failure->hint = secret_hide(run->operation->target, failure->hint);
 	}
 	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
+	limits_leave(&run->address_slot);
 	limits_leave(&run->slot);
 	if (session == NULL)
 		return;
@@ -84,6 +105,7 @@ open_session(Run *run, Oid role)
 	}
 	session_attach(run->session, target, run);
 	session_trace(run->session, run->operation->trace);
+	session_limit(run->session, &run->address_slot);
 	session_advance(run->session, 0, &run->operation->failure);
 	if (session_state(run->session) == SESSION_FAILED)
 		finish(run);
@@ -117,7 +139,7 @@ ask(Run *run)
 	session_ask(run->session, &run->operation->query, &run->operation->failure);
 }
 
-/* A cached session can turn out to be dead; that is nobody's failure, so begin anew, once. */
+/* A cached session can turn out to be dead, which is no failure: begin again, once. */
 static bool
 replace_dead_session(Run *run, Oid role)
 {
@@ -165,10 +187,13 @@ start(Run *run, Oid role)
 		return;
 	}
 	run->key = session_cache_key(target);
-	if (!operation->fresh && reuse_session(run, role))
+	if (operation->fresh || !reuse_session(run, role))
+		open_session(run, role);
+	else if (limits_enter_address(target, session_peer(run->session), &run->address_slot,
+								  &operation->failure))
 		proceed(run, role);
 	else
-		open_session(run, role);
+		finish(run);
 }
 
 static void
@@ -183,97 +208,141 @@ serve(Run *run, uint32 events, Oid role)
 	proceed(run, role);
 }
 
+/* ---- the loop ------------------------------------------------------------------ */
+
+/* What the step of run that began at started_us took is not the others' time. */
+static void
+account_step(Fanout *fanout, const Run *run, int64 started_us)
+{
+	int64 taken_us = dqds_now_us() - started_us;
+
+	if (taken_us <= STEP_ALLOWANCE_US)
+		return;
+	for (int i = 0; i < fanout->count; i++)
+	{
+		Run *other = &fanout->runs[i];
+		int64 put_off_us = Min(taken_us, MAX_PUT_OFF_US - other->put_off_us);
+
+		if (other == run || other->session == NULL)
+			continue;
+		session_put_off(other->session, put_off_us);
+		other->put_off_us += put_off_us;
+	}
+	/* There may be many such steps before the next wait. */
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+serve_run(Fanout *fanout, Run *run, uint32 events)
+{
+	int64 started_us = dqds_now_us();
+
+	serve(run, events, fanout->role);
+	account_step(fanout, run, started_us);
+}
+
 /* A thread has ended; which one is for the sessions to find out. */
 static void
-serve_threads(Run *runs, int count, Oid role)
+serve_threads(Fanout *fanout)
 {
 	background_acknowledge();
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < fanout->count; i++)
 	{
+		Run *run = &fanout->runs[i];
 		SessionState state;
 
-		if (runs[i].session == NULL)
+		if (run->session == NULL)
 			continue;
-		state = session_state(runs[i].session);
+		state = session_state(run->session);
 		if (state == SESSION_RESOLVING || state == SESSION_CANCELLING)
-			serve(&runs[i], 0, role);
+			serve_run(fanout, run, 0);
 	}
 }
 
 static void
-serve_event(const ReactorEvent *event, Run *runs, int count, Oid role)
+serve_event(Fanout *fanout, const ReactorEvent *event)
 {
-	Session *session = event->owner;
+	Session *session;
 	Run *run;
 
-	if (session == NULL)
-		serve_threads(runs, count, role);
-	else if (!session_is_live(session))
+	if (event->owner == REACTOR_BACKGROUND)
+	{
+		serve_threads(fanout);
 		return;
-	else if ((run = session_owner(session)) != NULL)
-		serve(run, event->events, role);
+	}
+	session = session_find(event->owner);
+	if (session == NULL)
+		return;
+	run = session_owner(session);
+	if (run != NULL)
+		serve_run(fanout, run, event->events);
 	else
 		session_cache_drop(session);
 }
 
 static void
-serve_deadlines(Run *runs, int count, Oid role)
+serve_deadlines(Fanout *fanout)
 {
-	int64 now = dqds_now_us();
-
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < fanout->count; i++)
 	{
-		if (runs[i].session == NULL || session_deadline(runs[i].session) > now)
+		Run *run = &fanout->runs[i];
+		int64 now = dqds_now_us();
+
+		if (run->session == NULL || session_deadline(run->session) > now)
 			continue;
-		session_timed_out(runs[i].session, &runs[i].operation->failure);
-		proceed(&runs[i], role);
+		session_timed_out(run->session, &run->operation->failure);
+		proceed(run, fanout->role);
+		account_step(fanout, run, now);
 	}
 }
 
 /* Start what there is capacity for; returns how many are under way. */
 static int
-start_pending(Run *runs, int count, Oid role)
+start_pending(Fanout *fanout)
 {
 	int active = 0;
 
-	for (int i = 0; i < count; i++)
-		if (runs[i].session != NULL)
+	for (int i = 0; i < fanout->count; i++)
+		if (fanout->runs[i].session != NULL)
 			active++;
-	for (int i = 0; i < count && active < dqds_max_parallel; i++)
+	for (int i = 0; i < fanout->count && active < dqds_max_parallel; i++)
 	{
-		if (runs[i].session != NULL || runs[i].finished)
+		Run *run = &fanout->runs[i];
+
+		if (run->session != NULL || run->finished)
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		start(&runs[i], role);
-		if (runs[i].session != NULL)
+		start(run, fanout->role);
+		account_step(fanout, run, run->started_us);
+		if (run->session != NULL)
 			active++;
 	}
 	return active;
 }
 
 static int64
-nearest_deadline(const Run *runs, int count)
+nearest_deadline(const Fanout *fanout)
 {
 	int64 nearest = PG_INT64_MAX;
 
-	for (int i = 0; i < count; i++)
-		if (runs[i].session != NULL)
-			nearest = Min(nearest, session_deadline(runs[i].session));
+	for (int i = 0; i < fanout->count; i++)
+		if (fanout->runs[i].session != NULL)
+			nearest = Min(nearest, session_deadline(fanout->runs[i].session));
 	return nearest;
 }
 
 static void
-run_all(Run *runs, int count, Oid role)
+run_all(Fanout *fanout)
 {
 	ReactorEvent events[MAX_EVENTS];
 
-	while (start_pending(runs, count, role) > 0)
+	while (start_pending(fanout) > 0)
 	{
-		int nevents = reactor_wait(nearest_deadline(runs, count), events, MAX_EVENTS);
+		int nevents = reactor_wait(nearest_deadline(fanout), events, MAX_EVENTS);
 
 		for (int i = 0; i < nevents; i++)
-			serve_event(&events[i], runs, count, role);
-		serve_deadlines(runs, count, role);
+			serve_event(fanout, &events[i]);
+		serve_deadlines(fanout);
 	}
 }
 
@@ -285,19 +354,20 @@ run_all(Run *runs, int count, Oid role)
 void
 engine_run(Operation *operations, int count, Oid role)
 {
-	Run *runs = palloc0(sizeof(Run) * Max(count, 1));
+	Fanout fanout = {.count = count, .role = role};
 
+	fanout.runs = palloc0(sizeof(Run) * Max(count, 1));
 	reactor_start();
 	background_start_module();
 	for (int i = 0; i < count; i++)
 	{
-		runs[i].operation = &operations[i];
+		fanout.runs[i].operation = &operations[i];
 		operations[i].failure.code = DQDS_OK;
 	}
 
 	PG_TRY();
 	{
-		run_all(runs, count, role);
+		run_all(&fanout);
 	}
 	PG_CATCH();
 	{
@@ -305,5 +375,5 @@ engine_run(Operation *operations, int count, Oid role)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	pfree(runs);
+	pfree(fanout.runs);
 }

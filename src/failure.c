@@ -2,7 +2,8 @@
  * failure.c
  *		The value that tells why a remote operation failed, and its way into ereport.
  *
- * It must not decide what a failure is: diagnosis.c does.
+ * It must not decide what a failure is: its callers do, diagnosis.c for what a
+ * remote server or libpq says.
  */
 #include "postgres.h"
 
@@ -27,8 +28,9 @@ error_code_name(DqdsErrorCode code)
 }
 
 /*
- * Note a failure.  The message is formatted into the current memory context;
- * hint may be NULL and is kept, not copied.
+ * Note a failure.  The message is formatted into the current memory context, and
+ * both it and the hint are made fit to be shown (visible_text).  hint may be NULL;
+ * it is kept, and copied only if something in it has to be escaped.
  */
 void
 failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt, ...)
@@ -45,8 +47,8 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 		buffer[pg_mbcliplen(buffer, sizeof(buffer) - 1, sizeof(buffer) - 8)] = '\0';
 
 	failure->code = code;
-	failure->message = pstrdup(buffer);
-	failure->hint = (char *) hint;
+	failure->message = pstrdup(visible_text(buffer));
+	failure->hint = hint == NULL ? NULL : unconstify(char *, visible_text(hint));
 	failure->sqlstate[0] = '\0';
 }
 

@@ -17,7 +17,10 @@
 
 #define PIECE_SIZE (16 * 1024)
 
-/* Begin a document as the result of the function; the caller appends to text. */
+/*
+ * Begin a document as the result of the function; the caller appends to text, and
+ * sets rows.source if a remote's answer goes into it.
+ */
 void
 json_out_open(FunctionCallInfo fcinfo, JsonOut *out)
 {
@@ -33,7 +36,7 @@ json_out_flush(JsonOut *out)
 		json_out_close(out);
 }
 
-/* Pass on what is left. */
+/* Pass on what is left.  Errors: QD023 when a remote's answer becomes too large. */
 void
 json_out_close(JsonOut *out)
 {
@@ -43,7 +46,7 @@ json_out_close(JsonOut *out)
 	if (out->text.len == 0)
 		return;
 	value = PointerGetDatum(cstring_to_text_with_len(out->text.data, out->text.len));
-	tuplestore_putvalues(out->rows.store, out->rows.desc, &value, &isnull);
+	rows_put(&out->rows, &value, &isnull);
 	pfree(DatumGetPointer(value));
 	resetStringInfo(&out->text);
 }

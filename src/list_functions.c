@@ -145,6 +145,7 @@ dqds_list_schemas(PG_FUNCTION_ARGS)
 	listing.output = &output;
 	output.imported = imported_schemas(&caller, listing.connection.registry_id);
 	rows_open(fcinfo, &output.rows);
+	output.rows.source = &listing.connection.target;
 	listing_run(&listing, QUESTION_SCHEMAS, &caller);
 	statement_show(&scope);
 	return (Datum) 0;
@@ -170,6 +171,7 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 	listing.output = &output;
 	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
 	rows_open(fcinfo, &output.rows);
+	output.rows.source = &listing.connection.target;
 	listing_run(&listing, QUESTION_TABLES, &caller);
 	statement_show(&scope);
 	return (Datum) 0;
@@ -194,6 +196,7 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 	listing.emit = emit_column_row;
 	listing.output = &output;
 	rows_open(fcinfo, &output.rows);
+	output.rows.source = &listing.connection.target;
 	listing_run(&listing, QUESTION_COLUMNS, &caller);
 	statement_show(&scope);
 	return (Datum) 0;
@@ -267,6 +270,7 @@ run_json(Listing *listing, Question question, const Caller *caller, FunctionCall
 {
 	listing->output = output;
 	json_out_open(fcinfo, &output->json);
+	output->json.rows.source = &listing->connection.target;
 	appendStringInfoChar(&output->json.text, '[');
 	listing_run(listing, question, caller);
 	appendStringInfoChar(&output->json.text, ']');

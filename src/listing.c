@@ -3,13 +3,15 @@
  *		A listing: asks one remote one question and passes on what belongs to the answer.
  *
  * The remote filters where it can; the filters are applied again here, so that
- * the answer is right whatever the remote does, and a value that is not what it
- * should be becomes NULL.  It must not know what becomes of the rows.
+ * the answer is right whatever the remote does.  A value that is not what it
+ * should be becomes NULL, and free text that is too long is cut.  It must not
+ * know what becomes of the rows.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "dqds.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -68,24 +70,57 @@ is_number(const char *text, bool is_bigint)
 	return errno == 0 && (is_bigint || (number >= PG_INT32_MIN && number <= PG_INT32_MAX));
 }
 
+/* A longer text (a comment, the name of a type) is cut, and ends in a mark. */
+#define MAX_TEXT_BYTES (64 * 1024)
+
+/* No real name is that long, and a name that is cut would be another one. */
+#define MAX_NAME_BYTES (64 * 1024)
+
+static const char *
+valid_text(const char *sent)
+{
+	const char *text = remote_text(sent);
+	size_t length = strlen(text);
+	const char *mark = GetDatabaseEncoding() == PG_UTF8 ? "\xE2\x80\xA6" : "...";
+
+	if (length <= MAX_TEXT_BYTES)
+		return text;
+	return psprintf("%.*s%s", pg_mbcliplen(text, length, MAX_TEXT_BYTES), text, mark);
+}
+
+/* Errors: QD023 when it is too long. */
+static const char *
+valid_name(const Target *target, const char *sent)
+{
+	Failure failure = {0};
+
+	if (strlen(sent) > MAX_NAME_BYTES)
+	{
+		diagnose_answer(target, "a name of more than 64 kB", &failure);
+		failure_raise(&failure);
+	}
+	return remote_text(sent);
+}
+
 /* What a remote sent, as a value that it should be; NULL if it is none. */
 static const char *
-valid_value(const char *sent, AnswerValue value)
+valid_value(const Target *target, const char *sent, AnswerValue value)
 {
 	if (sent == NULL)
 		return NULL;
 	switch (value)
 	{
 		case ANSWER_NAME:
+			return valid_name(target, sent);
 		case ANSWER_TEXT:
-			return remote_text(sent);
+			return valid_text(sent);
 		case ANSWER_INTEGER:
 		case ANSWER_POSITION:
 			return is_number(sent, false) ? sent : NULL;
 		case ANSWER_BIGINT:
 			return is_number(sent, true) ? sent : NULL;
 		case ANSWER_BOOLEAN:
-			/* In PostgreSQL's or anybody else's spelling. */
+			/* In PostgreSQL's or another server's spelling. */
 			return strchr("tT1", *sent) != NULL && *sent != '\0' ? "true" : "false";
 	}
 	return NULL;
@@ -102,7 +137,7 @@ take_row(void *sink, const char **values, int nvalues)
 
 	for (int i = 0; i < nvalues; i++)
 	{
-		values[i] = valid_value(values[i], answer->values[i]);
+		values[i] = valid_value(&listing->connection.target, values[i], answer->values[i]);
 		if (values[i] == NULL &&
 			(answer->values[i] == ANSWER_NAME || answer->values[i] == ANSWER_POSITION))
 			usable = false;

@@ -2,9 +2,8 @@
  * login_trace.c
  *		What a login went through: addresses, and the certificate that the server showed.
  *
- * The only file that knows OpenSSL.  It fills a LoginTrace; diagnose_functions.c
- * puts it into words.  It must not decide whether a certificate is good: libpq
- * does.
+ * It fills a LoginTrace; diagnose_functions.c puts it into words.  It must not
+ * decide whether a certificate is good: libpq does.
  */
 #include "postgres.h"
 
@@ -22,14 +21,21 @@ trace_address(LoginTrace *trace, const char *address)
 		strlcpy(trace->addresses[trace->naddresses++], address, sizeof(trace->addresses[0]));
 }
 
+/* A NUL byte in a name is there to deceive: what stands before it must not pass for the name. */
+#define NAME_WITH_NUL "(a name that holds a NUL byte)"
+
 static void
 append_name(LoginTrace *trace, const char *name, int length)
 {
 	size_t used = strlen(trace->certificate_names);
 
-	/* A name that holds a NUL byte is made to deceive. */
-	if (length <= 0 || memchr(name, '\0', length) != NULL)
+	if (length <= 0)
 		return;
+	if (memchr(name, '\0', length) != NULL)
+	{
+		name = NAME_WITH_NUL;
+		length = strlen(name);
+	}
 	snprintf(trace->certificate_names + used, sizeof(trace->certificate_names) - used, "%s%.*s",
 			 used == 0 ? "" : ", ", length, name);
 }
@@ -67,6 +73,28 @@ read_names(LoginTrace *trace, X509 *certificate)
 }
 
 static void
+read_subject(LoginTrace *trace, X509 *certificate)
+{
+	X509_NAME *subject = X509_get_subject_name(certificate);
+	int position = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	unsigned char *name = NULL;
+	int length;
+
+	if (position < 0)
+		return;
+	length = ASN1_STRING_to_UTF8(&name,
+								 X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, position)));
+	if (length < 0)
+		return;
+	if (memchr(name, '\0', length) != NULL)
+		strlcpy(trace->certificate_subject, NAME_WITH_NUL, sizeof(trace->certificate_subject));
+	else
+		snprintf(trace->certificate_subject, sizeof(trace->certificate_subject), "%.*s", length,
+				 (const char *) name);
+	OPENSSL_free(name);
+}
+
+static void
 read_expiry(LoginTrace *trace, X509 *certificate)
 {
 	const ASN1_TIME *expires = X509_get0_notAfter(certificate);
@@ -87,8 +115,7 @@ trace_certificate(LoginTrace *trace, void *openssl)
 
 	if (certificate == NULL)
 		return;
-	X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
-							  trace->certificate_subject, sizeof(trace->certificate_subject));
+	read_subject(trace, certificate);
 	read_names(trace, certificate);
 	read_expiry(trace, certificate);
 	X509_free(certificate);

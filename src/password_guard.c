@@ -2,10 +2,11 @@
  * password_guard.c
  *		Looks at what a server asks for in the authentication before libpq does.
  *
- * libpq 15 serves every request without asking anybody (require_auth came with
- * 16), among them some that must not be:
+ * libpq 15 serves every request without asking (require_auth came with 16), among
+ * them some that must not be:
  *
- *	- the password in the clear, where nothing encrypts it;
+ *	- the password in the clear, without TLS or over TLS that proves nothing of
+ *	  the server: anyone on the way can offer that;
  *	- GSSAPI and its kin: they look names up in the backend's own thread, beyond
  *	  the policy and every deadline, and use the tickets of the server's user;
  *	- SCRAM with as many iterations as the server likes: a billion of them keep
@@ -60,7 +61,7 @@ is_expensive(const unsigned char *content, int length, int max_iterations)
 	return iterations > max_iterations;
 }
 
-/* A whole request, but for what its kind says already. */
+/* A whole request, or, with content NULL, what its kind alone tells. */
 static GuardVerdict
 check_request(const AuthGuard *guard, uint32 code, const unsigned char *content, int length,
 			  bool tls)
@@ -68,7 +69,8 @@ check_request(const AuthGuard *guard, uint32 code, const unsigned char *content,
 	switch (code)
 	{
 		case AUTH_CLEARTEXT:
-			return tls || guard->cleartext_allowed ? GUARD_PASS : GUARD_CLEARTEXT;
+			return guard->cleartext_allowed || (tls && guard->tls_is_verified) ? GUARD_PASS
+																			   : GUARD_CLEARTEXT;
 		case AUTH_SASL_CONTINUE:
 			return is_expensive(content, length, guard->max_iterations) ? GUARD_EXPENSIVE
 																		: GUARD_PASS;
@@ -83,50 +85,69 @@ check_request(const AuthGuard *guard, uint32 code, const unsigned char *content,
 }
 
 /*
- * Check all messages from guard->bytes on.  GUARD_WAIT: the last one is not
- * whole; guard->whole is how many bytes are, and *needed how many must be there
- * to see more.
+ * Check the message at guard->whole.  GUARD_WAIT: it is not whole, and *needed is
+ * how many bytes must be there to see more.  guard->done: libpq may read on
+ * unguarded.  Otherwise guard->whole is moved behind it.
  */
+static GuardVerdict
+check_message(AuthGuard *guard, bool tls, int *needed)
+{
+	int at = guard->whole;
+	const unsigned char *message = guard->bytes + at;
+	bool is_request = message[0] == 'R';
+	GuardVerdict verdict = GUARD_PASS;
+	uint32 length;
+	uint32 code;
+
+	/*
+	 * Anything else ends the authentication, one way or another, but for
+	 * NegotiateProtocolVersion: the requests come after it.
+	 */
+	if (!is_request && message[0] != 'v')
+	{
+		guard->done = true;
+		return GUARD_PASS;
+	}
+	*needed = at + HEADER_SIZE + 4;
+	/* More requests at once than we can look at are there to hide one. */
+	if (guard->length < *needed)
+		return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
+	length = read_uint32(message + 1);
+	code = read_uint32(message + HEADER_SIZE);
+	/* libpq refuses these itself */
+	if (length > MAX_AUTH_REQUEST || length < 8)
+	{
+		guard->done = true;
+		return GUARD_PASS;
+	}
+	if (is_request)
+		verdict = check_request(guard, code, NULL, 0, tls);
+	if (verdict != GUARD_PASS || (is_request && code == AUTH_OK))
+	{
+		guard->done = true;
+		return verdict;
+	}
+	*needed = at + 1 + length;
+	if (guard->length < *needed)
+		return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
+	if (is_request)
+		verdict = check_request(guard, code, message + HEADER_SIZE + 4, length - 8, tls);
+	guard->done = verdict != GUARD_PASS;
+	guard->whole = *needed;
+	return verdict;
+}
+
+/* Check all messages from guard->bytes on; guard->whole is how many bytes are of whole ones. */
 static GuardVerdict
 check_messages(AuthGuard *guard, bool tls, int *needed)
 {
-	const unsigned char *bytes = guard->bytes;
-
 	guard->whole = 0;
 	while (guard->whole < guard->length)
 	{
-		int at = guard->whole;
-		uint32 length;
-		uint32 code;
-		GuardVerdict verdict;
+		GuardVerdict verdict = check_message(guard, tls, needed);
 
-		/* Anything else than a request ends the authentication, one way or another. */
-		if (bytes[at] != 'R')
-		{
-			guard->done = true;
-			return GUARD_PASS;
-		}
-		*needed = at + HEADER_SIZE + 4;
-		/* More requests at once than we can look at are there to hide one. */
-		if (guard->length < *needed)
-			return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
-		length = read_uint32(bytes + at + 1);
-		code = read_uint32(bytes + at + HEADER_SIZE);
-		/* libpq refuses these itself */
-		if (length > MAX_AUTH_REQUEST || length < 8)
-			return GUARD_PASS;
-		verdict = check_request(guard, code, NULL, 0, tls);
-		*needed = at + 1 + length;
-		if (verdict == GUARD_PASS && code != AUTH_OK && guard->length < *needed)
-			return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
-		if (verdict == GUARD_PASS && code != AUTH_OK)
-			verdict = check_request(guard, code, bytes + at + HEADER_SIZE + 4, length - 8, tls);
-		if (verdict != GUARD_PASS || code == AUTH_OK)
-		{
-			guard->done = true;
+		if (verdict != GUARD_PASS || guard->done)
 			return verdict;
-		}
-		guard->whole = at + 1 + length;
 	}
 	return guard->length < (int) sizeof(guard->bytes) ? GUARD_PASS : GUARD_FORGED;
 }
@@ -138,10 +159,12 @@ guard_reset(AuthGuard *guard, const Target *target)
 	int blocks = target->password == NULL ? 0 : strlen(target->password) / SHA256_BLOCK_BYTES;
 
 	guard->cleartext_allowed = target->allow_cleartext || target->password == NULL;
+	guard->tls_is_verified = strncmp(target->sslmode, "verify-", strlen("verify-")) == 0;
 	guard->max_iterations =
 		(int64) MAX_SCRAM_ITERATIONS * SCRAM_ITERATION_BLOCKS / (SCRAM_ITERATION_BLOCKS + blocks);
 	guard->done = false;
 	guard->length = 0;
+	guard->tls_error = NULL;
 }
 
 /*
@@ -159,7 +182,26 @@ guard_plain(AuthGuard *guard, int fd, int *needed)
 	return check_messages(guard, false, needed);
 }
 
-/* The same under TLS, which protects the password; ssl is OpenSSL's SSL.  Never GUARD_WAIT: libpq may read each record. */
+/*
+ * What OpenSSL says about a read that failed, which takes the reason with it: so
+ * libpq would no longer find the alert of a server that refuses.  NULL: nothing
+ * more than that the connection has ended, which libpq says as well.
+ */
+static const char *
+read_tls_error(void *ssl, int result)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	if (SSL_get_error(ssl, result) != SSL_ERROR_SSL ||
+		ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return NULL;
+	return ERR_reason_error_string(error);
+}
+
+/*
+ * The same under TLS; ssl is OpenSSL's SSL.  Never GUARD_WAIT: libpq may read each
+ * record.  GUARD_TLS_ERROR: guard->tls_error tells why nothing more can be read.
+ */
 GuardVerdict
 guard_tls(AuthGuard *guard, void *ssl)
 {
@@ -171,9 +213,11 @@ guard_tls(AuthGuard *guard, void *ssl)
 		return GUARD_PASS;
 	ERR_clear_error();
 	n = SSL_peek(ssl, guard->bytes + guard->length, sizeof(guard->bytes) - guard->length);
+	if (n <= 0)
+		guard->tls_error = read_tls_error(ssl, n);
 	ERR_clear_error();
 	if (n <= 0)
-		return GUARD_PASS;
+		return guard->tls_error == NULL ? GUARD_PASS : GUARD_TLS_ERROR;
 	guard->length += n;
 	verdict = check_messages(guard, true, &needed);
 	guard->length -= guard->whole;

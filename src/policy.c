@@ -7,25 +7,24 @@
  *
  * An entry of the host lists is a name pattern (with * for any characters), an
  * address, or a network in CIDR notation, each with an optional :port; an IPv6
- * address with a port stands in brackets.  Deny wins.  Names are matched against
- * the host as written, addresses against what it resolved to, after unwrapping
- * IPv4 inside IPv6, because ::ffff:127.0.0.1 is 127.0.0.1 to the kernel.
+ * address with a port stands in brackets.  Deny wins.  Name patterns are matched
+ * against the host as written, unless that is an address in whatever spelling,
+ * which only * alone matches; addresses against what the host resolved to, after
+ * unwrapping IPv4 inside IPv6, because ::ffff:127.0.0.1 is 127.0.0.1 to the kernel.
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
+#include "address.h"
 #include "dqds.h"
 #include "lib/stringinfo.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
 /*
  * The parameters that a model's properties may set.  libpq has more; those that
  * read files, change the target, or start another protocol stay out.  The lower
- * part are names that people bring from JDBC.
+ * part are names that users know from JDBC.
  */
 static const AllowedParameter allowed_parameters[] = {
 	{"application_name", "application_name", PARAMETER_LIBPQ},
@@ -71,14 +70,20 @@ policy_parameter_names(void)
 	return names.data;
 }
 
-/* ---- host lists ---------------------------------------------------------- */
-
-/* An address of either family; IPv4 in the first four bytes. */
-typedef struct Address
+/*
+ * The time that a registered connection may take to connect when caller uses it:
+ * what its owner wrote into the model must not keep others waiting for longer
+ * than they want.  A member of the owner's role counts as the owner, a superuser
+ * does not.
+ */
+void
+policy_limit_timeout(const Caller *caller, Oid owner, Target *target)
 {
-	int family; /* AF_INET or AF_INET6 */
-	unsigned char bytes[16];
-} Address;
+	if (!is_member_of_role_nosuper(caller->role, owner))
+		target->connect_timeout_ms = Min(target->connect_timeout_ms, dqds_connect_timeout_ms);
+}
+
+/* ---- host lists ---------------------------------------------------------- */
 
 typedef struct HostRule
 {
@@ -88,99 +93,6 @@ typedef struct HostRule
 	int prefix_bits;
 	int port; /* 0: any */
 } HostRule;
-
-static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-/* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address. */
-static void
-unwrap_ipv4(Address *address)
-{
-	static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
-	static const unsigned char compatible[12] = {0};
-	bool is_compatible;
-
-	if (address->family != AF_INET6)
-		return;
-	/* ::/128 and ::1 look like compatible addresses, but are not. */
-	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
-					(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
-	if (is_compatible || memcmp(address->bytes, mapped, 12) == 0 ||
-		memcmp(address->bytes, nat64, 12) == 0)
-	{
-		address->family = AF_INET;
-		memmove(address->bytes, address->bytes + 12, 4);
-	}
-}
-
-/* Ways on which an IPv6 address leads to an IPv4 one, if the network has a gateway for it. */
-static const struct
-{
-	unsigned char prefix[12];
-	int prefix_bytes;
-	int at;                 /* where the IPv4 address stands */
-	unsigned char inverted; /* 0xff: with all its bits turned over */
-} gateways[] = {
-	{{0x20, 0x02}, 2, 2, 0},                          /* 6to4, RFC 3056 */
-	{{0x20, 0x01}, 4, 12, 0xff},                      /* Teredo, RFC 4380: the client */
-	{{0x20, 0x01}, 4, 4, 0},                          /* and its server */
-	{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 6, 12, 0}, /* local NAT64, RFC 8215 */
-	{{[8] = 0xff, [9] = 0xff}, 12, 12, 0},            /* SIIT, RFC 7915 */
-};
-
-/* To connect to the unspecified address is to connect to this machine. */
-static bool
-is_unspecified(const Address *address, Address *loopback)
-{
-	static const unsigned char zeros[16] = {0};
-	bool v4 = address->family == AF_INET;
-
-	if (memcmp(address->bytes, zeros, v4 ? 4 : 16) != 0)
-		return false;
-	memset(loopback, 0, sizeof(*loopback));
-	loopback->family = address->family;
-	loopback->bytes[v4 ? 0 : 15] = v4 ? 127 : 1;
-	if (v4)
-		loopback->bytes[3] = 1;
-	return true;
-}
-
-/* The IPv4 address that an IPv6 one leads to by gateways[way]; false when it is not of that kind. */
-static bool
-through_gateway(const Address *address, int way, Address *behind)
-{
-	if (address->family != AF_INET6 ||
-		memcmp(address->bytes, gateways[way].prefix, gateways[way].prefix_bytes) != 0)
-		return false;
-	behind->family = AF_INET;
-	for (int i = 0; i < 4; i++)
-		behind->bytes[i] = address->bytes[gateways[way].at + i] ^ gateways[way].inverted;
-	return true;
-}
-
-static bool
-address_from_text(const char *text, Address *address)
-{
-	if (inet_pton(AF_INET, text, address->bytes) == 1)
-		address->family = AF_INET;
-	else if (inet_pton(AF_INET6, text, address->bytes) == 1)
-		address->family = AF_INET6;
-	else
-		return false;
-	return true;
-}
-
-static bool
-address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
-{
-	address->family = sockaddr->sa_family;
-	if (sockaddr->sa_family == AF_INET)
-		memcpy(address->bytes, &((const struct sockaddr_in *) sockaddr)->sin_addr, 4);
-	else if (sockaddr->sa_family == AF_INET6)
-		memcpy(address->bytes, &((const struct sockaddr_in6 *) sockaddr)->sin6_addr, 16);
-	else
-		return false;
-	return true;
-}
 
 static bool
 in_network(const Address *address, const HostRule *rule)
@@ -227,6 +139,12 @@ name_matches(const char *pattern, const char *name)
 	return *pattern == '\0';
 }
 
+static bool
+is_any(const char *pattern)
+{
+	return strspn(pattern, "*") == strlen(pattern);
+}
+
 /* A number from 0 to max with nothing behind it. */
 static bool
 small_number(const char *text, int max, int *number)
@@ -270,7 +188,7 @@ split_port(char *entry, int *port)
 	return true;
 }
 
-/* 10.*, 010.0.0.1 and 0x7f.1 are no names, and as patterns they would miss every other spelling. */
+/* 10.*, 010.0.0.1 and 0x7f.1 are not names, and as patterns they would miss every other spelling. */
 static bool
 looks_like_address(const char *pattern)
 {
@@ -305,10 +223,9 @@ parse_rule(char *entry, HostRule *rule)
 		if (slash != NULL && !small_number(slash + 1, bits, &rule->prefix_bits))
 			return false;
 		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8. */
-		if (rule->prefix_bits >= 96 && rule->network.family == AF_INET6 &&
-			memcmp(rule->network.bytes, mapped, sizeof(mapped)) == 0)
+		if (rule->prefix_bits >= 96 && address_is_mapped(&rule->network))
 		{
-			unwrap_ipv4(&rule->network);
+			address_unwrap(&rule->network);
 			rule->prefix_bits -= 96;
 		}
 		return true;
@@ -377,7 +294,7 @@ policy_check_hosts(char **newval, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("\"%s\" is not a name pattern, an address or a network with an optional "
 						"port.",
-						bad);
+						visible_text(bad));
 	return false;
 }
 
@@ -393,6 +310,7 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 	char *rest = copy;
 	char *name = pstrdup(target->host);
 	size_t length;
+	bool is_literal = resolver_is_literal(target->host);
 	bool found = false;
 	char *entry;
 	HostRule rule;
@@ -411,7 +329,7 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 		if (rule.port != 0 && rule.port != target->port)
 			continue;
 		if (!rule.is_network)
-			found = name_matches(rule.pattern, name);
+			found = is_any(rule.pattern) || (!is_literal && name_matches(rule.pattern, name));
 		else if (address != NULL)
 			found = in_network(address, &rule);
 		else
@@ -487,17 +405,17 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 	if (!address_from_sockaddr(sockaddr, &address))
 		return refuse(target, "dqds.denied_hosts", failure);
 	as_is = address;
-	unwrap_ipv4(&address);
-	/* Who denies 64:ff9b::/96 means the way, who denies 10.0.0.0/8 where it leads. */
+	address_unwrap(&address);
+	/* A rule for 64:ff9b::/96 is about the way, one for 10.0.0.0/8 about where it leads. */
 	if (list_matches(dqds_denied_hosts, target, &address, &networks) ||
 		(as_is.family != address.family &&
 		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))
 		return refuse(target, "dqds.denied_hosts", failure);
-	if (is_unspecified(&address, &behind) &&
+	if (address_is_unspecified(&address, &behind) &&
 		list_matches(dqds_denied_hosts, target, &behind, &networks))
 		return refuse(target, "dqds.denied_hosts", failure);
-	for (int way = 0; way < lengthof(gateways); way++)
-		if (through_gateway(&as_is, way, &behind) &&
+	for (int way = 0; way < address_ways(); way++)
+		if (address_behind(&as_is, way, &behind) &&
 			list_matches(dqds_denied_hosts, target, &behind, &networks))
 			return refuse(target, "dqds.denied_hosts", failure);
 	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))

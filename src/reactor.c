@@ -5,8 +5,8 @@
  * A WaitEventSet cannot forget a socket, and libpq changes its socket while it
  * connects.  So the sockets live in an epoll set of our own, and one
  * WaitEventSet, made once for each backend, holds three things: the latch, the
- * postmaster's death and that epoll descriptor, which is readable when any
- * socket in it is.
+ * postmaster's death (not in single-user mode) and that epoll descriptor, which
+ * is readable when any socket in it is.
  *
  * Owns: the epoll descriptor and the wait event set.  It must not know what the
  * sockets are for.
@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "dqds.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 
 #define MAX_WAIT_MS 60000
@@ -28,6 +29,17 @@ static WaitEventSet *wait_set = NULL;
 /* Where in the wait set the epoll descriptor stands. */
 static int epoll_position;
 
+/* What the set waits for.  Raises; position is where the epoll descriptor stands. */
+static void
+fill_wait_set(WaitEventSet *set, int *position)
+{
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	/* Single-user mode has no postmaster. */
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	*position = AddWaitEventToSet(set, WL_SOCKET_READABLE, epoll_descriptor, NULL, NULL);
+}
+
 /*
  * Make the set, once for each backend.  Errors: 53000 class when descriptors
  * are out; a later call then tries again.
@@ -35,6 +47,8 @@ static int epoll_position;
 void
 reactor_start(void)
 {
+	WaitEventSet *set;
+
 	if (wait_set != NULL)
 		return;
 
@@ -48,26 +62,31 @@ reactor_start(void)
 	}
 
 	/* Built aside, so that an error half-way leaves nothing that looks complete. */
+	set = dqds_create_wait_event_set(3);
+	PG_TRY();
 	{
-		WaitEventSet *set = dqds_create_wait_event_set(3);
-
-		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-		epoll_position = AddWaitEventToSet(set, WL_SOCKET_READABLE, epoll_descriptor, NULL, NULL);
-		wait_set = set;
+		fill_wait_set(set, &epoll_position);
 	}
+	PG_CATCH();
+	{
+		FreeWaitEventSet(set);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	wait_set = set;
 }
 
 /*
  * Watch a socket for these epoll events, or change what it is watched for.
- * owner comes back with each event.  libpq may have closed the descriptor and
- * opened another one with the same number behind our back, in which case the
- * kernel has forgotten it: so both ways are tried.
+ * owner comes back with each event: a number, not a pointer, because what it
+ * stands for may be gone when the event is served.  libpq may have closed the
+ * descriptor and opened another one with the same number behind our back, in
+ * which case the kernel has forgotten it: so both ways are tried.
  */
 void
-reactor_watch(int fd, uint32 events, void *owner)
+reactor_watch(int fd, uint32 events, uint64 owner)
 {
-	struct epoll_event event = {.events = events, .data.ptr = owner};
+	struct epoll_event event = {.events = events, .data.u64 = owner};
 
 	if (epoll_ctl(epoll_descriptor, EPOLL_CTL_MOD, fd, &event) == 0)
 		return;
@@ -111,7 +130,7 @@ reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 
 	for (int i = 0; i < nready; i++)
 	{
-		events[i].owner = ready[i].data.ptr;
+		events[i].owner = ready[i].data.u64;
 		events[i].events = ready[i].events;
 	}
 	return Max(nready, 0);

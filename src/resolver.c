@@ -52,14 +52,25 @@ lookup_run(void *argument)
 	lookup->rc = getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found);
 }
 
-static bool
-lookup_literal(Lookup *lookup)
+static int
+find_literal(const char *host, const char *service, struct addrinfo **found)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 							 .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST};
 
-	lookup->rc = getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found);
-	return lookup->rc == 0;
+	return getaddrinfo(host, service, &hints, found);
+}
+
+/* Is the host a literal address, in whatever spelling?  Never asks a name server. */
+bool
+resolver_is_literal(const char *host)
+{
+	struct addrinfo *found;
+
+	if (find_literal(host, NULL, &found) != 0)
+		return false;
+	freeaddrinfo(found);
+	return true;
 }
 
 /*
@@ -80,7 +91,8 @@ resolver_start(const char *host, int port)
 	}
 	snprintf(lookup->service, sizeof(lookup->service), "%d", port);
 	resolution->lookup = lookup;
-	if (lookup_literal(lookup))
+	lookup->rc = find_literal(host, lookup->service, &lookup->found);
+	if (lookup->rc == 0)
 		return resolution;
 
 	resolution->job = background_run(lookup_run, lookup_free, lookup);

@@ -7,12 +7,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "dqds.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-/* Make an empty result for the set-returning function that is being called. */
+/*
+ * Make an empty result for the set-returning function that is being called.  A
+ * caller that puts a remote's answer into it sets rows->source afterwards.
+ */
 void
 rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
 {
@@ -25,6 +29,7 @@ rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
 						errmsg("set-valued function called in context that cannot accept a set")));
 
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	memset(rows, 0, sizeof(*rows));
 	rows->desc = CreateTupleDescCopy(result->expectedDesc);
 	rows->store = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
 										false, work_mem);
@@ -34,10 +39,14 @@ rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
 	MemoryContextSwitchTo(old);
 }
 
-/* Add a row. */
+/* Add a row.  Errors: QD023 when a remote's answer becomes too large. */
 void
 rows_put(RowsOut *rows, Datum *values, bool *nulls)
 {
+	if (rows->source != NULL)
+		answer_budget_take(&rows->budget, rows->source,
+						   SizeofMinimalTupleHeader +
+							   heap_compute_data_size(rows->desc, values, nulls));
 	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
 }
 
@@ -69,7 +78,7 @@ row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint)
 	*value = is_bigint ? Int64GetDatum(number) : Int32GetDatum((int32) number);
 }
 
-/* A boolean column, in PostgreSQL's or anybody else's spelling. */
+/* A boolean column, in PostgreSQL's or another server's spelling. */
 void
 row_boolean(Datum *value, bool *isnull, const char *text)
 {

@@ -4,7 +4,8 @@
  *
  * A session is a state machine that never blocks; engine.c drives it by telling
  * it of socket events and of deadlines that have passed.  The module's other
- * files are session_login.c and session_query.c; only they call libpq.
+ * files are session_login.c and session_query.c; only these three and
+ * libpq_scope.c know libpq.
  *
  * Owns: the PGconn, its descriptor, the pending PGresult, and the threads that
  * resolve or cancel for it.  All of them hang on the list of live sessions, so
@@ -70,8 +71,10 @@ allocate_session(const Target *target, Oid role, const char *key)
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "dqds session", ALLOCSET_SMALL_SIZES);
 	Session *session = MemoryContextAllocZero(context, sizeof(Session));
+	static uint64 last_id = REACTOR_BACKGROUND;
 
 	session->context = context;
+	session->id = ++last_id;
 	session->role = role;
 	session->connection_id = target->connection_id;
 	session->fd = -1;
@@ -124,11 +127,22 @@ session_attach(Session *session, const Target *target, void *owner)
 	session->target = target;
 	session->owner = owner;
 	session->trace = NULL;
+	session->address_slot = NULL;
+}
+
+/*
+ * From now on the session takes *slot for each address that it connects to; the
+ * caller gives it back.
+ */
+void
+session_limit(Session *session, LimitSlot *slot)
+{
+	session->address_slot = slot;
 }
 
 /* ---- moving on ----------------------------------------------------------------------- */
 
-/* It is of no use any more; the caller has noted why. */
+/* It is of no more use; the caller has noted why. */
 void
 session_fail(Session *session)
 {
@@ -270,6 +284,13 @@ session_deadline(const Session *session)
 	return session->deadline_us;
 }
 
+/* The address that it is connected to, or was told to connect to; valid as long as the session. */
+const struct sockaddr *
+session_peer(const Session *session)
+{
+	return (const struct sockaddr *) &session->peer;
+}
+
 /* The operation that holds it; NULL: it lies in the cache. */
 void *
 session_owner(const Session *session)
@@ -277,18 +298,28 @@ session_owner(const Session *session)
 	return session->owner;
 }
 
-/* An event may name a session that was closed meanwhile: is the pointer still good? */
-bool
-session_is_live(const Session *session)
+/* The session that an event is for; NULL: it was closed after the event had come. */
+Session *
+session_find(uint64 id)
 {
 	dlist_iter iter;
 
 	dlist_foreach(iter, &live_sessions)
 	{
-		if (dlist_container(Session, node, iter.cur) == session)
-			return true;
+		Session *session = dlist_container(Session, node, iter.cur);
+
+		if (session->id == id)
+			return session;
 	}
-	return false;
+	return NULL;
+}
+
+/* Move the session's deadlines by so many microseconds: time that was not the remote's to use. */
+void
+session_put_off(Session *session, int64 us)
+{
+	session->deadline_us += us;
+	session->attempt_deadline_us += us;
 }
 
 /* Has a part of the current answer been handed on?  Then it must not be asked again. */
@@ -305,7 +336,7 @@ session_tls(const Session *session)
 	return PQsslInUse(session->conn) ? PQsslAttribute(session->conn, "protocol") : NULL;
 }
 
-/* Is it proven that nobody stands between us and the remote's backend? */
+/* Is it proven that there is no pooler between us and the remote's backend? */
 bool
 session_is_direct(const Session *session)
 {
@@ -341,7 +372,7 @@ session_same_connection(const Session *session, Oid role, int64 connection_id)
 bool
 session_still_allowed(const Session *session, const Target *target, Failure *failure)
 {
-	return policy_allows_address(target, (const struct sockaddr *) &session->peer, failure) &&
+	return policy_allows_address(target, session_peer(session), failure) &&
 		   (!target->password_required || PQconnectionUsedPassword(session->conn));
 }
 
@@ -356,7 +387,7 @@ session_reusable(const Session *session)
 /*
  * Take leave of the remote and free the connection, so that only the memory of
  * the Session is left for session_close.  It calls nothing of PostgreSQL's, so
- * the thread of session_cache.c may do it, for a session that nobody else uses.
+ * the thread of session_cache.c may do it, for a session that is not used otherwise.
  */
 void
 session_disconnect(Session *session)

@@ -36,6 +36,7 @@ typedef enum Directness
 struct Session
 {
 	dlist_node node;       /* in live_sessions */
+	uint64 id;             /* never used again by this backend, never REACTOR_BACKGROUND */
 	MemoryContext context; /* holds this struct and key */
 	SessionState state;
 
@@ -47,6 +48,7 @@ struct Session
 	/* Valid only while an operation holds the session; NULL in the cache. */
 	const Target *target;
 	void *owner;
+	LimitSlot *address_slot; /* for the address that is connected to, or NULL */
 
 	/* While resolving and connecting. */
 	Resolution *resolution;
@@ -72,13 +74,15 @@ struct Session
 	Phase phase;
 	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
-	PGresult *result;    /* here so that an error in a sink does not lose it */
-	bool unsent;         /* a part of the question waits for the socket */
-	bool answered;       /* a part of the answer has been handed on */
-	bool complete;       /* the question's result has come to its end */
-	bool rowless;        /* something came since the last row, or since the question */
-	int64 rowless_bytes; /* how much, about */
-	size_t heap_before;  /* what the process had allocated before that */
+	PGresult *result;      /* here so that an error in a sink does not lose it */
+	bool unsent;           /* a part of the question waits for the socket */
+	bool answered;         /* a part of the answer has been handed on */
+	bool complete;         /* the question's result has come to its end */
+	bool reading;          /* something of the answer has been read */
+	int64 rowless_bytes;   /* what has come since the last row, or since then, about */
+	int64 unchecked_bytes; /* what has come since the memory was looked at */
+	bool heap_known;       /* the next one is valid */
+	int64 heap_before;     /* what libpq and others had allocated then */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
@@ -91,7 +95,7 @@ struct Session
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
 
-/* A path below a file can never exist, so libpq finds nothing there, whoever asks. */
+/* A path below a file can never exist, so libpq finds nothing there. */
 #define NO_SUCH_FILE "/dev/null/none"
 
 /* ---- libpq_scope.c ------------------------------------------------------------ */
@@ -120,7 +124,6 @@ extern void session_poll_login(Session *session, uint32 events, Failure *failure
 /* ---- session_query.c -------------------------------------------------------------- */
 
 extern void session_drop_notifications(PGconn *conn);
-extern void session_connection_lost(Session *session, Failure *failure);
 extern bool session_start_cancel(Session *session);
 
 #endif /* DQDS_SESSION_INTERNAL_H */

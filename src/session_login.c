@@ -3,9 +3,9 @@
  *		A session's way from addresses to logged in.
  *
  * One address after the other, each with its share of the time; libpq is polled
- * and never waited for.  Whether what the server asks for may be done is asked
- * before libpq reads (password_guard.c), whether the password was used, after.  It must not decide who
- * may connect where: policy.c does.
+ * and never waited for.  Whether what the server asks for may be done is checked
+ * before libpq reads (password_guard.c), whether the password was used, after.
+ * It must not decide who may connect where: policy.c does.
  */
 #include "postgres.h"
 
@@ -18,8 +18,8 @@
 #include "mb/pg_wchar.h"
 #include "session_internal.h"
 
-/* More than any server has to say before it lets somebody in; libpq keeps all of it. */
-#define MAX_LOGIN_BYTES (1024 * 1024)
+/* More than any server has to say before a login is complete; libpq keeps all of it. */
+#define MAX_LOGIN_BYTES (256 * 1024)
 
 static void
 ignore_notice(void *arg, const PGresult *result)
@@ -171,6 +171,9 @@ session_connect_next(Session *session, Failure *failure)
 			continue;
 		memset(&session->peer, 0, sizeof(session->peer));
 		memcpy(&session->peer, address, address_length(address));
+		if (session->address_slot != NULL &&
+			!limits_enter_address(session->target, address, session->address_slot, failure))
+			continue;
 		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
 		if (session->conn == NULL)
 		{
@@ -193,7 +196,7 @@ session_connect_next(Session *session, Failure *failure)
 		session->login_bytes = 0;
 		guard_reset(&session->guard, session->target);
 		session->fd = PQsocket(session->conn);
-		reactor_watch(session->fd, EPOLLOUT, session);
+		reactor_watch(session->fd, EPOLLOUT, session->id);
 		session->state = SESSION_CONNECTING;
 		start_attempt(session);
 		return;
@@ -246,9 +249,9 @@ static void
 refuse_cleartext(Session *session, Failure *failure)
 {
 	failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-				"Use TLS (sslmode require) or SCRAM at the server; the property "
+				"Use sslmode verify-full or verify-ca, or SCRAM at the server; the property "
 				"allow_cleartext_password set to true permits it for this connection.",
-				"the server at %s:%d asks for the password in clear text without TLS",
+				"the server at %s:%d asks for the password in clear text without verified TLS",
 				session->target->host, session->target->port);
 	session_fail(session);
 }
@@ -258,9 +261,9 @@ refuse_authentication(Session *session, GuardVerdict verdict, Failure *failure)
 {
 	if (verdict == GUARD_EXPENSIVE)
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-					"Lower scram_iterations at the server, and set the password of the user anew.",
-					"the server at %s:%d asks for more than %d iterations of SCRAM",
-					session->target->host, session->target->port, session->guard.max_iterations);
+					"Lower scram_iterations at the server, and set the password of the user again.",
+					"the server at %s:%d asks for too many iterations of SCRAM",
+					session->target->host, session->target->port);
 	else
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 					"Use scram-sha-256 for this client and user in the server's pg_hba.conf.",
@@ -280,7 +283,7 @@ look_ahead(Session *session, int *needed)
 		return tls ? GUARD_PASS : guard_tls_answer(session->fd);
 	if (PQstatus(session->conn) != CONNECTION_AWAITING_RESPONSE)
 	{
-		/* libpq may begin anew, on another socket */
+		/* libpq may begin again, on another socket */
 		guard_reset(&session->guard, target);
 		return GUARD_PASS;
 	}
@@ -304,7 +307,7 @@ guard_password(Session *session, uint32 events, Failure *failure)
 				return true;
 			/* Be woken when the message can be complete, not by every byte of it. */
 			set_low_water_mark(session->fd, needed);
-			reactor_watch(session->fd, EPOLLIN | EPOLLRDHUP, session);
+			reactor_watch(session->fd, EPOLLIN | EPOLLRDHUP, session->id);
 			return false;
 		case GUARD_CLEARTEXT:
 			refuse_cleartext(session, failure);
@@ -312,6 +315,10 @@ guard_password(Session *session, uint32 events, Failure *failure)
 		case GUARD_UNSUPPORTED:
 		case GUARD_EXPENSIVE:
 			refuse_authentication(session, verdict, failure);
+			return false;
+		case GUARD_TLS_ERROR:
+			diagnose_tls_error(session->target, session->guard.tls_error, failure);
+			session_fail(session);
 			return false;
 		case GUARD_FORGED:
 			diagnose_known(session->target, DQDS_NOT_POSTGRES, failure);
@@ -345,7 +352,7 @@ complete_login(Session *session, Failure *failure)
 		session_fail(session);
 		return;
 	}
-	/* Such a server cannot convert, and would refuse to send bytes that are no UTF-8: log in anew. */
+	/* Such a server cannot convert, and would refuse to send bytes that are not UTF-8: log in again. */
 	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0 && !session->raw_bytes)
 	{
 		session->raw_bytes = true;
@@ -355,7 +362,7 @@ complete_login(Session *session, Failure *failure)
 	}
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	session->fd = PQsocket(conn);
-	reactor_watch(session->fd, EPOLLIN, session);
+	reactor_watch(session->fd, EPOLLIN, session->id);
 	if (session->resolution != NULL)
 		resolver_release(session->resolution);
 	session->resolution = NULL;
@@ -377,7 +384,7 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 		session->login_bytes += waiting;
 	if (session->login_bytes > MAX_LOGIN_BYTES)
 	{
-		/* It talks, but lets nobody in. */
+		/* It keeps sending, but never completes the login. */
 		diagnose_no_answer(session->target, STAGE_STARTUP,
 						   (int) ((dqds_now_us() - session->started_us) / 1000), failure);
 		session_fail(session);
@@ -403,7 +410,7 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 			session->fd = PQsocket(session->conn);
 			reactor_watch(session->fd,
 						  status == PGRES_POLLING_READING ? EPOLLIN | EPOLLRDHUP : EPOLLOUT,
-						  session);
+						  session->id);
 			break;
 		default:
 			/* libpq closed its socket, and with it the kernel forgot it. */

@@ -2,9 +2,12 @@
  * session_query.c
  *		A logged-in session: ask, collect, cancel.
  *
- * A session leaves no state at the remote that a pooler could hand to somebody
- * else: no SET, only parameterised queries, and a named statement only where
- * the backend's pid proves that nobody stands between.
+ * A session leaves no state at the remote that a pooler could hand to another
+ * client: no SET, only parameterised queries, and a named statement only where
+ * the backend's pid proves that there is no pooler.
+ *
+ * Owns: how much of an answer libpq may hold at a time.  It must not know what
+ * becomes of the rows.
  */
 #include "postgres.h"
 
@@ -15,25 +18,27 @@
 #include "port/atomics.h"
 #include "session_internal.h"
 
-/* Longer than any name or comment that somebody would want to see in a list. */
-#define MAX_VALUE_BYTES (16 * 1024 * 1024)
+/* Longer than any name, and than any comment as the queries cut it (dialect.c). */
+#define MAX_VALUE_BYTES (1024 * 1024)
 
 /*
- * What may come without a row: one with the longest values, and some more; and
- * for a probe or a preparation, which have next to no answer, less.  libpq keeps
- * some messages that nobody asked for (ParameterStatus), and loses hundreds of
- * times their length of others (ParameterDescription): so what it takes of the
- * process's memory is bounded as well: a buffer as large as a row may announce
- * itself, and of what has come the row, its copy and one more.
+ * What may come without a row: one with long values, and some more; and where
+ * the answer is short, less.  libpq keeps messages that were not asked for
+ * (ParameterStatus), and loses hundreds of times their length of others
+ * (ParameterDescription), between rows as well: so what it takes of the process's
+ * memory during an answer is bounded, too.  That is looked at whenever so many
+ * bytes have come.
  */
-#define MAX_ROWLESS_BYTES     (64 * 1024 * 1024)
-#define MAX_PREPARATION_BYTES (1024 * 1024)
-#define MAX_HEAP_FOR_BYTES    3
+#define MAX_ROWLESS_BYTES  (4 * 1024 * 1024)
+#define MAX_SHORT_BYTES    (64 * 1024)
+#define MAX_FOREIGN_HEAP   (16 * 1024 * 1024)
+#define HEAP_CHECK_BYTES   (32 * 1024)
+#define MAX_REMOTE_MESSAGE (64 * 1024) /* of an error: a longer one is not looked at */
 
 /*
- * Notifications would pile up in libpq until somebody takes them, and a hostile
- * server can send millions.  Before the login has come that far, looking for
- * them would disturb libpq.
+ * Notifications would pile up in libpq until they are taken, and a hostile server
+ * can send millions.  Before the login has come that far, looking for them would
+ * disturb libpq.
  */
 void
 session_drop_notifications(PGconn *conn)
@@ -46,8 +51,8 @@ session_drop_notifications(PGconn *conn)
 		PQfreemem(notification);
 }
 
-void
-session_connection_lost(Session *session, Failure *failure)
+static void
+connection_lost(Session *session, Failure *failure)
 {
 	if (failure->code == DQDS_OK)
 		diagnose_known(session->target, DQDS_CONNECTION_LOST, failure);
@@ -60,7 +65,7 @@ is_prepared(const Session *session)
 	return (session->prepared[session->query_family] & (1u << session->query.question)) != 0;
 }
 
-/* A named statement pays from the second use on, and only where nobody stands between. */
+/* A named statement pays from the second use on, and only where there is no pooler. */
 static Phase
 next_phase(const Session *session)
 {
@@ -106,10 +111,10 @@ flush_output(Session *session, Failure *failure)
 	int rc = PQflush(session->conn);
 
 	if (rc < 0)
-		session_connection_lost(session, failure);
+		connection_lost(session, failure);
 	else if (rc > 0)
 	{
-		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session);
+		reactor_watch(session->fd, EPOLLIN | EPOLLOUT, session->id);
 		session->unsent = true;
 	}
 }
@@ -124,12 +129,12 @@ start_phase(Session *session, Failure *failure)
 	session->phase = next_phase(session);
 	if (!send_phase(session, sql, nvalues))
 	{
-		session_connection_lost(session, failure);
+		connection_lost(session, failure);
 		return;
 	}
 	if (session->phase != PHASE_PREPARE)
 		PQsetSingleRowMode(session->conn);
-	session->rowless = false;
+	session->reading = false;
 	session->state = SESSION_BUSY;
 	flush_output(session, failure);
 }
@@ -150,6 +155,14 @@ session_ask(Session *session, const RemoteQuery *query, Failure *failure)
 	return session->state == SESSION_BUSY;
 }
 
+/* Is the answer one row at most, of a few numbers? */
+static bool
+expects_little(const Session *session)
+{
+	return session->phase != PHASE_EXECUTE || session->query.question == QUESTION_PROBE ||
+		   session->query.question == QUESTION_OVERVIEW;
+}
+
 /* The server does not do what it was asked: nothing that it says is of use any more. */
 static void
 refuse_answer(Session *session, const char *what, Failure *failure)
@@ -165,15 +178,20 @@ hand_on_row(Session *session, RowSink on_row, void *sink, Failure *failure)
 	const char *values[MAX_ANSWER_COLUMNS];
 	int nvalues = dialect_answer(session->query.question)->ncolumns;
 
+	if (session->answered && expects_little(session))
+	{
+		refuse_answer(session, "more than one row", failure);
+		return;
+	}
 	session->answered = true;
-	session->rowless = false;
+	session->rowless_bytes = 0;
 	if (on_row == NULL || failure->code != DQDS_OK)
 		return;
 	for (int i = 0; i < nvalues; i++)
 	{
 		if (PQgetlength(session->result, 0, i) > MAX_VALUE_BYTES)
 		{
-			refuse_answer(session, "a name or comment of more than 16 MB", failure);
+			refuse_answer(session, "a name or comment of more than 1 MB", failure);
 			return;
 		}
 		values[i] = PQgetisnull(session->result, 0, i) ? NULL : PQgetvalue(session->result, 0, i);
@@ -193,7 +211,7 @@ take_answer(Session *session, RowSink on_row, void *sink, Failure *failure)
 		session->complete = true;
 }
 
-/* The answer to a probe: our backend's pid, unless a pooler lent us somebody else's backend. */
+/* The answer to a probe: our backend's pid, unless a pooler lent us another one. */
 static void
 note_directness(Session *session)
 {
@@ -214,6 +232,15 @@ is_untranslatable(const PGresult *result)
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
 	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0;
+}
+
+/* The remote's words; NULL where there are none, or far too many. */
+static const char *
+error_message(const PGresult *result)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	return message != NULL && strlen(message) > MAX_REMOTE_MESSAGE ? NULL : message;
 }
 
 static void
@@ -238,16 +265,16 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 		case PGRES_COPY_OUT:
 		case PGRES_COPY_IN:
 		case PGRES_COPY_BOTH:
-			/* Nobody asked for that, and libpq would give this same result for ever. */
-			session_connection_lost(session, failure);
+			/* It was not asked for, and libpq would give this same result for ever. */
+			connection_lost(session, failure);
 			break;
 		default:
 			if (failure->code == DQDS_OK && is_untranslatable(session->result))
 				failure->untranslatable = true;
 			if (failure->code == DQDS_OK)
-				diagnose_query(
-					session->target, PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
-					PQresultErrorField(session->result, PG_DIAG_MESSAGE_PRIMARY), failure);
+				diagnose_query(session->target,
+							   PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
+							   error_message(session->result), failure);
 	}
 }
 
@@ -256,12 +283,12 @@ static void
 end_phase(Session *session, Failure *failure)
 {
 	if (PQstatus(session->conn) != CONNECTION_OK)
-		session_connection_lost(session, failure);
+		connection_lost(session, failure);
 	else if (PQtransactionStatus(session->conn) != PQTRANS_IDLE)
-		session_connection_lost(session, failure);
+		connection_lost(session, failure);
 	else if (failure->code == DQDS_OK && session->phase != PHASE_EXECUTE)
 	{
-		/* Who does not answer the probe with one row is not asked again and again. */
+		/* A server that does not answer the probe with one row is not probed again. */
 		if (session->phase == PHASE_PROBE && session->direct == DIRECT_UNKNOWN)
 			session->direct = DIRECT_NO;
 		start_phase(session, failure);
@@ -275,27 +302,46 @@ end_phase(Session *session, Failure *failure)
 	}
 }
 
-/* Does the server send and send, and still no row?  What one read brings is always fine. */
+/* Has libpq taken too much memory since the second read of this answer? */
+static bool
+takes_too_much(Session *session)
+{
+	int64 now = dqds_foreign_heap();
+
+	session->unchecked_bytes = 0;
+	if (!session->heap_known)
+	{
+		session->heap_known = true;
+		session->heap_before = now;
+	}
+	return now > session->heap_before + MAX_FOREIGN_HEAP;
+}
+
+/*
+ * Does the server send and send, without a row or with other things between the
+ * rows?  What the first read brings is always fine.
+ */
 static bool
 sends_too_much(Session *session)
 {
 	int waiting = 0;
 
-	if (!session->rowless)
+	if (!session->reading)
 	{
-		session->rowless = true;
+		session->reading = true;
+		session->heap_known = false;
 		session->rowless_bytes = 0;
-		session->heap_before = 0;
+		session->unchecked_bytes = HEAP_CHECK_BYTES;
 		return false;
 	}
-	if (session->heap_before == 0)
-		session->heap_before = dqds_heap_in_use();
 	if (ioctl(session->fd, FIONREAD, &waiting) == 0)
+	{
 		session->rowless_bytes += waiting;
+		session->unchecked_bytes += waiting;
+	}
 	return session->rowless_bytes >
-			   (session->phase == PHASE_EXECUTE ? MAX_ROWLESS_BYTES : MAX_PREPARATION_BYTES) ||
-		   dqds_heap_in_use() > session->heap_before + MAX_ROWLESS_BYTES +
-									MAX_HEAP_FOR_BYTES * session->rowless_bytes;
+			   (expects_little(session) ? MAX_SHORT_BYTES : MAX_ROWLESS_BYTES) ||
+		   (session->unchecked_bytes >= HEAP_CHECK_BYTES && takes_too_much(session));
 }
 
 /*
@@ -317,12 +363,12 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 		session->result = PQgetResult(session->conn);
 		if (session->result != NULL)
 			take_result(session, NULL, NULL, failure);
-		session_connection_lost(session, failure);
+		connection_lost(session, failure);
 		return;
 	}
 	if (session->unsent && PQflush(session->conn) == 0)
 	{
-		reactor_watch(session->fd, EPOLLIN, session);
+		reactor_watch(session->fd, EPOLLIN, session->id);
 		session->unsent = false;
 	}
 	session_drop_notifications(session->conn);
@@ -339,7 +385,7 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 		PQclear(session->result);
 		session->result = NULL;
 		if (PQstatus(session->conn) == CONNECTION_BAD)
-			session_connection_lost(session, failure);
+			connection_lost(session, failure);
 	}
 }
 
@@ -383,7 +429,7 @@ session_start_cancel(Session *session)
 	session->cancel = background_run(run_cancel, free_cancel, cancel);
 	if (session->cancel == NULL)
 		return false;
-	/* Nobody reads it any more: what still comes would wake us over and over. */
+	/* It is no longer read: what still comes would wake us over and over. */
 	reactor_forget(session->fd);
 	session->state = SESSION_CANCELLING;
 	session->deadline_us = dqds_now_us() + CANCEL_PATIENCE_US;

@@ -2,17 +2,22 @@
  * test_functions.c
  *		SQL functions that test connections: one, many, and one for the bridge.
  *
- * A test always logs in anew: that a session of a minute ago still works would
+ * A test always logs in again: that a session of a minute ago still works would
  * prove nothing about the password.  What the remote answers becomes a row;
  * only what is wrong with the call itself is an error.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "dqds.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(dqds_test_connection);
 PG_FUNCTION_INFO_V1(dqds_test_connections);
@@ -55,29 +60,60 @@ refuse_existing_name(TestResult *result)
 	failure_set(&result->failure, DQDS_OK, NULL, "connection \"%s\" already exists", result->name);
 }
 
+/* May the caller create connections, by any form of that function? */
+static bool
+may_create(const Caller *caller)
+{
+	CatCList *functions =
+		SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("dqds_create_connection"));
+	bool may = false;
+
+	for (int i = 0; i < functions->n_members && !may; i++)
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+
+		may = function->pronamespace == caller->schema &&
+			  dqds_may_execute(function->oid, caller->role);
+	}
+	ReleaseSysCacheList(functions);
+	return may;
+}
+
+/*
+ * Is there a connection of this name, as far as the caller may know?  To all who
+ * may not use it, it does not exist; but dqds_create_connection would tell.
+ */
+static bool
+name_is_taken(const Caller *caller, const char *name)
+{
+	RegistryEntry entry;
+
+	return registry_find(caller, name, &entry) &&
+		   (registry_may_use(caller, &entry) || may_create(caller));
+}
+
 /*
  * Test one connection, with steps (unless NULL) for how far it got; returns
  * whether they were filled.  A model whose name is taken is not tested when the
- * caller wants to know about names: he is about to create it.
+ * caller wants to know about names before creating it.
  */
 static bool
 test_one(const Caller *caller, const ConnectionArgument *connection, bool verify_name,
 		 DiagnosisStep *steps, TestResult *result)
 {
-	RegistryEntry entry;
 	Operation operation;
 
 	memset(result, 0, sizeof(*result));
 	result->name = connection->name;
 	if (connection->ad_hoc && verify_name && connection->name != NULL &&
-		registry_find(caller, connection->name, &entry))
+		name_is_taken(caller, connection->name))
 	{
 		refuse_existing_name(result);
 		return false;
 	}
 	prepare_test(&operation, &connection->target);
 	if (steps != NULL)
-		/* Literal addresses are not for HTTP clients, whoever they are. */
+		/* Literal addresses are not for HTTP clients. */
 		diagnose_steps(caller, connection, false, &operation, steps);
 	else if (connection->failure.code == DQDS_OK)
 		engine_run(&operation, 1, caller->role);

@@ -7,11 +7,14 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::FakePostgres;
 use DqdsTest::Names;
 use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use DqdsTest::Tls;
 use DqdsTest::Under;
+use IO::Select;
+use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -30,7 +33,7 @@ sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 
 # Does a line of README mean this text? %is: the word in capitals => what stands there, as it is or as SQL quotes it; others
 # may be anything.
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE);
 
 sub means
 {
@@ -66,6 +69,7 @@ my $control = with_names(
 dqds.connect_timeout = '${seconds}s'
 dqds.query_timeout = '${seconds}s'
 dqds.ssl_root_certs = '$dir/ca.crt'
+dqds.max_answer_size = '1MB'
 dqds.allowed_hosts = '127.0.0.0/8, *.test, 169.254.0.0/16, 224.0.0.1'
 CONF
 	});
@@ -95,6 +99,40 @@ my $before_waiting = start_pgbouncer($waiting, 'transaction', 'server_login_retr
 my $patient = start_pgbouncer($remote, 'transaction', '', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
 my $narrow = start_pgbouncer($remote, 'transaction', 'max_client_conn = 1', 'postgres');
 $sql->must(q(SELECT dqds_create_credential('abroad', 'secret', 'db.example'), dqds_grant_credential('abroad', 'dqds_anonymous')));
+
+# Servers that demand a certificate of the client: one says so in words, after the handshake; a pooler by an alert of TLS 1.3.
+my $secure_password = remote_password($secure);
+$secure->safe_psql('postgres', "CREATE ROLE certified LOGIN PASSWORD '$secure_password'; CREATE ROLE cleartext LOGIN PASSWORD '$secure_password'");
+serve_certificate($secure, $dir, 'self');
+reload_with($secure, "ssl_ca_file = '$dir/ca.crt'");
+hba_first($secure, 'hostssl all certified 127.0.0.1/32 scram-sha-256 clientcert=verify-ca', 'hostssl all cleartext 127.0.0.1/32 password');
+my $certified = start_pgbouncer($secure, 'transaction',
+	"client_tls_sslmode = verify-ca\nclient_tls_ca_file = $dir/ca.crt\nclient_tls_cert_file = $dir/self.crt\nclient_tls_key_file = $dir/self.key");
+
+# A line to the secure server that turns over the last bit of all that comes after the handshake: the client may have to begin that twice.
+my $secure_port = $secure->port;
+my $garbling = start_fake_server(
+	sub {
+		my ($client) = @_;
+		my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $secure_port) or die "port $secure_port: $!\n";
+		my $both   = IO::Select->new($client, $server);
+		my $said   = 0;
+		while (my @ready = $both->can_read)
+		{
+			foreach my $from (@ready)
+			{
+				sysread $from, my $bytes, 65536 or return;
+				$said++ if $from == $client;
+				substr $bytes, -1, 1, chr(ord(substr $bytes, -1) ^ 1) if $from == $server && $said > 3;
+				send_bytes($from == $server ? $client : $server, $bytes);
+			}
+		}
+	});
+
+# A server with many schemas.
+my $schemas = pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', 1) . "c\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0);
+$schemas .= pg_message('D', pack 'n N/a*', 1, $_ . 's' x 500) foreach 1 .. 5000;
+my $endless = start_fake_server(sub { pg_log_in($_[0]); pg_answer($_[0], $schemas); hold($_[0]); });
 
 sub port_of { my ($process) = @_; return '' . $process->port; }
 
@@ -183,6 +221,10 @@ my @cases = (
 	[ tls_failed => 'a server without TLS', { sslmode => 'require' } ],
 	[ tls_failed => 'no TLS version in common', { sslmode => 'require', properties => { ssl_min_protocol_version => 'TLSv1', ssl_max_protocol_version => 'TLSv1' } },
 		at => $secure, before => sub { serve_certificate($secure, $dir, 'self') } ],
+	[ tls_failed => 'a server that demands a client certificate', { user => 'certified', sslmode => 'require' }, at => $secure ],
+	[ tls_failed => 'a pooler that demands a client certificate', { port => port_of($certified), sslmode => 'require' }, at => $secure ],
+	[ tls_failed => 'a line that garbles what comes after the handshake', { port => port_of($garbling), sslmode => 'require' }, at => $secure,
+		is => { REASON => 'decryption failed or bad record mac' } ],
 	[ tls_certificate => 'a certificate of its own', { sslmode => 'verify-ca' }, at => $secure ],
 	[ tls_certificate => 'a certificate for another name', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'stranger') } ],
 	[ tls_certificate => 'a certificate for nobody', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'nameless') } ],
@@ -195,7 +237,8 @@ my @cases = (
 	[ authentication_failed => 'a password that has expired', { user => 'expired' } ],
 	[ authentication_failed => 'a server that wants it in clear text', { user => 'cleartext' } ],
 	[ authentication_failed => 'a server that wants a ticket', { user => 'kerberos' } ],
-	[ authentication_failed => 'a server that wants hard work', { user => 'laborious' }, is => { COUNT => 1000000 } ],
+	[ authentication_failed => 'a server that wants hard work', { user => 'laborious' } ],
+	[ authentication_failed => 'a server that wants it in clear text, under TLS that is not verified', { user => 'cleartext', sslmode => 'require' }, at => $secure ],
 	[ authentication_failed => 'no channel binding without TLS', { properties => { channel_binding => 'require' } } ],
 	[ authentication_failed => 'a wrong password, a pooler', { port => port_of($pooler), password => 'wrong' } ],
 	[ login_not_allowed => 'pg_hba.conf', { user => 'rejected' } ],
@@ -244,6 +287,7 @@ my @cases = (
 	[ unresolved_secret => 'a credential for another host', { password => '${credential://abroad}' } ],
 	[ busy => 'as many as there may be', { parallel_jobs_limit => 1 }, before => \&occupy, after => \&vacate ],
 	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
+	[ remote_error => 'an answer without end', { port => port_of($endless) }, only => 'list', is => { SIZE => '1 MB' } ],
 	[ remote_error => 'a query that needs more than the role may have', { database => 'many', user => 'frugal' }, only => 'list', is => { REASON => qr/temporary file size exceeds temp_file_limit \(0kB\)/ } ]);
 
 # --- Four ways to ask ---------------------------------------------------------------------------------------

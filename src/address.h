@@ -1,0 +1,25 @@
+/*
+ * address.h
+ *		Addresses of the network, as bytes, and where they really lead.
+ */
+#ifndef DQDS_ADDRESS_H
+#define DQDS_ADDRESS_H
+
+#include <sys/socket.h>
+
+/* An address of either family; IPv4 in the first four bytes. */
+typedef struct Address
+{
+	int family; /* AF_INET or AF_INET6 */
+	unsigned char bytes[16];
+} Address;
+
+extern bool address_from_text(const char *text, Address *address);
+extern bool address_from_sockaddr(const struct sockaddr *sockaddr, Address *address);
+extern bool address_is_mapped(const Address *address);
+extern void address_unwrap(Address *address);
+extern bool address_is_unspecified(const Address *address, Address *loopback);
+extern bool address_behind(const Address *address, int way, Address *behind);
+extern int address_ways(void);
+
+#endif /* DQDS_ADDRESS_H */
