@@ -31,6 +31,7 @@ EXTENSION_SOURCES = \
 	src/dialect.c \
 	src/dqds.c \
 	src/engine.c \
+	src/environment.c \
 	src/failure.c \
 	src/import_functions.c \
 	src/json_out.c \
@@ -41,6 +42,7 @@ EXTENSION_SOURCES = \
 	src/login_trace.c \
 	src/model.c \
 	src/model_form.c \
+	src/model_text.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \

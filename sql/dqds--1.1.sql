@@ -23,8 +23,8 @@ CREATE TABLE @extschema@.dqds_connection (
 		CONSTRAINT dqds_connection_name_hash_key UNIQUE,
 	owner regrole NOT NULL,
 	model jsonb NOT NULL,
-	-- Only then may it refer to the server's environment.
-	written_by_admin boolean NOT NULL,
+	-- Paths of the members whose references to the server's environment an admin wrote: only there do they count.
+	environment_members text[] NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -971,7 +971,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_store_secrets(bigint, jsonb) IS 'internal: replace the secrets of a connection';
 
-CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb, by_admin boolean)
+CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb,
+	environment_members text[])
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -979,8 +980,9 @@ AS $$
 DECLARE
 	new_id bigint;
 BEGIN
-	INSERT INTO @extschema@.dqds_connection (name, owner, model, written_by_admin)
-	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model, by_admin)
+	INSERT INTO @extschema@.dqds_connection (name, owner, model, environment_members)
+	VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model,
+		dqds_store_connection.environment_members)
 	ON CONFLICT (name_hash) DO NOTHING
 	RETURNING id INTO new_id;
 	IF NOT FOUND THEN
@@ -990,7 +992,7 @@ BEGIN
 	RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, boolean) IS 'internal: add a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, text[]) IS 'internal: add a connection';
 
 CREATE FUNCTION @extschema@.dqds_store_credential(name text, secret text, allowed_hosts text)
 RETURNS void
@@ -1059,21 +1061,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and let them wait';
 
-CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
+CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb,
+	environment_members text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH replaced AS (
 		UPDATE @extschema@.dqds_connection c
-		SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
+		SET model = dqds_replace_connection.model,
+			environment_members = dqds_replace_connection.environment_members, updated_at = now()
 		WHERE c.id = dqds_replace_connection.id
 		RETURNING c.id
 	)
 	SELECT @extschema@.dqds_must_exist(count(*) > 0) FROM replaced;
 	SELECT @extschema@.dqds_store_secrets(id, secrets);
 $$;
-COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection';
+COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, text[]) IS 'internal: replace the model of a connection';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_name(id bigint, new_name text)
 RETURNS void

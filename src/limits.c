@@ -91,8 +91,8 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 					? "Try again in a moment, or register the connection: its own "
 					  "parallel_jobs_limit holds then."
 					: "Try again in a moment, or raise parallel_jobs_limit of the connection.",
-				"the limit of %d operations at once is reached for %s:%d", limit, target->host,
-				target->port);
+				"the limit of %d operations at once is reached for %s:%s", limit,
+				target->shown_host, target->shown_port);
 	return false;
 }
 

@@ -281,8 +281,8 @@ my @sql    = (
 	# What only the extension's own code calls, and the tables, are for no level.
 	(map { [ $_, undef, "SELECT $_" ] } (
 		'dqds_check_role(regrole)', 'dqds_connection_id(text)', 'dqds_credential_id(text)', 'dqds_level_grants()', 'dqds_level_objects()', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)', 'dqds_must_exist(boolean)',
-		'dqds_remove_connection(bigint)', 'dqds_remove_imports(bigint,text,text[])', 'dqds_replace_connection(bigint,jsonb,jsonb,boolean)',
-		'dqds_store_connection(text,regrole,jsonb,jsonb,boolean)', 'dqds_store_connection_name(bigint,text)',
+		'dqds_remove_connection(bigint)', 'dqds_remove_imports(bigint,text,text[])', 'dqds_replace_connection(bigint,jsonb,jsonb,text[])',
+		'dqds_store_connection(text,regrole,jsonb,jsonb,text[])', 'dqds_store_connection_name(bigint,text)',
 		'dqds_store_credential(text,text,text)', 'dqds_store_credential_secret(text,text,text)',
 		'dqds_store_import(bigint,text,text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[])',
 		'dqds_store_secrets(bigint,jsonb)', 'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),
