@@ -33,6 +33,7 @@ EXTENSION_SOURCES = \
 	src/dialect.c \
 	src/dqds.c \
 	src/engine.c \
+	src/environment.c \
 	src/failure.c \
 	src/grant_functions.c \
 	src/import.c \
@@ -48,6 +49,7 @@ EXTENSION_SOURCES = \
 	src/login_trace.c \
 	src/model.c \
 	src/model_form.c \
+	src/model_text.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \

@@ -98,8 +98,8 @@ CREATE TABLE @extschema@.dqds_connection (
 	name_hash bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(name, 0)) STORED,
 	owner @extschema@.dqds_role NOT NULL,
 	model jsonb NOT NULL,
-	-- Only then may it refer to the server's environment.
-	written_by_admin boolean NOT NULL,
+	-- Paths of the members whose references to the server's environment an admin wrote: only there do they count.
+	environment_members text[] NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -809,13 +809,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_forget_role(regrole) IS 'internal: take from a role what belonged to an earlier role of the same number';
 
-CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb, by_admin boolean)
+CREATE FUNCTION @extschema@.dqds_store_connection(name text, owner regrole, model jsonb, secrets jsonb, environment_members text[])
 RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	WITH stored AS (
-		INSERT INTO @extschema@.dqds_connection (name, owner, model, written_by_admin)
-		VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model, by_admin)
+		INSERT INTO @extschema@.dqds_connection (name, owner, model, environment_members)
+		VALUES (dqds_store_connection.name, dqds_store_connection.owner, dqds_store_connection.model,
+			dqds_store_connection.environment_members)
 		ON CONFLICT (name_hash) WHERE name_hash IS NOT NULL DO NOTHING
 		RETURNING id
 	), stored_secret AS (
@@ -824,7 +825,7 @@ BEGIN ATOMIC
 	)
 	SELECT stored.id FROM stored;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, boolean) IS 'internal: add a connection; NULL when the name is taken';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection(text, regrole, jsonb, jsonb, text[]) IS 'internal: add a connection; NULL when the name is taken';
 
 CREATE FUNCTION @extschema@.dqds_lock_connection(id bigint)
 RETURNS boolean
@@ -834,7 +835,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and make them wait; NULL when it was dropped';
 
-CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, by_admin boolean)
+CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, environment_members text[])
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -842,7 +843,8 @@ BEGIN ATOMIC
 	WHERE s.connection_id = dqds_replace_connection.id AND dqds_replace_connection.secrets IS NULL;
 	WITH replaced AS (
 		UPDATE @extschema@.dqds_connection c
-		SET model = dqds_replace_connection.model, written_by_admin = by_admin, updated_at = now()
+		SET model = dqds_replace_connection.model,
+			environment_members = dqds_replace_connection.environment_members, updated_at = now()
 		WHERE c.id = dqds_replace_connection.id
 		RETURNING c.id
 	), replaced_secret AS (
@@ -852,7 +854,7 @@ BEGIN ATOMIC
 	)
 	SELECT true FROM replaced;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, boolean) IS 'internal: replace the model of a connection and its secrets; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_replace_connection(bigint, jsonb, jsonb, text[]) IS 'internal: replace the model of a connection and its secrets; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_name(id bigint, new_name text)
 RETURNS boolean

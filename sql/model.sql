@@ -139,7 +139,41 @@ FROM (VALUES ('text'), ('json')) AS t (type),
 ORDER BY type, number;
 SELECT attempt(format('SELECT dqds_create_connection(%L, %L)', 'deep', self() || jsonb_build_object('deep',
 	(repeat('{"password":', 4000) || '1' || repeat('}', 4000))::jsonb)));
-SELECT dqds_drop_connection('deep');
+
+-- The bounds: 100 levels of nesting, numbers of 40 digits, 1 MB as text, whichever type the model has. bounded(type, extra):
+-- what becomes of a model with this member in a test, which must not connect, and in the registry.
+CREATE FUNCTION bounded(type text, extra text) RETURNS text LANGUAGE sql AS $$
+	WITH given AS (SELECT format('{"provider_type": "postgresql", "postgresql": {"host": "h", "user": "u"}, "extra": %s}', extra) AS model)
+	SELECT format('test: %s; create: %s; drop: %s',
+		attempt(format('SELECT error_code, CASE error_code WHEN ''invalid_connection'' THEN error_message END FROM dqds_test_connection(%L::%s)', model, type)),
+		split_part(attempt(format('SELECT dqds_create_connection(''bounded'', %L::%s)', model, type)), ':', 1),
+		split_part(attempt('SELECT dqds_drop_connection(''bounded'')'), ':', 1))
+	FROM given
+$$;
+SET dqds.allowed_hosts = 'nowhere.example';
+SELECT what, type, bounded(type, extra) FROM (VALUES
+	(1, '100 levels', repeat('[', 99) || repeat(']', 99)), (2, '101 levels', repeat('[', 100) || repeat(']', 100)),
+	(3, '100 levels of objects', repeat('{"a":', 99) || '1' || repeat('}', 99)),
+	(4, '101 levels of objects', repeat('{"a":', 100) || '1' || repeat('}', 100)),
+	(5, 'brackets in strings', '"' || repeat('[{', 200) || '\\\"' || repeat('[', 200) || '"'),
+	(6, '40 digits', '9999999999999999999999999999999999999999'), (7, '41 digits', '10000000000000000000000000000000000000000'),
+	(8, '40 digits and a sign', '-0.123456789012345678901234567890123456789'),
+	(9, '41 digits and a sign', '-0.1234567890123456789012345678901234567890'),
+	(10, 'a large exponent', '1e131071'), (11, 'a small exponent', '1e-16000'), (12, 'in an array', '{"a": [1, {"b": 2}, -1e40]}'),
+	(13, 'trailing zeros', '1.0000000000000000000000000000000000000000'), (14, 'one too large', '123456789012345678901234567890e11')
+	) AS v (number, what, extra), unnest(ARRAY['text', 'json', 'jsonb']) WITH ORDINALITY AS t (type, place) ORDER BY number, place;
+RESET dqds.allowed_hosts;
+DROP FUNCTION bounded;
+-- To the byte: without the value of a, the text form of this model has 35 bytes.
+SELECT length, attempt(format('SELECT dqds_create_connection(''bounded'', jsonb_build_object(''provider_type'', ''mysql'', ''a'', repeat(''a'', %s - 35)))', length))
+FROM unnest(ARRAY[1048576, 1048577]) AS length;
+SELECT octet_length(model::text) AS largest FROM dqds_connection WHERE name = 'bounded';
+SELECT dqds_drop_connection('bounded');
+-- What is escaped counts as it is written; a mask counts though what it hides was shorter; text counts with its white space.
+SELECT attempt(format('SELECT dqds_create_connection(''bounded'', %s)', model)) FROM unnest(ARRAY[
+	$$jsonb_build_object('provider_type', 'mysql', 'a', repeat(E'\x01', 180000))$$,
+	$$(SELECT jsonb_build_object('provider_type', 'mysql', 'properties', jsonb_object_agg('key' || n, '')) FROM generate_series(1, 60000) AS n)$$,
+	$$repeat(' ', 1048576) || '{"provider_type": "mysql"}'$$]) AS model;
 
 -- NULL is an error, never an empty result.
 SELECT attempt('SELECT * FROM ' || call) FROM unnest(ARRAY[

@@ -97,13 +97,22 @@ SELECT count(dqds_grant_connection('new ' || name, 'regress_operator')) AS grant
 SELECT sum(dqds_unimport_tables('new ' || name, 'source')) AS unimported FROM names;
 SELECT count(dqds_drop_connection('new ' || name)) AS dropped FROM names;
 SELECT count(*) AS left_over FROM dqds_connections;
--- A name that looks like a model can be registered and edited; functions that take either read it as a model, those of
--- the bridge as a name.
-SELECT dqds_create_connection('{"a"', self());
+-- A name cannot look like a model. One that is there from earlier times is never read as a model; those functions that take
+-- names only can use it, rename it and drop it.
+SELECT attempt(format('SELECT dqds_create_connection(%L, self())', name)) FROM unnest(ARRAY['{"a"', ' {', E'\t\n{}', '{']) AS name;
+SELECT dqds_create_connection('braced', self());
+SELECT attempt(format('SELECT dqds_rename_connection(''braced'', %L)', name)) FROM unnest(ARRAY['{"a"', E'\f{}']) AS name;
+UPDATE dqds_connection SET name = '{"a"' WHERE name = 'braced';
 SELECT attempt($$SELECT * FROM dqds_list_schemas('{"a"')$$);
 SELECT count(*) > 0 AS pieces FROM dqds_list_schemas_json('{"a"', false);
-SELECT dqds_rename_connection('{"a"', '{}');
-SELECT dqds_drop_connection('{}');
+SELECT dqds_rename_connection('{"a"', 'a{}');
+SELECT count(*) > 0 AS schemas FROM dqds_list_schemas('a{}');
+SELECT dqds_drop_connection('a{}');
+-- Nor can it be longer than a model.
+SELECT attempt(format('SELECT dqds_create_connection(repeat(''a'', %s), ''{"provider_type": "mysql"}'')', length))
+FROM unnest(ARRAY[1048576, 1048577]) AS length;
+SELECT attempt($$SELECT dqds_rename_connection(repeat('a', 1048576), repeat('b', 1048577))$$);
+SELECT dqds_drop_connection(repeat('a', 1048576));
 -- Names sort by code point.
 SELECT count(dqds_create_connection(name, '{"provider_type": "mysql"}')) FROM unnest('{b,B,a,é,Z,_}'::text[]) AS name;
 SELECT string_agg(connection_name, ' ' ORDER BY connection_name) FROM dqds_connections;

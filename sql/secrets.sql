@@ -86,11 +86,65 @@ SELECT tested(self(change)) FROM (VALUES
 	(6, '{"user": "${USER}"}'), (7, '{"database": "${DATABASE}"}'), (8, '{"options": "${OPTIONS}"}'),
 	(9, '{"properties": {"application_name": "${NAME}"}}')
 	) AS c (number, change) ORDER BY number;
+-- How many there may be in a value, and how long they and the rest of a password may be, is said without looking anything up.
+SELECT what, tested(self(change)) FROM (VALUES
+	(1, 'nine', jsonb_build_object('password', repeat('${credential://c}', 9))),
+	(2, 'nine in a property', jsonb_build_object('properties', jsonb_build_object('application_name', repeat('${A}', 9)))),
+	(3, 'eight', jsonb_build_object('password', repeat('${credential://c}', 8))),
+	(4, '8001 bytes', jsonb_build_object('host', '${A:' || repeat('a', 7999) || '}')),
+	(5, '8000 bytes', jsonb_build_object('user', '${credential://' || repeat('a', 7987) || '}')),
+	(6, '8001 bytes beside it', jsonb_build_object('password', repeat('a', 4000) || '${A}' || repeat('a', 4001))),
+	(7, '8000 bytes beside it', jsonb_build_object('password', repeat('a', 4000) || '${A}' || repeat('a', 4000))),
+	(8, 'a credential in a property', '{"properties": {"application_name": "${credential://c}"}}'),
+	(9, 'a property that is not allowed', '{"properties": {"password": "${credential://c}"}}')
+	) AS c (number, what, change) ORDER BY number;
+SELECT attempt(format('SELECT dqds_create_connection(''many'', self(%L))', jsonb_build_object('password', repeat('${A}', 9))));
 -- They may be registered, and are no secret themselves once they are shown.
 SELECT dqds_create_connection('reference', self('{"password": "${credential://prod}", "user": "${USER}"}'));
 SELECT "user", model #>> '{postgresql,password}' AS password FROM dqds_connections WHERE connection_name = 'reference';
 SELECT attempt($$SELECT * FROM dqds_list_schemas('reference')$$);
 SELECT dqds_drop_connection('reference');
+
+-- References to the server's environment count where an admin wrote them, member by member.
+CREATE FUNCTION marks(name text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('%s: %s', c.name, c.environment_members) FROM dqds_connection c WHERE c.name = marks.name
+$$;
+-- referring(section): a model with three references; the arguments change its section.
+CREATE FUNCTION referring(section jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
+	SELECT self('{"password": "${DQDS_SECRET_P}", "user": "x${DQDS_SECRET_U:default}", "properties": {"application_name": "${DQDS_SECRET_N}"}}'::jsonb || section)
+$$;
+SELECT attempt_as(role, format('SELECT dqds_create_connection(%L, %L::jsonb)', 'of ' || role, referring(section))) FROM (VALUES
+	('regress_admin', '{}'::jsonb), ('regress_editor', '{"password": "${DQDS_SECRET_E}", "user": "${DQDS_SECRET_U}", "properties": {}}'))
+	AS v (role, section);
+SELECT marks('of regress_admin'), marks('of regress_editor');
+-- Kept with the values, whether they are sent or kept by the mask; lost with an update by whoever is no admin.
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''of regress_admin'', %L::jsonb)', model || '{"parallel_jobs_limit": 3}'))
+FROM dqds_connections WHERE connection_name = 'of regress_admin';
+SELECT marks('of regress_admin');
+SELECT dqds_set_connection_owner('of regress_admin', 'regress_editor');
+SELECT attempt_as('regress_editor', format('SELECT dqds_update_connection(''of regress_admin'', %L::jsonb)', model)) FROM dqds_connections
+WHERE connection_name = 'of regress_admin';
+SELECT marks('of regress_admin');
+-- An admin who saves it again has written none of it, only what is new.
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''of regress_admin'', %L::jsonb)', model)) FROM dqds_connections
+WHERE connection_name = 'of regress_admin';
+SELECT marks('of regress_admin');
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''of regress_admin'', %L::jsonb)', referring('{"options": "${DQDS_SECRET_O}", "host": "${DQDS_SECRET_H}"}')));
+SELECT marks('of regress_admin');
+-- Nor can an admin save what stands elsewhere without a mark, in a new connection or in place of another value.
+SELECT attempt_as('regress_admin', format('SELECT dqds_create_connection(''copy'', %L::jsonb)', referring(section))) FROM (VALUES
+	('{}'::jsonb), ('{"password": "${DQDS_SECRET_E}", "user": "u", "properties": {}}'), ('{"password": "p", "user": "${DQDS_SECRET_U}", "properties": {}}'),
+	('{"password": "${DQDS_SECRET_U}", "user": "${DQDS_SECRET_E}", "properties": {}}')) AS v (section);
+SELECT marks('copy');
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''copy'', %L::jsonb)', referring('{"password": "${DQDS_SECRET_E}", "user": "u"}')));
+SELECT attempt_as('regress_admin', format('SELECT dqds_drop_connection(''of %s'')', role)) FROM unnest(ARRAY['regress_admin', 'regress_editor']) AS role;
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''copy'', %L::jsonb)', referring()));
+SELECT marks('copy');
+-- References to credentials are not of this kind, nor those in members where none is resolved.
+SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''copy'', %L::jsonb)', self('{"password": "${credential://c}", "label": "${DQDS_SECRET_U}"}')));
+SELECT marks('copy');
+SELECT dqds_drop_connection('copy');
+DROP FUNCTION referring, marks;
 
 -- Who may use the connection still cannot read its secret.
 SELECT dqds_grant_connection('self', 'regress_operator'), dqds_grant_connection('self', 'regress_viewer'),
@@ -99,7 +153,7 @@ SET ROLE regress_operator;
 SELECT connection_test_result FROM dqds_test_connection('self');
 SELECT attempt($$SELECT * FROM dqds_connection_secret$$);
 SELECT attempt($$SELECT * FROM dqds_connection$$);
-SELECT attempt($$SELECT dqds_replace_connection(1, '{}', '{}', true)$$);
+SELECT attempt($$SELECT dqds_replace_connection(1, '{}', '{}', '{}')$$);
 SELECT count(*) AS seen, count(*) FILTER (WHERE c::text LIKE '%regress-secret%') AS shown FROM dqds_connections c;
 SELECT tested(masked('{"host": "localhost"}', '{"connection_name": "self"}'));
 -- A function that would look into rows before the view's condition is kept behind it.

@@ -20,25 +20,36 @@ init_result(ConnectionArgument *result)
 	result->failure.code = DQDS_OK;
 }
 
-/* Is this text a model?  Its first character other than white space tells. */
-static bool
-text_is_model(const text *argument)
-{
-	const char *data = VARDATA_ANY(argument);
-	int length = VARSIZE_ANY_EXHDR(argument);
-	int at = 0;
-
-	while (at < length && isspace((unsigned char) data[at]))
-		at++;
-	return at < length && data[at] == '{';
-}
-
 static bool
 argument_is_model(const Caller *caller, FunctionCallInfo fcinfo)
 {
+	text *argument;
+
 	if (PG_ARGISNULL(0))
 		return false;
-	return caller->argument_types[0] != TEXTOID || text_is_model(PG_GETARG_TEXT_PP(0));
+	if (caller->argument_types[0] != TEXTOID)
+		return true;
+	argument = PG_GETARG_TEXT_PP(0);
+	return model_looks_like_one(VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument));
+}
+
+/*
+ * Is this text, which looks like a model, the name of a connection as well?  Such
+ * names can no longer be given, but may be there.  A query that takes names from
+ * the registry means the connection, and must not use as the caller's own model
+ * what someone else chose for a name.
+ */
+static bool
+is_name_too(const Caller *caller, const char *text, Failure *failure)
+{
+	RegistryEntry entry;
+
+	if (!registry_find(caller, text, &entry))
+		return false;
+	failure_set(failure, DQDS_INVALID_CONNECTION,
+				"Give the connection another name with dqds_rename_connection.",
+				"the connection model is also the name of a connection");
+	return true;
 }
 
 /* A registered connection that the caller may use has become a target. */
@@ -47,7 +58,7 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 {
 	/* The owner answers for what the model refers to, as with a SECURITY DEFINER function. */
 	SecretScope scope = {
-		.caller = caller, .role = entry->owner, .may_use_environment = entry->written_by_admin};
+		.caller = caller, .role = entry->owner, .environment_members = entry->environment_members};
 
 	init_result(result);
 	result->name = entry->name;
@@ -70,14 +81,14 @@ connection_by_name(const Caller *caller, const char *name, ConnectionArgument *r
 }
 
 /*
- * Use a model as it is.  A mask in it stands for the secret that is stored under
- * the model's connection_name, for those who may use that connection.
+ * Use a model, which is within bounds, as it is.  A mask in it stands for the
+ * secret that is stored under the model's connection_name, for those who may use
+ * that connection.
  */
 void
 connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result)
 {
-	SecretScope scope = {
-		.caller = caller, .role = caller->role, .may_use_environment = caller_is_admin(caller)};
+	SecretScope scope = {.caller = caller, .role = caller->role};
 	RegistryEntry entry;
 	NormalModel normal;
 	bool registered;
@@ -90,7 +101,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
 						 &normal, &result->failure))
 		return;
-	/* Options may take on another role there: with the secret of somebody else, only he may choose them. */
+	/* Options may take on another role there: only an editor of the connection may choose them for its secret. */
 	if (normal.kept_secret && !registry_may_edit(caller, &entry) &&
 		!model_same_options(normal.model, entry.model))
 	{
@@ -102,10 +113,9 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 		result->registry_id = entry.id;
 	/* A reference behind a mask is not this caller's: it does no more than its writer may. */
 	if (normal.kept_secret)
-	{
 		scope.writer = entry.owner;
-		scope.may_use_environment = scope.may_use_environment && entry.written_by_admin;
-	}
+	(void) environment_members(caller, &normal, registered ? &entry : NULL,
+							   &scope.environment_members, NULL);
 	if (!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_name = result->name;
@@ -124,6 +134,21 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 }
 
 /*
+ * Use the first argument of a function, a model whatever it looks like.  Errors as
+ * of model_argument(); a model that is out of bounds is left in result->failure.
+ */
+void
+connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
+{
+	Jsonb *model;
+
+	init_result(result);
+	model = model_argument(caller, fcinfo, 0, &result->failure);
+	if (model != NULL)
+		connection_by_model(caller, model, result);
+}
+
+/*
  * Read the first argument of a function that takes a connection.  Errors: 22004
  * for NULL, 42704 for a name that is unknown or not for this caller, 22P02 for
  * text that is no JSON, 42804 for JSON of a wrong type; everything else is left
@@ -136,10 +161,15 @@ connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArg
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("connection must not be null"),
 				 errhint("Give the name of a connection, or a connection model.")));
-	if (argument_is_model(caller, fcinfo))
-		connection_by_model(caller, model_argument(caller, fcinfo, 0), result);
-	else
+	if (!argument_is_model(caller, fcinfo))
+	{
 		connection_by_name(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), result);
+		return;
+	}
+	init_result(result);
+	if (caller->argument_types[0] != TEXTOID ||
+		!is_name_too(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), &result->failure))
+		connection_model_argument(caller, fcinfo, result);
 }
 
 /* A name in argument number n; NULL is the error 22004, in which what says what it is the name of. */
@@ -152,19 +182,25 @@ name_argument(FunctionCallInfo fcinfo, int n, const char *what)
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-/* A model in argument number n, of the type text, json or jsonb; NULL is the error 22004. */
+/*
+ * A model in argument number n, of the type text, json or jsonb; NULL is the error
+ * 22004, and what is no model that of model_parse().  A model that is out of
+ * bounds is returned as NULL, and *failure is DQDS_INVALID_CONNECTION.
+ */
 Jsonb *
-model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
 {
 	Oid type = caller->argument_types[n];
+	Jsonb *model;
 
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the connection model must not be null")));
-	if (type == JSONBOID)
-		return PG_GETARG_JSONB_P(n);
 	/* The type json keeps its text. */
-	return json_parse(PG_GETARG_TEXT_PP(n), "the connection model");
+	if (type != JSONBOID)
+		return model_parse(PG_GETARG_TEXT_PP(n), failure);
+	model = PG_GETARG_JSONB_P(n);
+	return model_within_bounds(model, failure) ? model : NULL;
 }
 
 /* ---- statements that hold a password ---------------------------------------------- */
@@ -191,7 +227,7 @@ statement_hide(StatementScope *scope)
 	error_context_stack = &scope->callback;
 }
 
-/* The same, but only if the function's first argument is a model, or something that was meant to be one. */
+/* The same, but only if the function's first argument is a model, or may have been meant as one. */
 void
 statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallInfo fcinfo)
 {

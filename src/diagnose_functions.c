@@ -69,7 +69,7 @@ static void
 set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, const char *hint)
 {
 	diagnosis->steps[step].status = status;
-	diagnosis->steps[step].message = secret_hide(diagnosis->target, message);
+	diagnosis->steps[step].message = message;
 	diagnosis->steps[step].hint = hint;
 }
 
@@ -125,16 +125,18 @@ address_list(const Diagnosis *diagnosis)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s has %d address%s", diagnosis->target->host,
+	appendStringInfo(&text, "%s has %d address%s", diagnosis->target->shown_host,
 					 diagnosis->trace.naddresses, diagnosis->trace.naddresses == 1 ? "" : "es");
 	for (int i = 0; diagnosis->show_addresses && i < diagnosis->trace.naddresses; i++)
-		appendStringInfo(&text, "%s%s", i == 0 ? ": " : ", ", diagnosis->trace.addresses[i]);
+		appendStringInfo(&text, "%s%s", i == 0 ? ": " : ", ",
+						 secret_hide(diagnosis->target, diagnosis->trace.addresses[i]));
 	return text.data;
 }
 
 static void
 describe_tls(Diagnosis *diagnosis)
 {
+	const Target *target = diagnosis->target;
 	const LoginTrace *trace = &diagnosis->trace;
 	StringInfoData text;
 
@@ -148,11 +150,12 @@ describe_tls(Diagnosis *diagnosis)
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s with %s", trace->tls_protocol, trace->tls_cipher);
 	if (trace->certificate_expires[0] != '\0')
-		appendStringInfo(
-			&text, "; certificate of %s (names: %s) until %s",
-			remote_line(trace->certificate_subject),
-			trace->certificate_names[0] == '\0' ? "none" : remote_line(trace->certificate_names),
-			trace->certificate_expires);
+		appendStringInfo(&text, "; certificate of %s (names: %s) until %s",
+						 remote_line(secret_hide(target, trace->certificate_subject)),
+						 trace->certificate_names[0] == '\0'
+							 ? "none"
+							 : remote_line(secret_hide(target, trace->certificate_names)),
+						 trace->certificate_expires);
 	set_step(diagnosis, STEP_TLS, trace->certificate_expired ? "warning" : "ok", text.data,
 			 trace->certificate_expired ? "The certificate has expired: renew it." : NULL);
 }
@@ -174,7 +177,7 @@ static void
 describe_counts(Diagnosis *diagnosis)
 {
 	const long *counts = diagnosis->overview.counts;
-	const char *user = secret_hide(diagnosis->target, diagnosis->target->user);
+	const char *user = diagnosis->target->shown_user;
 
 	if (counts[0] < 0)
 		return;
@@ -228,12 +231,13 @@ describe_steps(Diagnosis *diagnosis)
 	set_step(diagnosis, STEP_MODEL, "ok", pstrdup("the connection model is valid"), NULL);
 	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
 	set_step(diagnosis, STEP_CONNECT, "ok",
-			 psprintf("port %d of %s accepts connections", target->port, target->host), NULL);
+			 psprintf("port %s of %s accepts connections", target->shown_port, target->shown_host),
+			 NULL);
 	describe_tls(diagnosis);
-	set_step(diagnosis, STEP_AUTHENTICATE, "ok", psprintf("user \"%s\" is logged in", target->user),
-			 NULL);
-	set_step(diagnosis, STEP_DATABASE, "ok", psprintf("database \"%s\" is open", target->database),
-			 NULL);
+	set_step(diagnosis, STEP_AUTHENTICATE, "ok",
+			 psprintf("user \"%s\" is logged in", target->shown_user), NULL);
+	set_step(diagnosis, STEP_DATABASE, "ok",
+			 psprintf("database \"%s\" is open", target->shown_database), NULL);
 	if (diagnosis->overview.answered)
 	{
 		describe_server(diagnosis);

@@ -294,24 +294,15 @@ static const struct
 	  "Check the server, and the pooler if there is one between."}},
 };
 
-/* Show a foreign text on one line, short, and without the password. */
+/* Show a foreign text on one line, short, and without any secret. */
 static void
 append_foreign(StringInfo out, const char *foreign, const Target *target)
 {
-	const char *password = target->password;
-	const char *rest = secret_hide(target, remote_text(foreign));
-	const char *hit;
 	StringInfoData text;
 
-	/* The password first: what is cut off or replaced below could hide a piece of it from us. */
+	/* Secrets first: what is cut off or replaced below could hide a piece of one from us. */
 	initStringInfo(&text);
-	while (password != NULL && *password != '\0' && (hit = strstr(rest, password)) != NULL)
-	{
-		appendBinaryStringInfo(&text, rest, hit - rest);
-		appendStringInfoString(&text, DQDS_MASK);
-		rest = hit + strlen(password);
-	}
-	appendStringInfoString(&text, rest);
+	appendStringInfoString(&text, secret_hide(target, remote_text(foreign)));
 
 	text.len = strcspn(text.data, "\r\n");
 	if (text.len > MAX_REMOTE_MESSAGE)
@@ -361,22 +352,22 @@ fill_template(const char *template, const Target *target, const char *foreign)
 		switch (*++c)
 		{
 			case 'h':
-				appendStringInfoString(&out, target->host);
+				appendStringInfoString(&out, target->shown_host);
 				break;
 			case 'p':
-				appendStringInfo(&out, "%d", target->port);
+				appendStringInfoString(&out, target->shown_port);
 				break;
 			case 'd':
-				appendStringInfoString(&out, target->database);
+				appendStringInfoString(&out, target->shown_database);
 				break;
 			case 'u':
-				appendStringInfoString(&out, target->user);
+				appendStringInfoString(&out, target->shown_user);
 				break;
 			case 'D':
-				append_identifier(&out, secret_hide(target, target->database));
+				append_identifier(&out, target->shown_database);
 				break;
 			case 'U':
-				append_identifier(&out, secret_hide(target, target->user));
+				append_identifier(&out, target->shown_user);
 				break;
 			case 'O':
 				append_identifier(&out, strrchr(foreign, ' ') + 1);
@@ -535,15 +526,16 @@ diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms, Fai
 
 	if (stage == STAGE_TCP)
 		failure_set(failure, DQDS_UNREACHABLE, "Check host, port and the firewalls on the way.",
-					"no answer from %s:%d within %.1f s", target->host, target->port, seconds);
+					"no answer from %s:%s within %.1f s", target->shown_host, target->shown_port,
+					seconds);
 	else
 		failure_set(
 			failure, DQDS_SERVER_SILENT,
 			"Check that this is the port of the database, that the server is not overloaded, and "
 			"that a pooler in between reaches it.",
-			"the server at %s:%d accepted the connection but did not complete the login within "
+			"the server at %s:%s accepted the connection but did not complete the login within "
 			"%.1f s",
-			target->host, target->port, seconds);
+			target->shown_host, target->shown_port, seconds);
 }
 
 /* Why did a query fail?  sqlstate may be NULL: then the connection broke. */
@@ -603,5 +595,5 @@ diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure)
 			return;
 		}
 	failure_set(failure, code, "Check host, port and the firewalls on the way.",
-				"could not connect to %s:%d", target->host, target->port);
+				"could not connect to %s:%s", target->shown_host, target->shown_port);
 }

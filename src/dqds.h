@@ -97,9 +97,9 @@ typedef struct Caller Caller;
 typedef struct SecretScope
 {
 	const Caller *caller;
-	Oid role;                 /* must have been granted a credential */
-	Oid writer;               /* must, too: who wrote what a mask keeps; InvalidOid: role did */
-	bool may_use_environment; /* an admin wrote the model */
+	Oid role;                  /* must have been granted a credential */
+	Oid writer;                /* must, too: who wrote what a mask keeps; InvalidOid: role did */
+	List *environment_members; /* paths (char *) of members that may refer to the environment */
 } SecretScope;
 
 typedef enum Provider
@@ -128,6 +128,10 @@ struct Target
 	int port;
 	char *database;
 	char *user;
+	char *shown_host; /* for messages: these four as the model says them, with references */
+	char *shown_port; /* in place of what they stand for */
+	char *shown_database;
+	char *shown_user;
 	char *password; /* NULL when none is stored */
 	char *sslmode;
 	char *options; /* NULL when not given */
@@ -138,8 +142,11 @@ struct Target
 	int connect_timeout_ms;
 	int parallel_limit;       /* 0: none */
 	const SecretScope *scope; /* while the model is read; NULL: it is only checked */
-	List *secret_hosts;  /* of credentials: lists of hosts (char *), each of which must allow it */
-	List *secret_values; /* what the references stood for (char *), never to be shown */
+	List *secret_hosts; /* of credentials: lists of hosts (char *), each of which must allow it */
+	List
+		*secret_values; /* the password and what references stood for (char *), never to be shown */
+	bool has_reference; /* in another member than the password */
+	List *own_words;    /* what the model says in members that a remote may repeat (char *) */
 };
 
 /* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
@@ -161,11 +168,20 @@ extern bool model_validate(const NormalModel *normal, Failure *failure);
 extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
-extern Jsonb *json_parse(text *input, const char *what);
+
+/* ---- models as text, and how large they may be (model_text.c) ----------- */
+
+extern Jsonb *json_parse(const char *json, const char *what);
+extern Jsonb *model_parse(text *input, Failure *failure);
+extern bool model_within_bounds(Jsonb *model, Failure *failure);
+extern bool model_looks_like_one(const char *text, size_t length);
+extern bool model_name_usable(const char *name, Failure *failure);
 
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
-extern bool secret_resolve(Target *target, const char *key, char **value, Failure *failure);
+extern bool secret_resolve(Target *target, const char *path, char **value, Failure *failure);
+extern size_t secret_literal_length(const char *value);
+extern bool secret_uses_environment(const char *value);
 extern char *secret_hide(const Target *target, const char *text);
 
 /* ---- policy (policy.c) ------------------------------------------------- */
@@ -486,9 +502,9 @@ typedef struct RegistryEntry
 	int64 id;
 	char *name;
 	Oid owner;
-	bool written_by_admin;
-	Jsonb *model;   /* masked */
-	Jsonb *secrets; /* NULL when none */
+	List *environment_members; /* paths (char *) of members that may refer to the environment */
+	Jsonb *model;              /* masked */
+	Jsonb *secrets;            /* NULL when none */
 } RegistryEntry;
 
 extern bool caller_is_admin(const Caller *caller);
@@ -514,6 +530,9 @@ extern bool registry_credential(const Caller *caller, const char *name, Oid role
 								Credential *credential);
 extern Oid registry_token_role(const Caller *caller, Datum token_hash);
 extern List *registry_usable(const Caller *caller);
+extern void registry_visit(const Caller *caller,
+						   void (*visit)(const RegistryEntry *entry, void *argument),
+						   void *argument);
 extern bool name_may_hold_secret(const char *name);
 __attribute__((noreturn)) extern void registry_unknown(const char *name);
 
@@ -526,6 +545,11 @@ extern bool role_is_enrolled(Oid schema, Oid role);
 extern void role_enrol(const Caller *caller, Oid role);
 extern Oid role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
 extern Oid role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n);
+
+/* ---- who wrote a reference to the environment (environment.c) ------------------------------ */
+
+extern bool environment_members(const Caller *caller, const NormalModel *normal,
+								const RegistryEntry *stored, List **paths, Failure *failure);
 
 /* ---- internal SQL functions (owner_call.c) ---------------------------------------------- */
 
@@ -566,13 +590,16 @@ typedef struct ConnectionArgument
 extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
 								ConnectionArgument *result);
 extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);
+extern void connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo,
+									  ConnectionArgument *result);
 extern void connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result);
 extern void connection_of_entry(const Caller *caller, const RegistryEntry *entry,
 								ConnectionArgument *result);
 extern void diagnose_steps(const Caller *caller, const ConnectionArgument *connection,
 						   bool show_addresses, Operation *operation, DiagnosisStep *steps);
 extern char *name_argument(FunctionCallInfo fcinfo, int n, const char *what);
-extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
+extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n,
+							 Failure *failure);
 
 /* While it lasts, errors are logged without their statement, which holds a password. */
 typedef struct StatementScope

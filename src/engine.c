@@ -61,7 +61,7 @@ note_session(Run *run)
 
 	operation->direct = session_is_direct(run->session);
 	if (version != NULL)
-		operation->server_version = remote_line(version);
+		operation->server_version = remote_line(secret_hide(operation->target, version));
 	if (tls != NULL)
 		operation->tls = pstrdup(tls);
 }
@@ -70,15 +70,9 @@ static void
 finish(Run *run)
 {
 	Session *session = run->session;
-	Failure *failure = &run->operation->failure;
 
 	run->session = NULL;
 	run->finished = true;
-	if (failure->code != DQDS_OK)
-	{
-		failure->message = secret_hide(run->operation->target, failure->message);
-		failure->hint = secret_hide(run->operation->target, failure->hint);
-	}
 	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
 	limits_leave(&run->address_slot);
 	limits_leave(&run->slot);

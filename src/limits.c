@@ -97,8 +97,8 @@ take_slot(const Target *target, int limit, LimitSlot *slot, Failure *failure)
 					? "Try again in a moment, or raise parallel_jobs_limit of the connection."
 					: "Try again in a moment, or register the connection: its own "
 					  "parallel_jobs_limit holds then.",
-				"the limit of %d operations at once is reached for %s:%d", limit, target->host,
-				target->port);
+				"the limit of %d operations at once is reached for %s:%s", limit,
+				target->shown_host, target->shown_port);
 	return false;
 }
 

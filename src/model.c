@@ -99,6 +99,12 @@ get_string(JsonbContainer *object, const char *section, const char *key)
 	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
 }
 
+static char *
+member_path(const char *section, const char *key)
+{
+	return psprintf("%s.%s", section, key);
+}
+
 static JsonbContainer *
 get_object(JsonbContainer *object, const char *section, const char *key)
 {
@@ -240,7 +246,8 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	target->host = get_string(section, name, "host");
 	if (target->host == NULL)
 		return missing(failure, name, "host");
-	if (!secret_resolve(target, "host", &target->host, failure))
+	target->shown_host = target->host;
+	if (!secret_resolve(target, member_path(name, "host"), &target->host, failure))
 		return false;
 	if (*target->host == '\0')
 		return missing(failure, name, "host");
@@ -260,6 +267,7 @@ read_port(JsonbContainer *section, const char *name, int default_port, Target *t
 	char *text;
 
 	target->port = default_port;
+	target->shown_port = psprintf("%d", default_port);
 	if (!model_member(section, "port", &value))
 		return true;
 	if (value.type != jbvString && value.type != jbvNumeric)
@@ -267,7 +275,8 @@ read_port(JsonbContainer *section, const char *name, int default_port, Target *t
 	text = scalar_text(&value, name, "port");
 	if (text == NULL)
 		return true;
-	if (!secret_resolve(target, "port", &text, failure))
+	target->shown_port = text;
+	if (!secret_resolve(target, member_path(name, "port"), &text, failure))
 		return false;
 	if (!parse_integer(text, 1, 65535, &target->port))
 		return invalid(failure, name, "port", "a whole number from 1 to 65535");
@@ -289,20 +298,28 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	target->user = get_string(section, name, "user");
 	if (target->user == NULL)
 		return missing(failure, name, "user");
-	if (!secret_resolve(target, "user", &target->user, failure))
+	target->shown_user = target->user;
+	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
 	/* A reference can stand for nothing; libpq would take the operating system's user. */
 	if (*target->user == '\0')
 		return missing(failure, name, "user");
 	target->database = get_string(section, name, "database");
-	if (target->database != NULL && !secret_resolve(target, "database", &target->database, failure))
+	target->shown_database = target->database;
+	if (target->database != NULL &&
+		!secret_resolve(target, member_path(name, "database"), &target->database, failure))
 		return false;
 	if (target->database == NULL || *target->database == '\0')
+	{
 		target->database = pstrdup(default_database != NULL ? default_database : target->user);
+		target->shown_database =
+			pstrdup(default_database != NULL ? default_database : target->shown_user);
+	}
 	if (looks_like_conninfo(target->database))
 		return invalid(failure, name, "database", "the name of a database");
 	target->options = get_string(section, name, "options");
-	return target->options == NULL || secret_resolve(target, "options", &target->options, failure);
+	return target->options == NULL ||
+		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
 }
 
 static bool
@@ -323,26 +340,34 @@ add_parameter(Target *target, const char *keyword, char *value)
 			target->parameters[i].value = value;
 			return;
 		}
-	Assert(target->nparameters < MAX_TARGET_PARAMETERS);
+	/* A check in every build: Debian's PostgreSQL has no assertions. */
+	if (target->nparameters >= MAX_TARGET_PARAMETERS)
+		elog(ERROR, "too many connection parameters");
 	target->parameters[target->nparameters].keyword = keyword;
 	target->parameters[target->nparameters].value = value;
 	target->nparameters++;
 }
 
-static bool
-apply_property(const char *section, const char *key, char *value, Target *target, Failure *failure)
+/* The parameter that a property sets; NULL when it may not be set. */
+static const AllowedParameter *
+allowed_property(const char *section, const char *key, Failure *failure)
 {
 	const AllowedParameter *parameter = policy_parameter(key);
-	bool on = false;
-	int number;
 
 	if (parameter == NULL)
-	{
 		failure_set(failure, DQDS_INVALID_CONNECTION,
 					psprintf("Properties that may be set: %s.", policy_parameter_names()),
 					"the property \"%s\" is not allowed in \"%s.properties\"", key, section);
-		return false;
-	}
+	return parameter;
+}
+
+static bool
+apply_property(const char *section, const char *key, const AllowedParameter *parameter, char *value,
+			   Target *target, Failure *failure)
+{
+	bool on = false;
+	int number;
+
 	if ((parameter->use == PARAMETER_BOOLEAN || parameter->use == PARAMETER_CLEARTEXT ||
 		 parameter->use == PARAMETER_SSL) &&
 		!read_boolean_property(section, key, value, &on, failure))
@@ -395,6 +420,8 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 	iterator = JsonbIteratorInit(properties);
 	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
 	{
+		const AllowedParameter *parameter;
+		char *path;
 		char *value;
 
 		if (token == WJB_KEY)
@@ -405,14 +432,21 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 		value = scalar_text(&item, name, psprintf("properties.%s", key));
 		if (value == NULL)
 			continue;
-		if (!secret_resolve(target, key, &value, failure) ||
-			!apply_property(name, key, value, target, failure))
+		parameter = allowed_property(name, key, failure);
+		if (parameter == NULL)
+			return false;
+		path = psprintf("%s.properties.%s", name, key);
+		if (!secret_resolve(target, path, &value, failure) ||
+			!apply_property(name, key, parameter, value, target, failure))
 			return false;
 	}
 	return true;
 }
 
-/* Access tokens that are given for a password have some thousand; SCRAM hashes all of it again and again. */
+/*
+ * Without what references stand for.  Access tokens that are given for a password
+ * have some thousand; SCRAM hashes all of it again and again.
+ */
 #define MAX_PASSWORD_BYTES 8000
 
 static bool
@@ -434,14 +468,19 @@ read_password(JsonbContainer *root, JsonbContainer *section, const char *name,
 	/* A mask with nothing behind it: the secrets were left out of a dump. */
 	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
 		target->password = NULL;
-	if (target->password != NULL && !secret_resolve(target, "password", &target->password, failure))
-		return false;
-	/* A reference can stand for nothing. */
-	if (target->password != NULL && *target->password == '\0')
-		target->password = NULL;
-	if (target->password != NULL && strlen(target->password) > MAX_PASSWORD_BYTES)
+	if (target->password == NULL)
+		return true;
+	/* Before anything is looked up: how long a secret is must not show. */
+	if (secret_literal_length(target->password) > MAX_PASSWORD_BYTES)
 		return invalid(failure, name, "password",
 					   psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
+	if (!secret_resolve(target, member_path(name, "password"), &target->password, failure))
+		return false;
+	/* A reference can stand for nothing. */
+	if (*target->password == '\0')
+		target->password = NULL;
+	else
+		target->secret_values = lappend(target->secret_values, target->password);
 	return true;
 }
 
@@ -520,6 +559,14 @@ fits_startup_packet(const Target *target, Failure *failure)
 			length += strlen(target->parameters[i].value);
 	if (length <= MAX_STARTUP_VALUES)
 		return true;
+	if (target->has_reference)
+	{
+		failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten what the references stand for.",
+					"database, user, options and application_name are longer, with what their "
+					"references stand for, than the %d bytes that a PostgreSQL server takes",
+					MAX_STARTUP_VALUES);
+		return false;
+	}
 	failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten the options of the connection.",
 				"database, user, options and application_name have %zu bytes together; a "
 				"PostgreSQL server takes %d at most",
@@ -635,48 +682,4 @@ model_validate(const NormalModel *normal, Failure *failure)
 		return true;
 	}
 	return false;
-}
-
-/* ---- text to JSON -------------------------------------------------------------------------- */
-
-/*
- * Parse JSON text; what it is stands in messages.  Raises 22P02 for what is no
- * JSON (or a number beyond what PostgreSQL takes), 22P05 for a character that
- * text cannot hold, without the parser's detail and context, which would quote
- * the text, password and all.
- */
-Jsonb *
-json_parse(text *input, const char *what)
-{
-	MemoryContext context = CurrentMemoryContext;
-	char *copy = text_to_cstring(input);
-	Datum result = (Datum) 0;
-
-	PG_TRY();
-	{
-		result = DirectFunctionCall1(jsonb_in, CStringGetDatum(copy));
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-		bool has_bad_character;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
-			error->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED)
-			PG_RE_THROW();
-		/* The latter: an escape, where the database has an encoding of which nothing is known. */
-		has_bad_character = error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
-							error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED;
-		FlushErrorState();
-		/* Not swallowed: the transaction ends with this one in its place. */
-		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
-												  : ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("%s is not valid JSON: %s", what,
-							   has_bad_character ? "it holds a character that text cannot hold"
-												 : "it cannot be parsed")));
-	}
-	PG_END_TRY();
-	return DatumGetJsonbP(result);
 }

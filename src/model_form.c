@@ -134,8 +134,9 @@ push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer
 	push_member(&normalizer->secrets, key, value);
 }
 
-static JsonbContainer *
-object_member(JsonbContainer *object, const char *key)
+/* A member that is an object; NULL when it is anything else, or missing.  object may be NULL. */
+JsonbContainer *
+model_object_member(JsonbContainer *object, const char *key)
 {
 	JsonbValue value;
 
@@ -201,7 +202,7 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 
 			pushJsonbValue(&normalizer->model, WJB_KEY, &name);
 			pushJsonbValue(&normalizer->secrets, WJB_KEY, &name);
-			normalize_object(normalizer, item.val.binary.data, object_member(stored, key),
+			normalize_object(normalizer, item.val.binary.data, model_object_member(stored, key),
 							 in_user_map || is_one_of(user_maps, lengthof(user_maps), key),
 							 depth + 1);
 		}
@@ -234,7 +235,7 @@ section_identity(Jsonb *model, const char *key)
 {
 	Datum section = member_datum(&model->root, key);
 
-	if (object_member(&model->root, key) == NULL)
+	if (model_object_member(&model->root, key) == NULL)
 		return section;
 	for (int i = 0; i < lengthof(harmless_keys); i++)
 		section = DirectFunctionCall2Coll(jsonb_delete, DEFAULT_COLLATION_OID, section,
@@ -246,7 +247,7 @@ section_identity(Jsonb *model, const char *key)
 static Datum
 hidden_properties(Jsonb *secrets, const char *provider)
 {
-	return member_datum(object_member(&secrets->root, provider), "properties");
+	return member_datum(model_object_member(&secrets->root, provider), "properties");
 }
 
 static bool
@@ -286,8 +287,8 @@ model_same_database(Jsonb *model, Jsonb *stored_model)
 		return false;
 	section = pnstrdup(provider.val.string.val, provider.val.string.len);
 	for (int i = 0; i < lengthof(keys); i++)
-		if (!is_equal(member_datum(object_member(&model->root, section), keys[i]),
-					  member_datum(object_member(&stored_model->root, section), keys[i])))
+		if (!is_equal(member_datum(model_object_member(&model->root, section), keys[i]),
+					  member_datum(model_object_member(&stored_model->root, section), keys[i])))
 			return false;
 	return true;
 }
@@ -300,8 +301,8 @@ model_same_options(Jsonb *model, Jsonb *stored_model)
 	{
 		const char *name = model_provider_name(i);
 
-		if (!is_equal(member_datum(object_member(&model->root, name), "options"),
-					  member_datum(object_member(&stored_model->root, name), "options")))
+		if (!is_equal(member_datum(model_object_member(&model->root, name), "options"),
+					  member_datum(model_object_member(&stored_model->root, name), "options")))
 			return false;
 	}
 	return true;
@@ -323,17 +324,19 @@ model_secret_missing(Failure *failure, const char *key)
  * Bring a model into the form in which it is kept: no nulls, no computed keys,
  * port as a string, secrets apart.  A mask is replaced by the secret of
  * stored_secrets (both stored_* NULL: there is none), provided that the model
- * leads to the same place as stored_model; otherwise *failure is
- * DQDS_INVALID_CONNECTION.  Everything is palloc'd.
+ * leads to the same place as stored_model; otherwise, and when the kept form is
+ * out of bounds, *failure is DQDS_INVALID_CONNECTION.  Everything is palloc'd.
  */
 bool
 model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, NormalModel *result,
 				Failure *failure)
 {
 	Normalizer normalizer = {0};
+	char *name = model_connection_name(input);
 
 	/* It is left out, but must be what it should be. */
-	(void) model_connection_name(input);
+	if (name != NULL && !model_name_usable(name, failure))
+		return false;
 	normalize_object(&normalizer, model_root(input),
 					 stored_secrets == NULL ? NULL : &stored_secrets->root, false, 0);
 	if (normalizer.missing_secret != NULL)
@@ -341,6 +344,9 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
+	/* A mask can be longer than what it stands for. */
+	if (!model_within_bounds(result->model, failure))
+		return false;
 	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))
 		return model_secret_missing(failure, "password");
 	return true;

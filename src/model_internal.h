@@ -1,6 +1,7 @@
 /*
  * model_internal.h
- *		What the two files that know the connection model share: model.c, model_form.c.
+ *		What the files that know the connection model share: model.c, model_form.c,
+ *		model_text.c and environment.c.
  */
 #ifndef DQDS_MODEL_INTERNAL_H
 #define DQDS_MODEL_INTERNAL_H
@@ -9,6 +10,7 @@
 #include "utils/numeric.h"
 
 extern bool model_member(JsonbContainer *object, const char *key, JsonbValue *value);
+extern JsonbContainer *model_object_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *model_root(Jsonb *model);
 extern char *model_numeric_text(Numeric number);
 extern const char *model_provider_name(int position);

@@ -345,7 +345,8 @@ refuse(const Target *target, const char *list, Failure *failure)
 {
 	failure_set(failure, DQDS_TARGET_NOT_ALLOWED,
 				psprintf("Ask a superuser to review the setting \"%s\" of this server.", list),
-				"connections to \"%s\" port %d are not allowed", target->host, target->port);
+				"connections to \"%s\" port %s are not allowed", target->shown_host,
+				target->shown_port);
 	return false;
 }
 
@@ -363,8 +364,8 @@ credentials_allow(const Target *target, const Address *address, Failure *failure
 			continue;
 		failure_set(failure, DQDS_UNRESOLVED_SECRET,
 					"Ask an admin to review the hosts that the credential is for.",
-					"a credential of this connection is not for \"%s\" port %d", target->host,
-					target->port);
+					"a credential of this connection is not for \"%s\" port %s", target->shown_host,
+					target->shown_port);
 		return false;
 	}
 	return true;

@@ -24,23 +24,26 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "dqds.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* Columns, in the order of the install script. */
-#define CONNECTION_ID        1
-#define CONNECTION_NAME      2
-#define CONNECTION_NAME_HASH 3
-#define CONNECTION_OWNER     4
-#define CONNECTION_MODEL     5
-#define CONNECTION_BY_ADMIN  6
+#define CONNECTION_ID          1
+#define CONNECTION_NAME        2
+#define CONNECTION_NAME_HASH   3
+#define CONNECTION_OWNER       4
+#define CONNECTION_MODEL       5
+#define CONNECTION_ENVIRONMENT 6
 
 #define SECRET_CONNECTION_ID 1
 #define SECRET_SECRETS       2
@@ -222,6 +225,21 @@ read_secrets(const Caller *caller, int64 connection_id, Snapshot snapshot)
 	return secrets;
 }
 
+/* The elements of a text[] without nulls: char *, palloc'd. */
+static List *
+text_list(Datum array)
+{
+	List *list = NIL;
+	Datum *elements;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
+					  &count);
+	for (int i = 0; i < count; i++)
+		list = lappend(list, TextDatumGetCString(elements[i]));
+	return list;
+}
+
 /* Everything but the secrets.  The owner is InvalidOid when it was dropped. */
 static void
 read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *entry)
@@ -232,7 +250,7 @@ read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *ent
 	entry->name = text_column(scan, tuple, CONNECTION_NAME);
 	entry->owner = role_is_enrolled(caller->schema, owner) ? owner : InvalidOid;
 	entry->model = DatumGetJsonbPCopy(column(scan, tuple, CONNECTION_MODEL));
-	entry->written_by_admin = DatumGetBool(column(scan, tuple, CONNECTION_BY_ADMIN));
+	entry->environment_members = text_list(column(scan, tuple, CONNECTION_ENVIRONMENT));
 	entry->secrets = NULL;
 }
 
@@ -309,13 +327,20 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 
 /*
  * May this be something else, given for a name by mistake, with a password in it:
- * a URI, a DSN, other JSON than an object?
+ * a URI, a DSN, JSON, an assignment?
  */
 bool
 name_may_hold_secret(const char *name)
 {
-	return strstr(name, "://") != NULL || strstr(name, "password") != NULL || *name == '[' ||
-		   *name == '"';
+	static const char *const signs[] = {"password", "passwd", "pwd", "secret", "token", "://", "="};
+	const char *first = name + strspn(name, " \t\n\v\f\r");
+
+	if (*first != '\0' && strchr("{[\"", *first) != NULL)
+		return true;
+	for (int i = 0; i < lengthof(signs); i++)
+		if (strcasestr(name, signs[i]) != NULL)
+			return true;
+	return false;
 }
 
 /* The one wording for a connection that is not there and one that the caller may not use. */
@@ -324,7 +349,7 @@ registry_unknown(const char *name)
 {
 	if (name_may_hold_secret(name))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
 				 errmsg("a connection of this name does not exist"),
 				 errhint("Give the name of a connection, or a JSON object that describes one.")));
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -371,6 +396,38 @@ registry_usable(const Caller *caller)
 	UnregisterSnapshot(snapshot);
 	list_sort(entries, compare_entries);
 	return entries;
+}
+
+/*
+ * Show visit every connection there is, whoever may use it, with its secrets.
+ * visit must copy what it wants to keep.
+ */
+void
+registry_visit(const Caller *caller, void (*visit)(const RegistryEntry *entry, void *argument),
+			   void *argument)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "dqds connection", ALLOCSET_DEFAULT_SIZES);
+	Snapshot snapshot = snapshot_of_now(caller);
+	Scan scan;
+	HeapTuple tuple;
+
+	scan_begin(&scan, caller->schema, "dqds_connection", NULL, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		RegistryEntry entry;
+
+		CHECK_FOR_INTERRUPTS();
+		read_entry(caller, &scan, tuple, &entry);
+		entry.secrets = read_secrets(caller, entry.id, snapshot);
+		visit(&entry, argument);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	scan_end(&scan);
+	UnregisterSnapshot(snapshot);
+	MemoryContextDelete(context);
 }
 
 /* ---- credentials ----------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * registry_write.c
  *		SQL functions that create, change, drop and rename connections.
  *
- * Each checks the caller's right and validates what he gave, then has the
+ * Each checks the caller's right and validates the arguments, then has the
  * registry changed by an internal function (owner_call.c).
  */
 #include "postgres.h"
@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "dqds.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(dqds_create_connection);
@@ -23,11 +24,19 @@ check_new_name(const char *name)
 {
 	Failure failure;
 
-	if (*name != '\0')
-		return;
-	failure_set(&failure, DQDS_INVALID_CONNECTION, NULL,
-				"the name of a connection must not be empty");
-	failure_raise(&failure);
+	if (!model_name_usable(name, &failure))
+		failure_raise(&failure);
+}
+
+static Jsonb *
+get_model(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	Failure failure;
+	Jsonb *model = model_argument(caller, fcinfo, 1, &failure);
+
+	if (model == NULL)
+		failure_raise(&failure);
+	return model;
 }
 
 static void
@@ -110,6 +119,31 @@ normalize_or_raise(const Caller *caller, Jsonb *model, const RegistryEntry *stor
 	check_password_rule(caller, normal->model);
 }
 
+/*
+ * Add the paths of the members whose references to the environment count, of a
+ * model that replaces stored (NULL: of a new connection), or raise what speaks
+ * against them.
+ */
+static void
+add_environment_members(const Caller *caller, const NormalModel *normal,
+						const RegistryEntry *stored, OwnerCall *call)
+{
+	Failure failure;
+	List *paths;
+	Datum *elements;
+	ListCell *cell;
+	int count = 0;
+
+	if (!environment_members(caller, normal, stored, &paths, &failure))
+		failure_raise(&failure);
+	elements = palloc(sizeof(Datum) * Max(list_length(paths), 1));
+	foreach (cell, paths)
+		elements[count++] = CStringGetTextDatum(lfirst(cell));
+	owner_call_add(
+		call, TEXTARRAYOID,
+		PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)), false);
+}
+
 /* dqds_create_connection(name, model): the name given here wins over the model's own */
 Datum
 dqds_create_connection(PG_FUNCTION_ARGS)
@@ -126,14 +160,14 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("dqds_create_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
 	check_new_name(name);
-	normalize_or_raise(&caller, model_argument(&caller, fcinfo, 1), NULL, &normal);
+	normalize_or_raise(&caller, get_model(&caller, fcinfo), NULL, &normal);
 
 	role_enrol(&caller, caller.role);
 	owner_call_add_text(&call, name);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(caller.role), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
-	owner_call_add(&call, BOOLOID, BoolGetDatum(caller_is_admin(&caller)), false);
+	add_environment_members(&caller, &normal, NULL, &call);
 	(void) owner_call(&caller, "dqds_store_connection", &call, &exists);
 	if (exists)
 		refuse_existing_name(name);
@@ -153,13 +187,12 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	Jsonb *model;
 	char *name;
 	char *own_name;
-	bool by_admin;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	PreventCommandIfReadOnly("dqds_update_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
-	model = model_argument(&caller, fcinfo, 1);
+	model = get_model(&caller, fcinfo);
 	get_to_replace(&caller, name, &entry);
 	own_name = model_connection_name(model);
 	if (own_name != NULL && strcmp(own_name, name) != 0)
@@ -176,9 +209,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call_add_jsonb(&call, normal.model);
 	owner_call_add_jsonb(&call, normal.secrets);
-	/* An admin has not written, nor even seen, the secret that a mask of his keeps. */
-	by_admin = caller_is_admin(&caller) && (entry.written_by_admin || !normal.kept_secret);
-	owner_call_add(&call, BOOLOID, BoolGetDatum(by_admin), false);
+	add_environment_members(&caller, &normal, &entry, &call);
 	change_connection(&caller, "dqds_replace_connection", &call);
 	statement_show(&scope);
 	PG_RETURN_VOID();

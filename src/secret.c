@@ -6,11 +6,18 @@
  *				the password or a part of it: elsewhere it would be sent in the
  *				clear and be shown by others
  *	${NAME}, ${NAME:default}	an environment variable of the server whose name begins
- *				with dqds.secret_env_prefix, in models written by an admin
+ *				with dqds.secret_env_prefix, in a member that an admin wrote
+ *				(environment.c)
  *
  * A reference that is unknown and one that is forbidden read alike, and no
  * message ever shows more than the reference's name.  A credential brings its
  * list of hosts along, which policy.c then demands of the target.
+ *
+ * No error tells anything about a secret.  The text of the model alone can be too
+ * long, before a secret takes the place of a reference.  And a secret is masked
+ * in a remote's text only when it does not stand in the model's own words, which
+ * the remote may have repeated: otherwise the mask would show which of many
+ * guesses, say in the name of the user, is right.
  */
 #include "postgres.h"
 
@@ -22,109 +29,209 @@
 #define CREDENTIAL_PREFIX "credential://"
 #define MAX_SHOWN         200
 
-static bool
-refuse(const char *key, const char *name, Failure *failure)
-{
-	bool is_credential = strncmp(name, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
+/* So what a value becomes has a bound that is known before anything is looked up. */
+#define MAX_REFERENCES      8
+#define MAX_REFERENCE_BYTES 8000 /* of what stands between the braces, default included */
+#define MAX_SECRET_BYTES    8000 /* of what one reference stands for */
 
+/* ---- references in a value -------------------------------------------------------- */
+
+/* The next reference in text: where its ${ stands, and in *end its brace; NULL: there is none. */
+static const char *
+next_reference(const char *text, const char **end)
+{
+	const char *start = strstr(text, "${");
+
+	if (start == NULL)
+		return NULL;
+	*end = strchr(start, '}');
+	return *end == NULL ? NULL : start;
+}
+
+static bool
+is_credential(const char *reference)
+{
+	return strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
+}
+
+/* How many bytes of a value stand outside of its references. */
+size_t
+secret_literal_length(const char *value)
+{
+	size_t length = strlen(value);
+	const char *end;
+	const char *start;
+
+	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
+		length -= end + 1 - start;
+	return length;
+}
+
+/* Is there a reference to the server's environment in a value? */
+bool
+secret_uses_environment(const char *value)
+{
+	const char *end;
+	const char *start;
+
+	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
+		if (!is_credential(start + 2))
+			return true;
+	return false;
+}
+
+static bool
+check_references(const char *path, const char *value, Failure *failure)
+{
+	const char *end;
+	const char *start;
+	int count = 0;
+
+	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
+		if (++count > MAX_REFERENCES || end - start - 2 > MAX_REFERENCE_BYTES)
+		{
+			failure_set(failure, DQDS_INVALID_CONNECTION,
+						psprintf("It must be a text with at most %d references, each at most %d "
+								 "bytes long.",
+								 MAX_REFERENCES, MAX_REFERENCE_BYTES),
+						"\"%s\" in the connection model is not valid", path);
+			return false;
+		}
+	return true;
+}
+
+/* ---- what they stand for ------------------------------------------------------------ */
+
+static bool
+refuse(const char *path, const char *name, Failure *failure)
+{
 	failure_set(failure, DQDS_UNRESOLVED_SECRET,
-				is_credential
+				is_credential(name)
 					? "The credential must exist and be granted to the owner of the connection, or "
 					  "to the caller for a connection that is not registered, and stand in the "
 					  "password."
 					: "The variable must be set for the server, begin with the setting "
 					  "dqds.secret_env_prefix, and stand in a model written by an admin.",
 				"the reference ${%.*s} in \"%s\" cannot be resolved",
-				pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, key);
+				pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, path);
 	return false;
 }
 
-static void
+/* False when it is longer than any secret may be. */
+static bool
 append_secret(Target *target, const char *value, StringInfo out)
 {
+	if (strlen(value) > MAX_SECRET_BYTES)
+		return false;
 	appendStringInfoString(out, value);
 	if (*value != '\0')
 		target->secret_values = lappend(target->secret_values, pstrdup(value));
+	return true;
+}
+
+/* The one member in which a credential may stand, and which a remote has no reason to repeat. */
+static bool
+is_password(const char *path)
+{
+	const char *dot = strchr(path, '.');
+
+	return dot != NULL && strcmp(dot, ".password") == 0;
 }
 
 static bool
-append_credential(Target *target, const char *key, const char *name, StringInfo out)
+append_credential(Target *target, const char *path, const char *name, StringInfo out)
 {
 	const SecretScope *scope = target->scope;
 	Credential credential;
 
-	if (strcmp(key, "password") != 0 ||
-		!registry_credential(scope->caller, name, scope->role, &credential) ||
+	if (!is_password(path) || !registry_credential(scope->caller, name, scope->role, &credential) ||
 		(OidIsValid(scope->writer) &&
 		 !registry_credential(scope->caller, name, scope->writer, &credential)))
 		return false;
-	append_secret(target, credential.secret, out);
 	target->secret_hosts = lappend(target->secret_hosts, credential.allowed_hosts);
-	return true;
+	return append_secret(target, credential.secret, out);
+}
+
+static bool
+may_use_environment(const Target *target, const char *path)
+{
+	ListCell *cell;
+
+	foreach (cell, target->scope->environment_members)
+		if (strcmp(lfirst(cell), path) == 0)
+			return true;
+	return false;
 }
 
 /* fallback is NULL when the reference has none. */
 static bool
-append_variable(Target *target, const char *name, const char *fallback, StringInfo out)
+append_variable(Target *target, const char *path, const char *name, const char *fallback,
+				StringInfo out)
 {
 	const char *prefix = dqds_secret_env_prefix;
 	const char *value;
 
-	if (!target->scope->may_use_environment || *prefix == '\0' ||
+	if (!may_use_environment(target, path) || *prefix == '\0' ||
 		strncmp(name, prefix, strlen(prefix)) != 0)
 		return false;
 	value = getenv(name);
 	if (value != NULL)
-		append_secret(target, value, out);
-	else if (fallback != NULL)
+		return append_secret(target, value, out);
+	if (fallback != NULL)
 		appendStringInfoString(out, fallback);
-	return value != NULL || fallback != NULL;
+	return fallback != NULL;
 }
 
 /* One reference, without its ${ and }, which is scribbled on. */
 static bool
-append_reference(Target *target, const char *key, char *reference, StringInfo out, Failure *failure)
+append_reference(Target *target, const char *path, char *reference, StringInfo out,
+				 Failure *failure)
 {
 	char *fallback;
 
-	if (strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0)
-		return append_credential(target, key, reference + strlen(CREDENTIAL_PREFIX), out) ||
-			   refuse(key, reference, failure);
+	if (is_credential(reference))
+		return append_credential(target, path, reference + strlen(CREDENTIAL_PREFIX), out) ||
+			   refuse(path, reference, failure);
 	fallback = strchr(reference, ':');
 	if (fallback != NULL)
 		*fallback++ = '\0';
-	return append_variable(target, reference, fallback, out) || refuse(key, reference, failure);
+	return append_variable(target, path, reference, fallback, out) ||
+		   refuse(path, reference, failure);
 }
 
 /*
- * Expand the references in *value, the member called key, as target->scope
- * permits; *value is replaced by palloc'd text.  Where the scope is NULL the
- * model is only checked, and a value with references counts as "1", which fits
- * every member.  False: *failure is DQDS_UNRESOLVED_SECRET.
+ * Expand the references in *value, the member of the model at path
+ * (SECTION.KEY or SECTION.properties.KEY), as target->scope permits; *value is
+ * replaced by palloc'd text.  Where the scope is NULL the model is only checked,
+ * and a value with references counts as "1", which fits every member.  False:
+ * *failure is DQDS_UNRESOLVED_SECRET, or DQDS_INVALID_CONNECTION for more
+ * references than a value may have.
  */
 bool
-secret_resolve(Target *target, const char *key, char **value, Failure *failure)
+secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 {
 	const char *rest = *value;
-	const char *start = strstr(rest, "${");
+	const char *start;
+	const char *end;
 	StringInfoData out;
 
-	if (start == NULL || strchr(start, '}') == NULL)
+	if (!is_password(path))
+		target->own_words = lappend(target->own_words, *value);
+	if (next_reference(rest, &end) == NULL)
 		return true;
+	target->has_reference |= !is_password(path);
+	if (!check_references(path, *value, failure))
+		return false;
 	if (target->scope == NULL)
 	{
 		*value = pstrdup("1");
 		return true;
 	}
 	initStringInfo(&out);
-	for (; start != NULL; start = strstr(rest, "${"))
+	while ((start = next_reference(rest, &end)) != NULL)
 	{
-		const char *end = strchr(start, '}');
-
-		if (end == NULL)
-			break;
 		appendBinaryStringInfo(&out, rest, start - rest);
-		if (!append_reference(target, key, pnstrdup(start + 2, end - start - 2), &out, failure))
+		if (!append_reference(target, path, pnstrdup(start + 2, end - start - 2), &out, failure))
 			return false;
 		rest = end + 1;
 	}
@@ -133,14 +240,31 @@ secret_resolve(Target *target, const char *key, char **value, Failure *failure)
 	return true;
 }
 
-/* The length of the longest value of a reference that text begins with; 0: of none. */
+/* ---- what may be shown ---------------------------------------------------------------- */
+
+/*
+ * Does the model itself say this, in a member that a remote may repeat?  Then it
+ * is known to those who wrote the model, whether it is a secret or not.
+ */
+static bool
+is_own_word(const Target *target, const char *value)
+{
+	ListCell *cell;
+
+	foreach (cell, target->own_words)
+		if (strstr(lfirst(cell), value) != NULL)
+			return true;
+	return false;
+}
+
+/* The length of the longest of the values that text begins with; 0: of none. */
 static size_t
-secret_length(const Target *target, const char *text)
+secret_length(List *values, const char *text)
 {
 	size_t longest = 0;
 	ListCell *cell;
 
-	foreach (cell, target->secret_values)
+	foreach (cell, values)
 	{
 		const char *value = lfirst(cell);
 
@@ -151,20 +275,26 @@ secret_length(const Target *target, const char *text)
 }
 
 /*
- * What may be shown of text: a mask in place of each value that a reference of
- * the target stood for.  Without one it is text itself, NULL included.
+ * What may be shown of text that came from a remote (or from a library that
+ * speaks of it): a mask in place of the password and of each value that a
+ * reference of the target stood for.  Without one it is text itself, NULL included.
  */
 char *
 secret_hide(const Target *target, const char *text)
 {
 	StringInfoData shown;
+	List *values = NIL;
+	ListCell *cell;
 
-	if (target->secret_values == NIL || text == NULL)
+	foreach (cell, target->secret_values)
+		if (!is_own_word(target, lfirst(cell)))
+			values = lappend(values, lfirst(cell));
+	if (values == NIL || text == NULL)
 		return unconstify(char *, text);
 	initStringInfo(&shown);
 	while (*text != '\0')
 	{
-		size_t length = secret_length(target, text);
+		size_t length = secret_length(values, text);
 
 		if (length > 0)
 			appendStringInfoString(&shown, DQDS_MASK);

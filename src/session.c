@@ -196,8 +196,8 @@ time_out_query(Session *session, Failure *failure)
 	failure_set(
 		failure, DQDS_TIMEOUT,
 		"Look for locks on the catalog of the remote database, or raise dqds.query_timeout.",
-		"the query at %s:%d did not finish within %.1f s and was cancelled", session->target->host,
-		session->target->port, dqds_query_timeout_ms / 1000.0);
+		"the query at %s:%s did not finish within %.1f s and was cancelled",
+		session->target->shown_host, session->target->shown_port, dqds_query_timeout_ms / 1000.0);
 	if (!session_start_cancel(session))
 		session_fail(session);
 }
@@ -218,7 +218,7 @@ session_timed_out(Session *session, Failure *failure)
 			failure_set(failure, DQDS_HOST_NOT_FOUND,
 						"Check that the name servers of this server answer.",
 						"host name \"%s\" could not be resolved within %.1f s",
-						session->target->host, elapsed_ms / 1000.0);
+						session->target->shown_host, elapsed_ms / 1000.0);
 			session_fail(session);
 			break;
 		case SESSION_CONNECTING:

@@ -215,7 +215,7 @@ session_take_addresses(Session *session, Failure *failure)
 	{
 		failure_set(failure, DQDS_HOST_NOT_FOUND,
 					"Check the spelling of the host name, and that this server can resolve it.",
-					"host name \"%s\" could not be resolved: %s", target->host,
+					"host name \"%s\" could not be resolved: %s", target->shown_host,
 					resolver_error(session->resolution));
 		session_fail(session);
 		return;
@@ -251,8 +251,8 @@ refuse_cleartext(Session *session, Failure *failure)
 	failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 				"Use sslmode verify-full or verify-ca, or SCRAM at the server; the property "
 				"allow_cleartext_password set to true permits it for this connection.",
-				"the server at %s:%d asks for the password in clear text without verified TLS",
-				session->target->host, session->target->port);
+				"the server at %s:%s asks for the password in clear text without verified TLS",
+				session->target->shown_host, session->target->shown_port);
 	session_fail(session);
 }
 
@@ -262,13 +262,13 @@ refuse_authentication(Session *session, GuardVerdict verdict, Failure *failure)
 	if (verdict == GUARD_EXPENSIVE)
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 					"Lower scram_iterations at the server, and set the password of the user again.",
-					"the server at %s:%d asks for too many iterations of SCRAM",
-					session->target->host, session->target->port);
+					"the server at %s:%s asks for too many iterations of SCRAM",
+					session->target->shown_host, session->target->shown_port);
 	else
 		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
 					"Use scram-sha-256 for this client and user in the server's pg_hba.conf.",
-					"the server at %s:%d asks for a kind of authentication that is not supported",
-					session->target->host, session->target->port);
+					"the server at %s:%s asks for a kind of authentication that is not supported",
+					session->target->shown_host, session->target->shown_port);
 	session_fail(session);
 }
 
@@ -347,8 +347,8 @@ complete_login(Session *session, Failure *failure)
 			failure, DQDS_PASSWORD_REQUIRED,
 			"Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a "
 			"superuser set password_required to false in a registered connection.",
-			"the server at %s:%d did not ask for the password of user \"%s\"", target->host,
-			target->port, target->user);
+			"the server at %s:%s did not ask for the password of user \"%s\"", target->shown_host,
+			target->shown_port, target->shown_user);
 		session_fail(session);
 		return;
 	}

@@ -224,7 +224,7 @@ dqds_test_connection_json(PG_FUNCTION_ARGS)
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	json_out_open(fcinfo, &out);
-	connection_by_model(&caller, model_argument(&caller, fcinfo, 0), &connection);
+	connection_model_argument(&caller, fcinfo, &connection);
 	details = test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1),
 					   details ? steps : NULL, &result);
 

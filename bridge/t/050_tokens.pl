@@ -289,8 +289,8 @@ my @sql    = (
 	(map { [ $_, undef, "SELECT $_" ] } (
 		'dqds_forget_role(regrole)', 'dqds_level_objects()', 'dqds_level_privileges(integer,integer)', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
 		'dqds_remove_connection(bigint)', 'dqds_remove_connection_grant(bigint,regrole)', 'dqds_remove_credential(bigint)', 'dqds_remove_credential_grant(bigint,regrole)',
-		'dqds_remove_imports(bigint,text,text[])', 'dqds_remove_token(bigint)', 'dqds_replace_connection(bigint,jsonb,jsonb,boolean)',
-		'dqds_store_connection(text,regrole,jsonb,jsonb,boolean)', 'dqds_store_connection_grant(bigint,regrole)', 'dqds_store_connection_name(bigint,text)',
+		'dqds_remove_imports(bigint,text,text[])', 'dqds_remove_token(bigint)', 'dqds_replace_connection(bigint,jsonb,jsonb,text[])',
+		'dqds_store_connection(text,regrole,jsonb,jsonb,text[])', 'dqds_store_connection_grant(bigint,regrole)', 'dqds_store_connection_name(bigint,text)',
 		'dqds_store_connection_owner(bigint,regrole)', 'dqds_store_credential(text,text,text)', 'dqds_store_credential_grant(bigint,regrole)', 'dqds_store_credential_secret(bigint,text,text)',
 		'dqds_store_import(bigint,text,text[],text[],bigint[],text[],text[],integer[],text[],text[],integer[],integer[],integer[],boolean[],boolean[],text[])',
 		'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),

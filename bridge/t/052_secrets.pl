@@ -67,7 +67,7 @@ sub register
 sub with { return connection_model($remote, @_); }
 
 # What the answer says of a reference that is not to be had.
-sub unresolved { return qq(unresolved_secret: the reference \${$_[0]} in ") . ($_[1] // 'password') . '" cannot be resolved'; }
+sub unresolved { return qq(unresolved_secret: the reference \${$_[0]} in "postgresql.) . ($_[1] // 'password') . '" cannot be resolved'; }
 
 my $port    = $remote->port;
 my $reader  = 'credential://shop reader';
