@@ -74,6 +74,7 @@ BRIDGE_SOURCES = \
 	bridge/access.c \
 	bridge/answer.c \
 	bridge/bulkhead.c \
+	bridge/caller.c \
 	bridge/control.c \
 	bridge/control_open.c \
 	bridge/descriptor.c \
@@ -88,7 +89,9 @@ BRIDGE_SOURCES = \
 	bridge/pool.c \
 	bridge/router.c \
 	bridge/routes.c \
+	bridge/seats.c \
 	bridge/serve.c \
+	bridge/statements.c \
 	bridge/text.c \
 	bridge/watchdog.c
 

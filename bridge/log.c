@@ -99,9 +99,8 @@ end_line(Text *line)
 	text_free(line);
 }
 
-/* Text lines have no syntax that quotes could break, only line ends to lose. */
 static void
-append_message(Text *line, char *message)
+append_message(Text *line, const char *message)
 {
 	if (logger.as_json)
 	{
@@ -109,10 +108,7 @@ append_message(Text *line, char *message)
 		text_append_json(line, message);
 		return;
 	}
-	for (char *c = message; *c; c++)
-		if ((unsigned char) *c < 0x20 || *c == 0x7F)
-			*c = ' ';
-	text_append(line, message, strlen(message));
+	text_append_line(line, message);
 }
 
 void
@@ -135,7 +131,7 @@ void
 log_request(const LogRequest *request)
 {
 	Text line = {0};
-	char path[512]; /* a path may have 16 kB, and who wants to fill our disk sends such */
+	char path[512]; /* a path may have 16 kB: enough of them would fill the disk */
 
 	snprintf(path, sizeof(path), "%s", request->path);
 	begin_line(&line, LOG_INFO);

@@ -29,7 +29,7 @@ typedef struct LogRequest
 /* Chooses the form of lines; call it before any thread starts. */
 void log_setup(bool as_json);
 
-/* Writes one line.  Control characters in it are escaped, so that one call is one line. */
+/* Writes one line, escaped as by text_append_line() or text_append_json(). */
 void log_event(LogLevel level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_request(const LogRequest *request);
 

@@ -105,6 +105,71 @@ utf8_is_valid(const char *s, size_t len)
 	return true;
 }
 
+/* The code point of a sequence of up to three bytes; 0 for a longer one. */
+static unsigned int
+code_point(const unsigned char *s, size_t sequence)
+{
+	switch (sequence)
+	{
+		case 1:
+			return s[0];
+		case 2:
+			return (s[0] & 0x1FU) << 6 | (s[1] & 0x3FU);
+		case 3:
+			return (s[0] & 0x0FU) << 12 | (s[1] & 0x3FU) << 6 | (s[2] & 0x3FU);
+		default:
+			return 0;
+	}
+}
+
+/* Characters that do not show, but change how a terminal or a browser shows the others. */
+static const struct
+{
+	unsigned int first;
+	unsigned int last;
+} commands[] = {
+	{0x01, 0x1F},     /* C0 controls */
+	{0x7F, 0x9F},     /* DEL, C1 controls */
+	{0x061C, 0x061C}, /* marks of the direction of writing */
+	{0x200E, 0x200F},
+	{0x2028, 0x202E}, /* ends of lines and paragraphs, overrides of the direction */
+	{0x2066, 0x2069}, /* isolates of the direction */
+};
+
+static bool
+is_command(unsigned int code)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (code >= commands[i].first && code <= commands[i].last)
+			return true;
+	return false;
+}
+
+/* Appends the character at s, of which left bytes may be read; returns the length of what it took. */
+static size_t
+append_visible(Text *text, const char *s, size_t left)
+{
+	size_t sequence = utf8_sequence((const unsigned char *) s, left);
+	unsigned int code = code_point((const unsigned char *) s, sequence);
+
+	if (sequence == 0)
+		text_append(text, "\\ufffd", 6);
+	else if (is_command(code))
+		text_print(text, "\\u%04x", code);
+	else
+		text_append(text, s, sequence);
+	return sequence ? sequence : 1;
+}
+
+void
+text_append_line(Text *text, const char *s)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len;)
+		i += append_visible(text, s + i, len - i);
+}
+
 void
 text_append_json(Text *text, const char *s)
 {
@@ -113,18 +178,9 @@ text_append_json(Text *text, const char *s)
 	text_append(text, "\"", 1);
 	for (size_t i = 0; i < len;)
 	{
-		unsigned char c = (unsigned char) s[i];
-		size_t sequence = utf8_sequence((const unsigned char *) s + i, len - i);
-
-		if (c == '"' || c == '\\')
-			text_print(text, "\\%c", c);
-		else if (c < 0x20 || c == 0x7F)
-			text_print(text, "\\u%04x", c);
-		else if (sequence == 0)
-			text_append(text, "\\ufffd", 6);
-		else
-			text_append(text, s + i, sequence);
-		i += sequence ? sequence : 1;
+		if (s[i] == '"' || s[i] == '\\')
+			text_append(text, "\\", 1);
+		i += append_visible(text, s + i, len - i);
 	}
 	text_append(text, "\"", 1);
 }

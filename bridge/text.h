@@ -24,7 +24,14 @@ typedef struct Text
 void text_append(Text *text, const char *data, size_t len);
 void text_print(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Appends s as a JSON string with its quotes.  Bytes that are not UTF-8 become U+FFFD. */
+/*
+ * Appends s so that it stays one line and shows as it is: control characters,
+ * separators of lines and marks of the direction of writing become \uXXXX, and
+ * bytes that are not UTF-8 \ufffd.
+ */
+void text_append_line(Text *text, const char *s);
+
+/* Appends s likewise, as a JSON string with its quotes. */
 void text_append_json(Text *text, const char *s);
 
 void text_free(Text *text);
