@@ -69,8 +69,9 @@ static void
 set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, const char *hint)
 {
 	diagnosis->steps[step].status = status;
-	diagnosis->steps[step].message = secret_hide(diagnosis->target, message);
-	diagnosis->steps[step].hint = hint;
+	message = secret_hide(diagnosis->target, message);
+	diagnosis->steps[step].message = message == NULL ? NULL : visible_text(message);
+	diagnosis->steps[step].hint = hint == NULL ? NULL : visible_text(hint);
 }
 
 /* ---- which step failed ------------------------------------------------------------ */

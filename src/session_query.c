@@ -69,6 +69,8 @@ connection_lost(Session *session, Failure *failure)
 	session_fail(session);
 }
 
+StaticAssertDecl(NUM_QUESTIONS <= 32, "a bit for each question");
+
 static bool
 is_prepared(const Session *session)
 {

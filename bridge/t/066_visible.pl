@@ -70,6 +70,15 @@ foreach my $piece (@pieces, \@shown)
 	is($sql->value('SELECT connection_name FROM dqds_list_schemas(' . sql_literal(encode('UTF-8', $text)) . ') LIMIT 1'), encode('UTF-8', $text), 'but a row has it as it is');
 }
 
+{
+	my $steps = sub { join '|', map { $_->{message} // '' } $sql->rows('SELECT * FROM dqds_diagnose_connection(' . sql_literal($_[0]) . '::text)') };
+	my $user  = "a\x{202e}b\x{9b}c";
+	$remote->safe_psql('postgres', 'CREATE ROLE "' . encode('UTF-8', $user) . '" LOGIN PASSWORD ' . sql_literal(remote_password($remote)));
+	my $said = $steps->(connection_model($remote, user => $user));
+	like($said, qr/user "a\\u202Eb\\u009Bc" is logged in/, 'the steps of a diagnosis');
+	unlike($said, qr/$raw/, 'all of them');
+}
+
 unlike(slurp_file($control->logfile) =~ s/\n\t?//gr, qr/$raw/, 'nothing of that is in the log of the server');
 
 # --- Other encodings ---------------------------------------------------------------------------------------------
