@@ -42,20 +42,14 @@ dqds_create_wait_event_set(int nevents)
 #endif
 }
 
-/*
- * Bytes that this process has allocated outside of PostgreSQL's memory contexts:
- * by libpq and the libraries below it.  Always 0 where the C library does not
- * tell.  It may be off by what malloc adds to each allocation.
- */
-static inline int64
-dqds_foreign_heap(void)
+/* Bytes that this process has allocated; always 0 where the C library does not tell. */
+static inline size_t
+dqds_heap_in_use(void)
 {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
 	struct mallinfo2 info = mallinfo2();
-	int64 in_use = (int64) (info.uordblks + info.hblkhd);
 
-	/* With a sanitizer's own malloc there is nothing to be seen. */
-	return in_use == 0 ? 0 : in_use - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
+	return info.uordblks + info.hblkhd;
 #else
 	return 0;
 #endif

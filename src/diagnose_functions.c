@@ -69,8 +69,8 @@ static void
 set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, const char *hint)
 {
 	diagnosis->steps[step].status = status;
-	diagnosis->steps[step].message = message;
-	diagnosis->steps[step].hint = hint;
+	diagnosis->steps[step].message = message == NULL ? NULL : visible_text(message);
+	diagnosis->steps[step].hint = hint == NULL ? NULL : visible_text(hint);
 }
 
 /* ---- which step failed ------------------------------------------------------------ */

@@ -310,7 +310,6 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 	char *rest = copy;
 	char *name = pstrdup(target->host);
 	size_t length;
-	bool is_literal = resolver_is_literal(target->host);
 	bool found = false;
 	char *entry;
 	HostRule rule;
@@ -329,7 +328,8 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 		if (rule.port != 0 && rule.port != target->port)
 			continue;
 		if (!rule.is_network)
-			found = is_any(rule.pattern) || (!is_literal && name_matches(rule.pattern, name));
+			found = is_any(rule.pattern) ||
+					(name_matches(rule.pattern, name) && !resolver_is_literal(target->host));
 		else if (address != NULL)
 			found = in_network(address, &rule);
 		else

@@ -81,8 +81,9 @@ struct Session
 	bool reading;          /* something of the answer has been read */
 	int64 rowless_bytes;   /* what has come since the last row, or since then, about */
 	int64 unchecked_bytes; /* what has come since the memory was looked at */
+	size_t heap_checked;   /* what the process had allocated then */
 	bool heap_known;       /* the next one is valid */
-	int64 heap_before;     /* what libpq and others had allocated then */
+	int64 foreign_before;  /* what was allocated outside of PostgreSQL's contexts at first */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */

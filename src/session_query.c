@@ -17,23 +17,33 @@
 #include "compat.h"
 #include "port/atomics.h"
 #include "session_internal.h"
+#include "utils/memutils.h"
 
 /* Longer than any name, and than any comment as the queries cut it (dialect.c). */
 #define MAX_VALUE_BYTES (1024 * 1024)
 
 /*
- * What may come without a row: one with long values, and some more; and where
- * the answer is short, less.  libpq keeps messages that were not asked for
- * (ParameterStatus), and loses hundreds of times their length of others
- * (ParameterDescription), between rows as well: so what it takes of the process's
- * memory during an answer is bounded, too.  That is looked at whenever so many
- * bytes have come.
+ * What may come without a row: one with long values, and some more; and where the
+ * answer is short, less.  The bytes that wait for a read are counted at most as
+ * MAX_READ_BYTES, because a read need not take them all.
  */
-#define MAX_ROWLESS_BYTES  (4 * 1024 * 1024)
-#define MAX_SHORT_BYTES    (64 * 1024)
-#define MAX_FOREIGN_HEAP   (16 * 1024 * 1024)
-#define HEAP_CHECK_BYTES   (32 * 1024)
-#define MAX_REMOTE_MESSAGE (64 * 1024) /* of an error: a longer one is not looked at */
+#define MAX_ROWLESS_BYTES (2 * 1024 * 1024)
+#define MAX_SHORT_BYTES   (64 * 1024)
+#define MAX_READ_BYTES    (64 * 1024)
+
+/*
+ * How much memory libpq may take during an answer.  It makes its buffer as large
+ * as a message announces itself, keeps messages that were not asked for
+ * (ParameterStatus), and loses hundreds of times the length of others
+ * (ParameterDescription), between rows as well.  It is looked at when so many
+ * bytes have come, or when the memory of the process has grown by so much.
+ */
+#define MAX_FOREIGN_HEAP (3 * 1024 * 1024)
+#define HEAP_CHECK_BYTES (64 * 1024)
+#define HEAP_JUMP_BYTES  (512 * 1024)
+
+/* An error's text that is longer is not looked at. */
+#define MAX_REMOTE_MESSAGE (64 * 1024)
 
 /*
  * Notifications would pile up in libpq until they are taken, and a hostile server
@@ -58,6 +68,8 @@ connection_lost(Session *session, Failure *failure)
 		diagnose_known(session->target, DQDS_CONNECTION_LOST, failure);
 	session_fail(session);
 }
+
+StaticAssertDecl(NUM_QUESTIONS <= 32, "a bit for each question");
 
 static bool
 is_prepared(const Session *session)
@@ -302,25 +314,7 @@ end_phase(Session *session, Failure *failure)
 	}
 }
 
-/* Has libpq taken too much memory since the second read of this answer? */
-static bool
-takes_too_much(Session *session)
-{
-	int64 now = dqds_foreign_heap();
-
-	session->unchecked_bytes = 0;
-	if (!session->heap_known)
-	{
-		session->heap_known = true;
-		session->heap_before = now;
-	}
-	return now > session->heap_before + MAX_FOREIGN_HEAP;
-}
-
-/*
- * Does the server send and send, without a row or with other things between the
- * rows?  What the first read brings is always fine.
- */
+/* Count what waits to be read.  Is it too much without a row?  The first read is always fine. */
 static bool
 sends_too_much(Session *session)
 {
@@ -329,19 +323,59 @@ sends_too_much(Session *session)
 	if (!session->reading)
 	{
 		session->reading = true;
-		session->heap_known = false;
 		session->rowless_bytes = 0;
-		session->unchecked_bytes = HEAP_CHECK_BYTES;
+		session->unchecked_bytes = 0;
+		session->heap_known = false;
+		session->heap_checked = dqds_heap_in_use();
 		return false;
 	}
-	if (ioctl(session->fd, FIONREAD, &waiting) == 0)
+	(void) ioctl(session->fd, FIONREAD, &waiting);
+	waiting = Min(waiting, MAX_READ_BYTES);
+	session->rowless_bytes += waiting;
+	session->unchecked_bytes += waiting;
+	return session->rowless_bytes > (expects_little(session) ? MAX_SHORT_BYTES : MAX_ROWLESS_BYTES);
+}
+
+/*
+ * Has the memory outside of PostgreSQL's contexts grown too much since the first
+ * read of this answer?  What the sink took during that read counts, which is little.
+ */
+static bool
+takes_too_much(Session *session)
+{
+	size_t heap = dqds_heap_in_use();
+	int64 foreign;
+
+	if (session->heap_known && session->unchecked_bytes < HEAP_CHECK_BYTES &&
+		heap < session->heap_checked + HEAP_JUMP_BYTES)
+		return false;
+	foreign = (int64) heap - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
+	if (!session->heap_known)
+		session->foreign_before = foreign - ((int64) heap - (int64) session->heap_checked);
+	session->heap_known = true;
+	session->heap_checked = heap;
+	session->unchecked_bytes = 0;
+	return heap != 0 && foreign > session->foreign_before + MAX_FOREIGN_HEAP;
+}
+
+/* Hand on all results that are complete. */
+static void
+take_results(Session *session, RowSink on_row, void *sink, Failure *failure)
+{
+	while (session->state == SESSION_BUSY && !PQisBusy(session->conn))
 	{
-		session->rowless_bytes += waiting;
-		session->unchecked_bytes += waiting;
+		session->result = PQgetResult(session->conn);
+		if (session->result == NULL)
+		{
+			end_phase(session, failure);
+			continue;
+		}
+		take_result(session, on_row, sink, failure);
+		PQclear(session->result);
+		session->result = NULL;
+		if (PQstatus(session->conn) == CONNECTION_BAD)
+			connection_lost(session, failure);
 	}
-	return session->rowless_bytes >
-			   (expects_little(session) ? MAX_SHORT_BYTES : MAX_ROWLESS_BYTES) ||
-		   (session->unchecked_bytes >= HEAP_CHECK_BYTES && takes_too_much(session));
 }
 
 /*
@@ -373,20 +407,9 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	}
 	session_drop_notifications(session->conn);
 
-	while (session->state == SESSION_BUSY && !PQisBusy(session->conn))
-	{
-		session->result = PQgetResult(session->conn);
-		if (session->result == NULL)
-		{
-			end_phase(session, failure);
-			continue;
-		}
-		take_result(session, on_row, sink, failure);
-		PQclear(session->result);
-		session->result = NULL;
-		if (PQstatus(session->conn) == CONNECTION_BAD)
-			connection_lost(session, failure);
-	}
+	take_results(session, on_row, sink, failure);
+	if (session->state == SESSION_BUSY && takes_too_much(session))
+		refuse_answer(session, "more than a row can have", failure);
 }
 
 /* ---- cancelling ------------------------------------------------------------------------ */

@@ -145,7 +145,7 @@ sub make_calls
 hostile_watch(control => $control, remote => $remote, sql => $sql);
 hostile('errors-1000', sub {
 	my $at_remote = DqdsTest::Sql->connect($remote);
-	$at_remote->must(<<'SQL');
+	$at_remote->query(<<'SQL', 600)->{error} and die 'the tables could not be made';
 CREATE SCHEMA many;
 GRANT USAGE ON SCHEMA many TO reader;
 DO $$
@@ -172,7 +172,7 @@ SQL
 	my @other_outcome = grep { ($sql->query($list)->{error}{sqlstate} // '') ne '53400' } 1 .. 500;
 	is(scalar @other_outcome, 0, '500 statements are ended by an error while rows arrive');
 
-	my $answer = $sql->query(<<'SQL');
+	my $answer = $sql->query(<<'SQL', 600);
 DO $$
 BEGIN
 	FOR i IN 1 .. 500 LOOP

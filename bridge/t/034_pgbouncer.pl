@@ -127,7 +127,7 @@ foreach my $mode (sort keys %pooler)
 		my $answer = $session->query("SELECT * FROM dqds_list_schemas('$mode')");
 		is($answer->{error}{sqlstate}, '57014', "$mode mode: a locked catalog: statement_timeout");
 		cmp_ok($answer->{seconds}, '<', 0.5 + PATIENCE, sprintf "%s mode: a locked catalog: back after %.2f s", $mode, $answer->{seconds});
-		ok(poll_until(sub { $active->() == 0 }, 3), "$mode mode: a locked catalog: the query is gone");
+		ok(poll_until(sub { $active->() == 0 }, 20), "$mode mode: a locked catalog: the query is gone");
 		$locker->must('ROLLBACK');
 		$session->must('RESET statement_timeout');
 		is($session->query("SELECT * FROM dqds_list_schemas('$mode')")->{error}, undef, "$mode mode: a locked catalog: the next call works");

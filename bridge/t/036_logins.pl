@@ -22,11 +22,11 @@ my $dir      = PostgreSQL::Test::Utils::tempdir('logins');
 
 my $sql       = DqdsTest::Sql->connect($control);
 my $at_remote = DqdsTest::Sql->connect($remote);
-$sql->must("SET dqds.connect_timeout = '1s'; SET dqds.query_timeout = '1s'");
+$sql->must("SET dqds.connect_timeout = '2s'; SET dqds.query_timeout = '2s'");
 
 # Over REST the same, at the same time, with the same deadlines.
 my $bridge = start_bridge($control, level => 'admin');
-$control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout = '1s'; ALTER ROLE dqds_bridge SET dqds.query_timeout = '1s'");
+$control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout = '2s'; ALTER ROLE dqds_bridge SET dqds.query_timeout = '2s'");
 hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
 also_over_rest($bridge);
 

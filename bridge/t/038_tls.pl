@@ -22,7 +22,7 @@ my $control = control_server('control');
 my $dir     = PostgreSQL::Test::Utils::tempdir('tls');
 
 my $sql = DqdsTest::Sql->connect($control);
-$sql->must("SET dqds.connect_timeout = '2s'; SET dqds.query_timeout = '2s'");
+$sql->must("SET dqds.connect_timeout = '5s'; SET dqds.query_timeout = '5s'");
 
 # --- TLS -----------------------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ works($sql, 'a certificate for another name, sslmode verify-ca', connection_mode
 				}
 			}
 		});
-	$sql->must("SET dqds.connect_timeout = '10s'; SET dqds.query_timeout = '10s'");
+	$sql->must("SET dqds.connect_timeout = '60s'; SET dqds.query_timeout = '60s'");
 	foreach my $sslmode (qw(disable require))
 	{
 		my $listing = sub {

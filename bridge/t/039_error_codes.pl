@@ -62,7 +62,7 @@ new_certificate($dir, 'nameless', subject => '/O=nobody');
 my $remote  = remote_server('remote', conf => 'restart_after_crash = on');
 my $secure  = remote_server('secure');
 my $waiting = remote_server('waiting', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
-my $seconds = patience(1);
+my $seconds = patience(2);
 my $control = with_names(
 	sub {
 		control_server('control', conf => <<"CONF");
@@ -246,7 +246,7 @@ my @cases = (
 	[ login_not_allowed => 'a database that allows no connections', { database => 'template_like' } ],
 	[ login_not_allowed => 'no standby', { properties => { target_session_attrs => 'standby' } } ],
 	[ database_not_found => 'an unknown database', { database => 'no "such" db' } ],
-	[ database_not_found => 'an unknown database behind a pooler', { port => port_of($pooler), database => 'nowhere', properties => { connect_timeout => '10' } } ],
+	[ database_not_found => 'an unknown database behind a pooler', { port => port_of($pooler), database => 'nowhere', properties => { connect_timeout => '30' } } ],
 	[ database_not_found => 'a database that the pooler does not know', { port => port_of($narrow), database => 'nowhere' } ],
 	[ permission_denied => 'no CONNECT', { database => 'closed "db"', user => 'odd "reader"' }, grant => 1 ],
 	[ permission_denied => 'options that are refused', { options => '-c role=pg_monitor' } ],
@@ -261,7 +261,7 @@ my @cases = (
 		after => sub { $_->close foreach @taken } ],
 	[ server_starting => 'a standby that lets nobody in', {}, at => $waiting,
 		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start } ],
-	[ server_starting => 'a pooler in front of it', { port => port_of($before_waiting), properties => { connect_timeout => '10' } }, at => $waiting, after => sub { $waiting->stop('immediate') } ],
+	[ server_starting => 'a pooler in front of it', { port => port_of($before_waiting), properties => { connect_timeout => '30' } }, at => $waiting, after => sub { $waiting->stop('immediate') } ],
 	[ timeout => 'a lock on the catalog', {}, around => $locked ],
 	[ cancelled => 'statement_timeout there', { user => 'hasty' }, around => $locked ],
 	[ cancelled => 'lock_timeout there', { user => 'impatient' }, around => $locked ],

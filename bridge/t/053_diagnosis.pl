@@ -20,7 +20,7 @@ $control->safe_psql('postgres', 'ALTER ROLE operator LOGIN');
 my $sql      = DqdsTest::Sql->connect($control);
 my $operator = DqdsTest::Sql->connect($control, user => 'operator');
 my $bridge   = start_bridge($control, level => 'operator');
-$_->must(q(SELECT dqds_close_idle(); SET dqds.connect_timeout = '2s')) foreach $sql, $operator;
+$_->must(q(SELECT dqds_close_idle(); SET dqds.connect_timeout = '4s')) foreach $sql, $operator;
 
 my @steps = qw(model resolve connect tls authenticate database server schemas tables);
 
