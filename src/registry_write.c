@@ -50,6 +50,17 @@ check_password_rule(const Caller *caller, Jsonb *model)
 					errhint("Give a password, or ask a superuser to register the connection.")));
 }
 
+/* Keep the statement out of the log if one of the first count arguments, which are names, may hold a secret. */
+static void
+statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo, int count)
+{
+	statement_hide(scope);
+	scope->hidden = false;
+	for (int i = 0; i < count; i++)
+		if (!PG_ARGISNULL(i) && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(i))))
+			scope->hidden = true;
+}
+
 /* A connection that the caller may edit: not to be seen is 42704, seen but not owned 42501. */
 static void
 get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
@@ -189,14 +200,17 @@ Datum
 dqds_drop_connection(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	OwnerCall call = {0};
 	RegistryEntry entry;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo, 1);
 	PreventCommandIfReadOnly("dqds_drop_connection");
 	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call(&caller, "dqds_remove_connection", &call);
+	statement_show(&scope);
 	PG_RETURN_VOID();
 }
 
@@ -205,11 +219,13 @@ Datum
 dqds_rename_connection(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	OwnerCall call = {0};
 	RegistryEntry entry;
 	char *new_name;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo, 2);
 	PreventCommandIfReadOnly("dqds_rename_connection");
 	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	new_name = name_argument(fcinfo, 1, "the new name of a connection");
@@ -217,5 +233,6 @@ dqds_rename_connection(PG_FUNCTION_ARGS)
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	owner_call_add_text(&call, new_name);
 	owner_call(&caller, "dqds_store_connection_name", &call);
+	statement_show(&scope);
 	PG_RETURN_VOID();
 }
