@@ -12,6 +12,7 @@
  *	- a kept secret leads nowhere else than to where it was stored for
  *	- references reach only what the caller may have
  *	- no spelling of a denied address is allowed
+ *	- what is given back can be read by strict programs
  */
 #include "backend.h"
 
@@ -151,6 +152,41 @@ must_be_masked(Jsonb *model)
 							 memcmp(item.val.string.val, DQDS_MASK, strlen(DQDS_MASK)) == 0,
 						 "\"%s\" is not masked", key);
 		}
+	}
+}
+
+/* ---- bounds ------------------------------------------------------------------------------ */
+
+/* Contract, 2.  What the server adds to a model has some kilobytes, for a short name. */
+#define MAX_LEVELS 100
+#define MAX_DIGITS 40
+#define MAX_BYTES  (1024 * 1024)
+#define ADDED      4096
+
+/* The JSON text of a model that is given back. */
+static void
+must_be_bounded(const char *json)
+{
+	int level = 0;
+	int digits = 0; /* of the number that we are in */
+
+	fuzz_require(strlen(json) <= MAX_BYTES + ADDED, "a model of %zu bytes", strlen(json));
+	for (const char *c = json; *c != '\0'; c++)
+	{
+		if (*c == '"')
+		{
+			for (c++; *c != '"'; c++)
+				if (*c == '\\')
+					c++;
+			continue;
+		}
+		level += (*c == '{' || *c == '[') - (*c == '}' || *c == ']');
+		if (*c >= '0' && *c <= '9')
+			digits++;
+		else if (*c != '.')
+			digits = 0;
+		fuzz_require(level <= MAX_LEVELS, "a model has more than %d levels", MAX_LEVELS);
+		fuzz_require(digits <= MAX_DIGITS, "a number has more than %d digits", MAX_DIGITS);
 	}
 }
 
@@ -333,6 +369,7 @@ check_form(Jsonb *model)
 	if (!model_normalize(model, NULL, NULL, &once, &failure))
 		return;
 	must_be_masked(once.model);
+	must_be_bounded(as_text(once.model));
 	fuzz_require(same_text(reading(model, NULL), reading(once.model, once.secrets)),
 				 "the form that is kept means something else: %s, not %s",
 				 reading(once.model, once.secrets), reading(model, NULL));
@@ -429,6 +466,7 @@ given_back(const char *name)
 	fuzz_call(functions.connection_json, 1, &argument, &rows);
 	document = join(&rows);
 	must_not_show(document, "a model that is given back");
+	must_be_bounded(document);
 	must_be_masked(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(document))));
 	return document;
 }
@@ -507,7 +545,8 @@ hash(const FuzzInput *input)
 static void
 run_model(const FuzzInput *input, const char *text)
 {
-	Jsonb *model = model_parse(cstring_to_text(text));
+	Failure failure = {.code = DQDS_OK};
+	Jsonb *model = model_parse(cstring_to_text(text), &failure);
 
 	switch (hash(input) % 16)
 	{
@@ -518,10 +557,12 @@ run_model(const FuzzInput *input, const char *text)
 			update_stored(text);
 			break;
 		default:
+			test(text);
+			if (model == NULL)
+				break;
 			check_form(model);
 			check_update(model);
 			check_use(model);
-			test(text);
 	}
 }
 

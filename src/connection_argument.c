@@ -237,12 +237,15 @@ statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallIn
 					 name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }
 
-/* The same, but only if argument number n, a name, may be something else with a password in it. */
+/* Keep the statement out of the log if one of the first count arguments, which are names, may hold a secret. */
 void
-statement_hide_name(StatementScope *scope, FunctionCallInfo fcinfo, int n)
+statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo, int count)
 {
 	statement_hide(scope);
-	scope->hidden = !PG_ARGISNULL(n) && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	scope->hidden = false;
+	for (int i = 0; i < count; i++)
+		if (!PG_ARGISNULL(i) && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(i))))
+			scope->hidden = true;
 }
 
 /* Before a regular return; an error takes care of itself. */

@@ -265,9 +265,9 @@ model_within_bounds(Jsonb *model, Failure *failure)
 
 /* ---- text to JSON -------------------------------------------------------------------------- */
 
-/* How deep the objects and arrays of JSON text are nested; of other text, some number. */
+/* How many levels an object in JSON text has; 0 for text that is none, which the parser is to tell. */
 static int
-nesting(const char *json)
+levels_of_object(const char *json)
 {
 	int level = 0;
 	int deepest = 0;
@@ -287,7 +287,7 @@ nesting(const char *json)
 		else if (!in_string && (*c == '}' || *c == ']'))
 			level--;
 	}
-	return deepest;
+	return level == 0 && model_looks_like_one(json, strlen(json)) ? deepest : 0;
 }
 
 /*
@@ -350,7 +350,7 @@ model_parse(text *input, Failure *failure)
 		return NULL;
 	}
 	json = text_to_cstring(input);
-	if (nesting(json) > MAX_MODEL_LEVELS)
+	if (levels_of_object(json) > MAX_MODEL_LEVELS)
 	{
 		(void) too_deep(failure);
 		return NULL;

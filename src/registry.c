@@ -332,14 +332,20 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 bool
 name_may_hold_secret(const char *name)
 {
-	static const char *const signs[] = {"password", "passwd", "pwd", "secret", "token", "://", "="};
+	static const char *const words[] = {"password", "passwd", "pwd", "secret", "token"};
 	const char *first = name + strspn(name, " \t\n\v\f\r");
 
-	if (*first != '\0' && strchr("{[\"", *first) != NULL)
+	if ((*first != '\0' && strchr("{[\"", *first) != NULL) || strchr(name, '=') != NULL ||
+		strstr(name, "://") != NULL)
 		return true;
-	for (int i = 0; i < lengthof(signs); i++)
-		if (strcasestr(name, signs[i]) != NULL)
+	/* A name may well have such a word in it; with a colon behind, it is no name. */
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		const char *word = strcasestr(name, words[i]);
+
+		if (word != NULL && strchr(word, ':') != NULL)
 			return true;
+	}
 	return false;
 }
 

@@ -74,12 +74,12 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 	registry_get(caller, name, entry);
 	if (!registry_may_edit(caller, entry))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of connection \"%s\"", name)));
+						errmsg("must be owner of connection \"%s\"", visible_text(name))));
 }
 
 /*
- * The same, and nobody else changes it until the end of the transaction: what
- * the masks of a new model keep must not be what somebody has just replaced.
+ * The same, and no other transaction changes it until the end of this one: what
+ * the masks of a new model keep must not be what another one has just replaced.
  */
 static void
 get_to_replace(const Caller *caller, const char *name, RegistryEntry *entry)
@@ -224,7 +224,7 @@ drop_connection(FunctionCallInfo fcinfo)
 	RegistryEntry entry;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_name(&scope, fcinfo, 0);
+	statement_hide_names(&scope, fcinfo, 1);
 	PreventCommandIfReadOnly("dqds_drop_connection");
 	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
@@ -268,7 +268,7 @@ dqds_rename_connection(PG_FUNCTION_ARGS)
 	char *new_name;
 
 	caller_init(&caller, fcinfo);
-	statement_hide(&scope);
+	statement_hide_names(&scope, fcinfo, 2);
 	PreventCommandIfReadOnly("dqds_rename_connection");
 	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	new_name = name_argument(fcinfo, 1, "the new name of a connection");

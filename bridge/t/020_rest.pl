@@ -609,7 +609,7 @@ foreach my $name (sort keys %broken)
 # --- Names of all sorts, as connection, schema and table ---------------------------------------------------------------
 
 foreach my $name (
-	'with space',         'with/slash', '100%', '%41%2F', q(it's "quoted"), "\xF0\x9F\x98\x80 smile", '{"a":1}', '{',
+	'with space',         'with/slash', '100%', '%41%2F', q(it's "quoted"), "\xF0\x9F\x98\x80 smile", 'x{"a":1}', '[{',
 	"two\nlines\r\n\tor 3", 'back\\slash\\', '..', '.', 'a+b', '?x=1&y#z', '<script>', "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D",
 	'schemas', 'x' x 63,  "'; DROP TABLE x; --", '$1', '@extschema@')
 {

@@ -375,9 +375,7 @@ hostile('json-deep', sub {
 		sends("$case->[0], 4,000 levels in a member that is not known", post($case->[0], "$deep}"), $case->[1]);
 	}
 	sends('create, 4,000 levels in a member that is not known',
-		post('/api/connections/deep/basic', $model =~ s/\}$/,"x":@{[ '[' x 4_000 ]}@{[ ']' x 4_000 ]}}/r), 201);
-	sends('get what is 4,000 levels deep', request('GET /api/connections/deep/basic', []), 200);
-	sends('delete what is 4,000 levels deep', request('DELETE /api/connections/deep', []), 200);
+		post('/api/connections/deep/basic', $model =~ s/\}$/,"x":@{[ '[' x 4_000 ]}@{[ ']' x 4_000 ]}}/r), 406);
 });
 
 # A model with this port, as JSON has it.

@@ -1,0 +1,63 @@
+# A connection model, a URI or a connection string that is given for the name of a connection by mistake has a password in it. It
+# is not repeated in the error, nor does the statement come into the server's log with it, whichever function was called.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::Sql;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $control = control_server('control');
+my $sql     = DqdsTest::Sql->connect($control);
+my $secret  = 'never-2-be-logged';
+create_connection($control, 'known', to_json({ provider_type => 'mysql' }));
+
+my @mistakes = (
+	'{"postgresql": {"host": "h", "passw": "never-2-be-logged"}}', ' {"x": "never-2-be-logged"', '["never-2-be-logged"]', '"never-2-be-logged"', 'postgresql://u:never-2-be-logged@h/d',
+	'jdbc:postgresql://h/d?user=u&x=never-2-be-logged', 'host=h user=u PWD=never-2-be-logged', 'Password: never-2-be-logged', 'PassWD never-2-be-logged', 'my Pwd never-2-be-logged',
+	'the SECRET never-2-be-logged', 'Bearer TOKEN never-2-be-logged', 'x = never-2-be-logged');
+# Every function of the extension's C code that takes the name of a connection; NAME stands for the name.
+my @calls = (
+	'dqds_test_connections(ARRAY[NAME])', q(dqds_test_connections(ARRAY['known', NAME])), 'dqds_drop_connection(NAME)', q(dqds_rename_connection(NAME, 'x')), 'dqds_rename_connection(NAME, NAME)',
+	'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), q(dqds_import_named_tables(NAME, 's', NULL, NULL, NULL)), 'dqds_drop_connection_json(NAME)',
+	q(dqds_import_tables_json(json_build_object('connectionName', NAME, 'schemaName', 's')::text, NULL)), q(dqds_update_connection(NAME, '{"provider_type": "mysql"}')),
+	'dqds_list_schemas(NAME)', q(dqds_list_tables(NAME, 's')), q(dqds_list_columns(NAME, 's')), 'dqds_test_connection(NAME)', 'dqds_diagnose_connection(NAME)', q(dqds_import_tables(NAME, 's')),
+	q(dqds_unimport_tables(NAME, 's')));
+
+sub log_since { return slurp_file($control->logfile, $_[0]); }
+
+foreach my $call (@calls)
+{
+	my (@shown, @logged);
+	my $errors = 0;
+	foreach my $name (@mistakes)
+	{
+		my $from    = -s $control->logfile;
+		my $literal = sql_literal($name);
+		my $answer  = $sql->query('SELECT * FROM ' . $call =~ s/NAME/$literal/gr);
+		# Text that begins with a brace is a model for some functions: then it is the failure of a test.
+		$errors++ if $answer->{error} || ($answer->{rows}[0] // {})->{error_code} || ($answer->{rows}[0] // {})->{status};
+		push @shown,  $name if to_json($answer) =~ /\Q$secret\E/;
+		push @logged, $name if log_since($from) =~ /\Q$secret\E/;
+	}
+	is($errors, scalar @mistakes, "$call: an error for each");
+	is(join("\n", @shown),  '', 'that does not show it');
+	is(join("\n", @logged), '', 'and does not log it');
+}
+
+# A new name that cannot be one, or is taken.
+{
+	my $from = -s $control->logfile;
+	is($sql->query(qq(SELECT dqds_rename_connection('known', '{"x": "$secret"}')))->{error}{sqlstate}, 'QD020', 'a new name that is a model');
+	is($sql->query(qq(SELECT dqds_create_connection('{"x": "$secret"}', '{"provider_type": "mysql"}')))->{error}{sqlstate}, 'QD020', 'the same for a new connection');
+	unlike(log_since($from), qr/\Q$secret\E/, 'not logged');
+}
+# Other names are shown and logged as ever.
+{
+	my $from = -s $control->logfile;
+	like($sql->query(q(SELECT dqds_drop_connection('a plain name')))->{error}{message}, qr/"a plain name"/, 'a plain name is shown');
+	like(log_since($from), qr/STATEMENT: .*a plain name/, 'and its statement logged');
+}
+
+done_testing();
