@@ -5,23 +5,22 @@
  * References to the environment count only where an admin wrote them.  A registered connection
  * keeps the paths of such members (its marks), and this file decides about them:
  *
- *	- What an admin sends back as it is stored under the same name was not written
- *	  by the admin: a member with the stored value keeps its mark, or its lack of
- *	  one, whether the value was sent or kept by the mask.
- *	- Any other value is the admin's own, unless some registered connection has
- *	  exactly this value in the same member without a mark.  Then someone else
- *	  wrote it, and the admin has presumably copied it: it cannot be saved, and
- *	  is not resolved in a model that is used without being registered.
- *	- Whoever is no admin gets no marks, and an update by them takes all marks away.
+ *	- Only an admin may register a reference.  So what an admin is shown of a
+ *	  connection never holds one that someone else wrote, not even for the moment
+ *	  between looking and saving.
+ *	- A registry that an earlier version filled may hold such references, without
+ *	  marks.  What an admin sends back as it is stored under the same name keeps
+ *	  its mark, or its lack of one, whether the value was sent or kept by the mask.
+ *	  Any other value is the admin's own, unless some registered connection has
+ *	  exactly this value in the same member without a mark: then it cannot be
+ *	  saved, and is not resolved in a model that is used without being registered.
  *
  * It must not resolve anything, and does not care whether a variable exists.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "model_internal.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 /* The members of a section in which references are resolved, besides properties. */
 static const char *const plain_keys[] = {"host", "port", "database", "user", "password", "options"};
@@ -170,16 +169,23 @@ look_for_origin(const RegistryEntry *entry, void *argument)
 	}
 }
 
-/* What others have registered must be known as it is now, however old this transaction's snapshot is. */
 static void
 find_origins(const Caller *caller, List *members)
 {
 	Search search = {.members = members, .context = CurrentMemoryContext};
 
-	/* In a parallel query there is no other snapshot than the query's. */
-	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
 	registry_visit(caller, look_for_origin, &search);
-	PopActiveSnapshot();
+}
+
+/* Note that only an admin may write this reference; always false. */
+static bool
+not_allowed(const Member *member, Failure *failure)
+{
+	failure_set(failure, DQDS_UNRESOLVED_SECRET,
+				"Let an admin register the connection, or refer to a stored credential.",
+				"\"%s\" refers to the environment of the server, which only an admin may do",
+				member_path(member));
+	return false;
 }
 
 /* Note who else wrote a reference; always false. */
@@ -198,18 +204,20 @@ not_own(const Member *member, Failure *failure)
  * The paths of the members whose references to the environment the caller
  * writes, or leaves as an admin wrote them: *paths is a palloc'd list of char *.
  * stored is the registered connection that the model, in its kept form, is of;
- * NULL: of none.  With failure, a reference that someone else wrote makes the
- * result false and *failure DQDS_UNRESOLVED_SECRET; with NULL it is left out.
+ * NULL: of none.  With failure, a reference that is not the caller's to write makes
+ * the result false and *failure DQDS_UNRESOLVED_SECRET; with NULL it is left out.
  */
 bool
 environment_members(const Caller *caller, const NormalModel *normal, const RegistryEntry *stored,
 					List **paths, Failure *failure)
 {
-	List *members = caller_is_admin(caller) ? referring_members(normal) : NIL;
+	List *members = referring_members(normal);
 	ListCell *cell;
 	bool search = false;
 
 	*paths = NIL;
+	if (members != NIL && !caller_is_admin(caller))
+		return failure == NULL || not_allowed(linitial(members), failure);
 	foreach (cell, members)
 	{
 		Member *member = lfirst(cell);

@@ -128,8 +128,8 @@ parameters_argument(FunctionCallInfo fcinfo)
 	Jsonb *object = NULL;
 
 	if (!PG_ARGISNULL(0))
-		object = json_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-							"the text of the import parameters");
+		object =
+			json_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), "the text of the import parameters");
 	if (object == NULL || !JB_ROOT_IS_OBJECT(object))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("the import parameters must be a JSON object")));

@@ -338,14 +338,15 @@ name_may_hold_secret(const char *name)
 	if ((*first != '\0' && strchr("{[\"", *first) != NULL) || strchr(name, '=') != NULL ||
 		strstr(name, "://") != NULL)
 		return true;
-	/* A name may well have such a word in it; with a colon behind, it is no name. */
+	/* A name may well have such a word in it, but hardly with a value behind it. */
 	for (int i = 0; i < lengthof(words); i++)
-	{
-		const char *word = strcasestr(name, words[i]);
+		for (const char *word = name; (word = strcasestr(word, words[i])) != NULL; word++)
+		{
+			const char *behind = word + strlen(words[i]);
 
-		if (word != NULL && strchr(word, ':') != NULL)
-			return true;
-	}
+			if (*behind != '\0' && strchr(" \t\n\v\f\r:\"'", *behind) != NULL)
+				return true;
+		}
 	return false;
 }
 

@@ -222,9 +222,19 @@ is(test_as('admin', with(user => '${DQDS_SECRET_USER}', port => '${DQDS_SECRET_P
 	$sql{super}->must('RESET dqds.secret_env_prefix');
 }
 
-# Who has written the model decides, not who uses it.
+# A connection of alice's as version 1.0 would have kept it: with references that no admin wrote.
+sub plant
+{
+	my ($name, $model) = @_;
+	register('admin', $name, $model);
+	$control->safe_psql('postgres', "SELECT dqds_set_connection_owner('$name', 'alice'); UPDATE dqds_connection SET environment_members = '{}' WHERE name = '$name'");
+	return;
+}
+
+# The writer of the model decides, not its user.
+is($sql{alice}->query('SELECT dqds_create_connection(' . sql_literal('by alice') . ', ' . sql_literal($env) . ')')->{error}{sqlstate}, 'QD021', 'an editor cannot register a reference');
 register('admin', 'by admin', $env);
-register('alice', 'by alice', $env);
+plant('by alice', with(password => 'x${DQDS_SECRET_PASSWORD}'));
 $sql{admin}->must(qq(SELECT dqds_grant_connection('$_', 'carol'))) foreach 'by admin', 'by alice';
 is(test_as('carol', 'by admin'), 'SUCCESS', 'written by an admin: an operator may use it');
 is(test_as($_, 'by alice'), unresolved('DQDS_SECRET_PASSWORD'), "written by an editor: not resolved for $_") foreach qw(carol admin super);
@@ -241,9 +251,9 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 	is(test_as('alice', with(connection_name => 'pinned', password => '********', options => '-c work_mem=1MB')), 'SUCCESS', 'the owner may choose others');
 }
 {
-	my $lure = with(password => '${DQDS_SECRET_PASSWORD}', port => "$thief_port", properties => { allow_cleartext_password => 'true' });
+	my $lure = with(password => 'y${DQDS_SECRET_PASSWORD}', port => "$thief_port", properties => { allow_cleartext_password => 'true' });
 	unlink $kept;
-	register('alice', 'lure', $lure);
+	plant('lure', $lure);
 	my $model = from_json($sql{admin}->value(q(SELECT model FROM dqds_connections WHERE connection_name = 'lure')));
 	is($model->{postgresql}{password}, '********', 'an admin sees the mask and not what is behind it');
 	$model->{parallel_jobs_limit} = 2;
@@ -253,8 +263,9 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 	is(test_as('admin', to_json($model)), unresolved('DQDS_SECRET_PASSWORD'), 'nor one who tests it as it is shown to him');
 	ok(!-e $kept, 'so nothing is sent');
 	$control->safe_psql('postgres', q(UPDATE dqds_connection SET owner = 'alice' WHERE name = 'by admin'));
-	$sql{alice}->must(q{SELECT dqds_update_connection('by admin', } . sql_literal(with(password => '********', parallel_jobs_limit => 3)) . ')');
-	is(test_as('carol', 'by admin'), unresolved('DQDS_SECRET_PASSWORD'), 'nor may an editor change what an admin has written, and keep the reference');
+	is($sql{alice}->query(q{SELECT dqds_update_connection('by admin', } . sql_literal(with(password => '********', parallel_jobs_limit => 3)) . ')')->{error}{sqlstate}, 'QD021',
+		'nor may an editor change what an admin has written, and keep the reference');
+	is(test_as('carol', 'by admin'), 'SUCCESS', 'which works as before');
 }
 
 # --- The mask ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-# References to the server's environment count for those who wrote them: an admin who tests, lists, diagnoses or saves what
-# an editor has registered does not lend the editor the environment, whichever member the reference stands in and whichever
-# way the model goes. What an admin wrote keeps working, for everyone who may use the connection, until someone else changes it.
+# References to the server's environment count for those who wrote them. Only an admin registers them; and where an earlier
+# version has let an editor do so, an admin who tests, lists, diagnoses or saves such a connection does not lend the editor the
+# environment, whichever member the reference stands in and whichever way the model goes. What an admin wrote keeps working,
+# for everyone who may use the connection.
 use strict;
 use warnings;
 
@@ -65,6 +66,15 @@ sub outcome
 sub test_as { my ($role, $connection) = @_; return outcome($sql{$role}->query('SELECT * FROM dqds_test_connection(' . sql_literal($connection) . '::text, false)')); }
 sub call_as { my ($role, $function, @arguments) = @_; return $sql{$role}->query("SELECT $function(" . join(', ', map { sql_literal($_) } @arguments) . ')'); }
 sub register { my ($role, $name, $model) = @_; is(call_as($role, 'dqds_create_connection', $name, $model)->{error}, undef, "$role registers $name"); return; }
+
+# A connection of eve's as version 1.0 would have kept it: with references that no admin wrote.
+sub plant
+{
+	my ($name, $model) = @_;
+	register('super', $name, $model);
+	$control->safe_psql('postgres', "SELECT dqds_set_connection_owner('$name', 'eve'); UPDATE dqds_connection SET environment_members = '{}' WHERE name = '$name'");
+	return;
+}
 sub shown { return from_json($sql{admin}->value('SELECT model FROM dqds_connections WHERE connection_name = ' . sql_literal($_[0]))); }
 
 # What eve chooses for a member: a reference, and the rest of a model that leads to the thief. All but a password is sent before
@@ -75,6 +85,24 @@ my @members = (
 	[ properties => { application_name => '${DQDS_SECRET_PROD}' } ], [ properties => { ApplicationName => '${DQDS_SECRET_PROD}' } ],
 	[ password => '${DQDS_SECRET_PROD}', properties => { allow_cleartext_password => 'true' } ]);
 
+# --- Only an admin registers a reference ------------------------------------------------------------------------------------
+
+register('eve', 'plain', connection_model(undef, %$lure));
+foreach my $member (@members)
+{
+	my ($key, $reference) = @$member;
+	my $what    = ref $reference ? (keys %$reference)[0] : $key;
+	my $written = connection_model(undef, %$lure, @$member);
+	foreach my $call ([ 'dqds_create_connection', 'nice', $written ], [ 'dqds_update_connection', 'plain', $written ])
+	{
+		my $error = call_as('eve', @$call)->{error};
+		is($error->{sqlstate}, 'QD021', "$what: $call->[0] by an editor is refused");
+		like($error->{message}, qr/^"postgresql\.(\w+\.)?\Q$what\E" refers to the environment of the server, which only an admin may do$/, 'which says why');
+	}
+	is($sql{super}->value(q(SELECT count(*) FROM dqds_connection WHERE model::text LIKE '%DQDS_SECRET%')), 0, "$what: nothing of it is kept");
+}
+call_as('eve', 'dqds_drop_connection', 'plain');
+
 # --- An admin uses or saves what an editor wrote --------------------------------------------------------------------------
 
 foreach my $member (@members)
@@ -82,7 +110,7 @@ foreach my $member (@members)
 	my ($key, $reference) = @$member;
 	my $what    = ref $reference ? (keys %$reference)[0] : $key;
 	my $written = connection_model(undef, %$lure, @$member);
-	register('eve', 'nice', $written);
+	plant('nice', $written);
 	like(test_as('eve', 'nice'), qr/^unresolved_secret: /, "$what: not resolved for the editor");
 	like(test_as($_, 'nice'), qr/^unresolved_secret: /, "$what: by name not for $_") foreach qw(admin super);
 
@@ -153,7 +181,7 @@ sub good { return connection_model($remote, %references, @_); }
 	is(test_as('op', 'good'), 'SUCCESS', 'it still works');
 
 	# An editor has the same references in a connection of hers: what is marked stays good, a new model does not begin to be.
-	register('eve', 'same', good());
+	plant('same', good());
 	is(test_as($_, 'good'), 'SUCCESS', "by name for $_") foreach qw(admin op);
 	is(test_as('admin', to_json($model)), 'SUCCESS', 'as it is shown under its own name');
 	is(call_as('super', 'dqds_update_connection', 'good', to_json({ %$model, parallel_jobs_limit => 4 }))->{error}, undef, 'and saved under its own name');
@@ -172,17 +200,17 @@ sub good { return connection_model($remote, %references, @_); }
 		'{postgresql.options}', 'only the new reference is the admin\'s');
 	call_as('eve', 'dqds_drop_connection', 'same');
 
-	# The owner, who is no admin, changes anything: then nobody has vouched for the whole.
+	# The owner, who is no admin, does not change what refers to the environment, not even beside it.
 	$control->safe_psql('postgres', q(SELECT dqds_set_connection_owner('good', 'eve')));
 	is(test_as('eve', 'good'), 'SUCCESS', 'an editor who becomes the owner may use it');
 	is(call_as('eve', 'dqds_rename_connection', 'good', 'mine')->{error}, undef, 'and rename it');
 	is(test_as('eve', 'mine'), 'SUCCESS', 'it works under the other name');
 	my $mine = shown('mine');
-	is(call_as('eve', 'dqds_update_connection', 'mine', to_json({ %$mine, parallel_jobs_limit => 5 }))->{error}, undef, 'and change it');
-	like(test_as($_, 'mine'), qr/^unresolved_secret: /, "then it is not resolved for $_") foreach qw(eve admin op);
-	is(call_as('admin', 'dqds_update_connection', 'mine', to_json($mine))->{error}, undef, 'an admin saves it again');
-	like(test_as('admin', 'mine'), qr/^unresolved_secret: /, 'which does not bring it back');
-	is(call_as('admin', 'dqds_update_connection', 'mine', connection_model($remote))->{error}, undef, 'an admin writes it without the references');
+	is(call_as('eve', 'dqds_update_connection', 'mine', to_json({ %$mine, parallel_jobs_limit => 5 }))->{error}{sqlstate}, 'QD021', 'but not change it');
+	is(call_as('eve', 'dqds_update_connection', 'mine', to_json({ %$mine, postgresql => { %{ $mine->{postgresql} }, host => 'localhost' } }))->{error}{sqlstate}, 'QD020', 'nor lead it elsewhere');
+	is(test_as($_, 'mine'), 'SUCCESS', "it still works for $_") foreach qw(eve admin op);
+	is(call_as('eve', 'dqds_update_connection', 'mine', connection_model($remote))->{error}, undef, 'without the references it is the owner\'s to change');
+	is($sql{super}->value(q(SELECT environment_members FROM dqds_connection WHERE name = 'mine')), '{}', 'and nothing of it is the admin\'s any more');
 	is(call_as('admin', 'dqds_update_connection', 'mine', good())->{error}, undef, 'and with them');
 	is(test_as('op', 'mine'), 'SUCCESS', 'then they are the admin\'s again');
 }
@@ -190,7 +218,7 @@ sub good { return connection_model($remote, %references, @_); }
 # A transaction that began before eve registered her connection knows of it all the same.
 {
 	$sql{admin}->must('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM dqds_connections');
-	register('eve', 'late', connection_model(undef, %$lure, user => '${DQDS_SECRET_USER}', database => '${DQDS_SECRET_PROD}'));
+	plant('late', connection_model(undef, %$lure, user => '${DQDS_SECRET_USER}', database => '${DQDS_SECRET_PROD}'));
 	stolen();
 	like(test_as('admin', connection_model(undef, %$lure, user => 'u', database => '${DQDS_SECRET_PROD}')), qr/^unresolved_secret: /, 'an old snapshot does not hide what an editor has registered');
 	$sql{admin}->must('COMMIT');

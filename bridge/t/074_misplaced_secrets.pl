@@ -20,7 +20,7 @@ my @mistakes = (
 # Every function of the extension's C code that takes the name of a connection; NAME stands for the name.
 my @calls = (
 	'dqds_test_connections(ARRAY[NAME])', q(dqds_test_connections(ARRAY['known', NAME])), 'dqds_drop_connection(NAME)', q(dqds_rename_connection(NAME, 'x')), 'dqds_rename_connection(NAME, NAME)',
-	'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), q(dqds_import_named_tables(NAME, 's', NULL, NULL, NULL)), 'dqds_drop_connection_json(NAME)',
+	'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), 'dqds_drop_connection_json(NAME)',
 	q(dqds_import_tables_json(json_build_object('connectionName', NAME, 'schemaName', 's')::text, NULL)), q(dqds_update_connection(NAME, '{"provider_type": "mysql"}')),
 	'dqds_list_schemas(NAME)', q(dqds_list_tables(NAME, 's')), q(dqds_list_columns(NAME, 's')), 'dqds_test_connection(NAME)', 'dqds_diagnose_connection(NAME)', q(dqds_import_tables(NAME, 's')),
 	q(dqds_unimport_tables(NAME, 's')));
