@@ -77,6 +77,7 @@ BRIDGE_SOURCES = \
 	bridge/router.c \
 	bridge/routes.c \
 	bridge/serve.c \
+	bridge/statements.c \
 	bridge/text.c \
 	bridge/watchdog.c
 

@@ -3,7 +3,8 @@
  *		One connection to the control database, and one call over it.
  *
  * A call sends in one pipeline, and so in one round trip and one transaction:
- *		1. take on the role, and limit the time, both until the transaction ends;
+ *		1. take on the role, and limit the time, both until the transaction ends
+ *		   (an error here, as for a role that has become a superuser, ends it);
  *		2. the statement itself.
  * Either is prepared ahead of its first use on a connection, in the same
  * pipeline.  The role comes first and in a statement of its own, because
@@ -24,24 +25,17 @@
 
 #include "clock.h"
 #include "control_connection.h"
+#include "statements.h"
 #include "text.h"
 
 /* How long the server may need to report that it gave up at the deadline. */
 #define SERVER_GRACE_MS 500
 
-/* So often a waiting call looks whether anybody still waits for it. */
+/* How often a waiting call asks whether its answer is still wanted. */
 #define ABANDONED_CHECK_MS 1000
 
 /* Cancelling may hang with the server; then this many threads do, and no more. */
 #define MAX_CANCELLING 16
-
-static const Statement take_token_role = {
-	"dqds_bridge_token_role", "SELECT pg_catalog.set_config('role', "
-							  "@extschema@.dqds_token_role($1::pg_catalog.bytea), true), "
-							  "pg_catalog.set_config('statement_timeout', $2, true)"};
-static const Statement take_role = {"dqds_bridge_role",
-									"SELECT pg_catalog.set_config('role', $1, true), "
-									"pg_catalog.set_config('statement_timeout', $2, true)"};
 
 /* ---- The connection ---- */
 
@@ -149,7 +143,7 @@ has_token(const ControlCall *call)
 static const Statement *
 role_statement(const ControlCall *call)
 {
-	return has_token(call) ? &take_token_role : &take_role;
+	return has_token(call) ? &statement_take_token_role : &statement_take_role;
 }
 
 static bool
@@ -157,11 +151,14 @@ send_call(ControlConnection *connection, const ControlCall *call, Pipeline *pipe
 {
 	char timeout[16];
 	const char *role = call->role ? call->role : "none";
-	const char *role_values[] = {has_token(call) ? call->token_hash : role, timeout};
+	const char *role_values[] = {has_token(call) ? call->token_hash : role, timeout,
+								 connection->allow_superuser ? "true" : "false"};
+	int role_value_count = has_token(call) ? 2 : 3;
 	int left_ms = clock_ms_until(call->deadline_ms);
 
 	snprintf(timeout, sizeof(timeout), "%d", left_ms > 0 ? left_ms : 1);
-	if (!send_statement(connection, pipeline, STEP_ROLE, role_statement(call), role_values, 2) ||
+	if (!send_statement(connection, pipeline, STEP_ROLE, role_statement(call), role_values,
+						role_value_count) ||
 		!send_statement(connection, pipeline, STEP_STATEMENT, call->statement, call->values,
 						call->value_count))
 		return false;
@@ -224,6 +221,7 @@ keep_error(ControlResult *result, const PGresult *pg_result, Step step)
 static void
 remember_prepared(ControlConnection *connection, const Statement *statement)
 {
+	/* routes.c sees to it that there is room; without, it would be prepared again and fail */
 	if (connection->prepared_count < MAX_PREPARED)
 		connection->prepared[connection->prepared_count++] = statement;
 }
@@ -318,7 +316,7 @@ cancel_main(void *argument)
 
 /*
  * Stops what the server still does for us.  It may hang, and so may PQcancel():
- * nobody waits for it.  Should it fail, statement_timeout ends the statement.
+ * nothing waits for it.  Should it fail, statement_timeout ends the statement.
  */
 static void
 cancel_in_background(PGconn *pg)
@@ -354,7 +352,7 @@ control_outcome_name(ControlOutcome outcome)
 		case CONTROL_LOST:
 			return "the connection to the control database was lost";
 		case CONTROL_TIMEOUT:
-			return "the time was over";
+			return "timed out";
 		case CONTROL_STOPPED:
 			break;
 	}

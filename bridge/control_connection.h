@@ -1,6 +1,6 @@
 /*
  * control_connection.h
- *		What control.c and control_open.c share, and nobody else needs.
+ *		What control.c and control_open.c share, and no other file needs.
  */
 #ifndef BRIDGE_CONTROL_CONNECTION_H
 #define BRIDGE_CONTROL_CONNECTION_H
@@ -9,6 +9,7 @@
 
 #include "control.h"
 
+/* Enough for all statements: routes.c asserts it. */
 #define MAX_PREPARED 24
 
 struct ControlConnection
@@ -16,6 +17,7 @@ struct ControlConnection
 	PGconn *pg;       /* in pipeline mode, not blocking */
 	char schema[140]; /* of the extension, quoted as an identifier */
 	char version[128];
+	bool allow_superuser; /* for the role of a request without a token */
 	const Statement *prepared[MAX_PREPARED];
 	int prepared_count;
 };

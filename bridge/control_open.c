@@ -3,8 +3,10 @@
  *		Opens a connection to the control database and makes its session ready.
  *
  * It refuses what a bridge must not run on: a login or anonymous role that is a
- * superuser, a database without the extension.  Reasons go to the log: they say
- * neither the server's address nor anything of the connection string.
+ * superuser, a database without the extension, names that others could decide.
+ * Every reason is one of the fixed texts of this file: libpq's own words may
+ * quote any part of the connection string, and the server's may be in any
+ * language.
  */
 #include <poll.h>
 #include <stdatomic.h>
@@ -14,22 +16,7 @@
 
 #include "control_connection.h"
 #include "log.h"
-
-/*
- * Run once on a new connection.  A session of its own login role may not be
- * left to a search_path that others can write to.
- */
-static const char set_up_sql[] =
-	"SELECT r.rolsuper, r.rolinherit, EXISTS (SELECT FROM pg_catalog.pg_roles a "
-	"WHERE a.rolname = $2 AND a.rolsuper), pg_catalog.quote_ident(e.nspname), e.extversion, "
-	"pg_catalog.has_schema_privilege(e.nspoid, 'USAGE'), "
-	"pg_catalog.set_config('search_path', 'pg_catalog, ' || "
-	"coalesce(pg_catalog.quote_ident(e.nspname) || ', ', '') || 'pg_temp', false), "
-	"pg_catalog.set_config('statement_timeout', $1, false) "
-	"FROM pg_catalog.pg_roles r LEFT JOIN "
-	"(SELECT n.nspname, n.oid AS nspoid, x.extversion FROM pg_catalog.pg_extension x "
-	"JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'dqds') e ON true "
-	"WHERE r.rolname = session_user";
+#include "statements.h"
 
 static bool
 give_reason(OpenFailure *failure, const char *why)
@@ -46,31 +33,70 @@ ignore_notice(void *unused, const char *message)
 	(void) message;
 }
 
+/*
+ * What a failed connect means, by what libpq's message contains; the first row
+ * that fits decides.  With PQERRORS_SQLSTATE a refusal of the server is its
+ * SQLSTATE; the words are those of libpq 15 to 18 and of strerror(), which are
+ * English here, since the program sets no locale.
+ */
+/* clang-format off */
 static const struct
 {
-	const char *sqlstate;
+	const char *words;
 	const char *meaning;
-} login_failures[] = {
+} connect_failures[] = {
 	{"28P01", "the password is refused"},
 	{"28000", "the login is refused"},
 	{"3D000", "the database does not exist"},
 	{"42501", "the login role may not connect to the database"},
 	{"53300", "the server has too many connections"},
 	{"57P03", "the server is starting up or shutting down"},
+	{"could not translate host name", "the host name cannot be resolved"},
+	{"could not parse network address", "hostaddr is not an address"},
+	{"definition of service", "the service of the connection string is not defined"},
+	{"service file", "the service file cannot be used"},
+	{"root certificate", "the root certificate cannot be used"},
+	{"certificate file", "the certificate file cannot be used"},
+	{"private key", "the private key cannot be used"},
+	{"received invalid response", "what answers there is not a PostgreSQL server"},
+	{"expected authentication request", "what answers there is not a PostgreSQL server"},
+	{"Unix-domain socket path", "the directory of the socket has too long a name"},
+	{"No such file or directory", "there is no socket of a server in that directory"},
+	{"Permission denied", "the socket of the server may not be used"},
+	{"Connection refused", "the connection is refused"},
+	{"Connection reset", "the server has closed the connection"},
+	{"server closed the connection", "the server has closed the connection"},
+	{"Network is unreachable", "the network of the server cannot be reached"},
+	{"No route to host", "the server cannot be reached"},
+	{"Connection timed out", "no answer in time"},
+	{"timeout expired", "no answer in time"},
+	{"no password supplied", "the server asks for a password, and none is given"},
+	{"read-only", "the server is not in the state that target_session_attrs demands"},
+	{"hot standby", "the server is not in the state that target_session_attrs demands"},
+	{"standby mode", "the server is not in the state that target_session_attrs demands"},
+	{"does not support SSL", "the server does not offer TLS, which sslmode demands"},
+	{"certificate", "TLS: the certificate is not accepted"},
+	{"SSL", "TLS cannot be established"},
+	{"channel binding", "channel binding, which is required, is not possible"},
+	{"SCRAM", "the server does not prove that it knows the password"},
+	{"authentication", "the server asks for another way to log in"},
+	{"invalid", "an option of the connection string is not valid"},
+	{"could not match", "an option of the connection string is not valid"},
 };
+/* clang-format on */
 
-/* libpq's message without what comes first: the server's address. */
 static void
 explain_connect_failure(PGconn *pg, OpenFailure *failure)
 {
 	const char *reason = PQerrorMessage(pg);
 
-	for (const char *next; (next = strstr(reason, "failed: ")) != NULL;)
-		reason = next + strlen("failed: ");
-	snprintf(failure->why, sizeof(failure->why), "%.*s", (int) strcspn(reason, "\n"), reason);
-	for (size_t i = 0; i < sizeof(login_failures) / sizeof(login_failures[0]); i++)
-		if (strstr(reason, login_failures[i].sqlstate) != NULL)
-			give_reason(failure, login_failures[i].meaning);
+	give_reason(failure, "the connection cannot be made");
+	for (size_t i = 0; i < sizeof(connect_failures) / sizeof(connect_failures[0]); i++)
+		if (strstr(reason, connect_failures[i].words) != NULL)
+		{
+			give_reason(failure, connect_failures[i].meaning);
+			return;
+		}
 }
 
 static bool
@@ -94,18 +120,13 @@ connect_before(PGconn *pg, int64_t deadline_ms, OpenFailure *failure)
 	return false;
 }
 
-/* The result of the set-up query, or NULL. */
+/* The last result of what was sent, or NULL. */
 static PGresult *
-run_set_up(PGconn *pg, const Options *options, int64_t deadline_ms)
+last_result(PGconn *pg, int64_t deadline_ms)
 {
-	char timeout[32];
-	const char *values[] = {timeout, options->anonymous_role};
 	PGresult *result = NULL;
 	PGresult *next;
 
-	snprintf(timeout, sizeof(timeout), "%ds", options->request_timeout);
-	if (!PQsendQueryParams(pg, set_up_sql, 2, NULL, values, NULL, NULL, 0))
-		return NULL;
 	for (;;)
 	{
 		while (PQflush(pg) == 1 || PQisBusy(pg))
@@ -120,6 +141,30 @@ run_set_up(PGconn *pg, const Options *options, int64_t deadline_ms)
 		PQclear(result);
 		result = next;
 	}
+}
+
+static bool
+bind_names(PGconn *pg, int64_t deadline_ms)
+{
+	PGresult *result = PQsendQuery(pg, sql_bind_names) ? last_result(pg, deadline_ms) : NULL;
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	PQclear(result);
+	return good;
+}
+
+/* The result of the set-up query, or NULL. */
+static PGresult *
+run_set_up(PGconn *pg, const Options *options, int64_t deadline_ms)
+{
+	char timeout[32];
+	const char *values[] = {timeout, options->anonymous_role};
+
+	snprintf(timeout, sizeof(timeout), "%ds", options->request_timeout);
+	if (!bind_names(pg, deadline_ms) ||
+		!PQsendQueryParams(pg, sql_set_up, 2, NULL, values, NULL, NULL, 0))
+		return NULL;
+	return last_result(pg, deadline_ms);
 }
 
 /* Only once, however many connections are opened. */
@@ -145,7 +190,6 @@ warn_of_login_role(const PGresult *result)
 static bool
 check_login_role(const PGresult *result, const Options *options, OpenFailure *failure)
 {
-
 	if (*PQgetvalue(result, 0, 0) == 't' && !options->allow_superuser)
 		return give_reason(failure, "its login role is a superuser, which needs --allow-superuser");
 	if (*PQgetvalue(result, 0, 2) == 't' && !options->allow_superuser)
@@ -165,6 +209,8 @@ set_up(ControlConnection *connection, const Options *options, int64_t deadline_m
 	failure->is_set_up = true;
 	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
 		give_reason(failure, "its session cannot be set up");
+	else if (strcmp(PQgetvalue(result, 0, 6), search_path_wanted) != 0)
+		give_reason(failure, "its session does not keep its search_path");
 	else if (PQgetisnull(result, 0, 3))
 		give_reason(failure, "the extension dqds is not installed in it");
 	else if (check_login_role(result, options, failure))
@@ -182,7 +228,8 @@ ControlConnection *
 control_open(const Options *options, int64_t deadline_ms, OpenFailure *failure)
 {
 	/*
-	 * Later keywords win: nobody may choose another encoding, everybody the rest.
+	 * Later keywords win: the connection string may not choose another encoding,
+	 * but may choose the rest.
 	 * A server that vanished without a word is noticed in seconds, not in hours;
 	 * and what GSSAPI has decrypted already, poll() would not see.
 	 */
@@ -202,6 +249,7 @@ control_open(const Options *options, int64_t deadline_ms, OpenFailure *failure)
 	*failure = (OpenFailure){.why = "out of memory"};
 	if (connection == NULL)
 		return NULL;
+	connection->allow_superuser = options->allow_superuser;
 	connection->pg = PQconnectStartParams(keywords, values, 1);
 	if (connection->pg != NULL)
 	{

@@ -135,6 +135,14 @@ fail_sqlstate(Failure *failure, const ControlResult *result, int remote_status)
 					"the bridge may not take on the role of this request; its login role must be "
 					"granted that role");
 	}
+	if (result->in_role && strcmp(result->sqlstate, "22023") == 0)
+	{
+		log_event(LOG_ERROR, "the role of a request cannot be taken on: it does not exist, or is a "
+							 "superuser, which needs --allow-superuser");
+		return fail(failure, 503,
+					"the role of this request cannot be taken on: it does not exist, or is a "
+					"superuser");
+	}
 	log_event(LOG_ERROR,
 			  result->in_role ? "the role of a request cannot be taken on: SQLSTATE %s"
 							  : "a statement failed: SQLSTATE %s",

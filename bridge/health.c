@@ -3,8 +3,8 @@
  *		Is the service well, said within 100 ms whatever happens.
  *
  * A thread with a connection of its own asks the control database, so that
- * neither an exhausted pool nor a hanging server keeps anybody waiting.  It
- * asks only when somebody wants to know, and not more than once a second.
+ * neither an exhausted pool nor a hanging server delays the answer.  It asks
+ * only when health is asked for, and not more than once a second.
  */
 #include "health.h"
 
@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
+#include "statements.h"
 
 #define RESULT_VALID_MS 1000
 #define CALLER_WAIT_MS  80
@@ -33,13 +34,11 @@ static struct
 	bool good;                 /* what it said */
 } health = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static const Statement ask = {"dqds_bridge_health", "SELECT 1"};
-
 /* For the thread only; leaves the connection open for the next time, unless it is broken. */
 static bool
 check(ControlConnection **connection)
 {
-	ControlCall call = {.statement = &ask};
+	ControlCall call = {.statement = &statement_nothing};
 	ControlResult result;
 	OpenFailure failure;
 

@@ -22,6 +22,7 @@
 #include "options.h"
 #include "pool.h"
 #include "serve.h"
+#include "statements.h"
 
 #define CHECK_TIMEOUT_MS 5000
 
@@ -50,10 +51,10 @@ raise_descriptor_limit(void)
 static int
 check_control_db(void)
 {
-	static const Statement ask = {"dqds_bridge_check", "SELECT 1"};
 	int64_t deadline_ms = clock_now_ms() + CHECK_TIMEOUT_MS;
-	ControlCall call = {
-		.statement = &ask, .role = options.anonymous_role, .deadline_ms = deadline_ms};
+	ControlCall call = {.statement = &statement_nothing,
+						.role = options.anonymous_role,
+						.deadline_ms = deadline_ms};
 	ControlResult result;
 	OpenFailure failure;
 	ControlConnection *connection = control_open(&options, deadline_ms, &failure);

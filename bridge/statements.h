@@ -1,0 +1,31 @@
+/*
+ * statements.h
+ *		The SQL that the bridge runs besides that of the routes.
+ */
+#ifndef BRIDGE_STATEMENTS_H
+#define BRIDGE_STATEMENTS_H
+
+#include "control.h"
+
+/* How many of them are prepared, each at most once on a connection. */
+#define BRIDGE_STATEMENTS 3
+
+/* The role of a token, from its hash ($1), and a time limit in milliseconds ($2), until the transaction ends. */
+extern const Statement statement_take_token_role;
+
+/* A role by its name ($1) and a time limit ($2) likewise.  $3: it may be a superuser. */
+extern const Statement statement_take_role;
+
+/* Does nothing, for calls whose role is all that matters. */
+extern const Statement statement_nothing;
+
+/* Sent first on a new connection, before any name is looked up. */
+extern const char sql_bind_names[];
+
+/* The search_path that must be in force behind it. */
+extern const char search_path_wanted[];
+
+/* Asks about the login role, the role $2 and the extension; $1 is the session's time limit. */
+extern const char sql_set_up[];
+
+#endif /* BRIDGE_STATEMENTS_H */
