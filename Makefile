@@ -62,6 +62,7 @@ BRIDGE_SOURCES = \
 	bridge/access.c \
 	bridge/answer.c \
 	bridge/bulkhead.c \
+	bridge/caller.c \
 	bridge/control.c \
 	bridge/control_open.c \
 	bridge/descriptor.c \
@@ -76,6 +77,7 @@ BRIDGE_SOURCES = \
 	bridge/pool.c \
 	bridge/router.c \
 	bridge/routes.c \
+	bridge/seats.c \
 	bridge/serve.c \
 	bridge/statements.c \
 	bridge/text.c \

@@ -1,59 +1,51 @@
 /*
  * bulkhead.c
- *		How many connections of the pool may wait for what.
+ *		How many connections of the pool each kind of request may hold.
  *
- * A data source that keeps silent holds everybody who asks for it until his
- * deadline.  So that it takes neither the pool nor the other data sources along:
- *		1. some connections are kept for requests that wait for no data source;
- *		2. of the others nobody takes more than he leaves to the rest, so that
- *		   several silent sources still leave something for one more;
- *		3. one data source holds at most half of the pool (of a pool of three, two).
- * Here a data source is the name of a connection.
+ * A request holds its connection as long as it waits: for a data source that
+ * keeps silent, for a lock, for a client that reads slowly.  So that none of
+ * these takes the others along:
+ *		1. one caller holds at most half of the pool, and leaves an eighth of
+ *		   that half to those of its own requests that wait for no data source;
+ *		2. requests that wait for data sources leave an eighth of the pool to
+ *		   those that do not, and the other way round;
+ *		3. requests for one data source hold at most a quarter of the pool.
+ *		   Here a data source is the name of a connection;
+ *		4. requests that name their data source in the body hold a quarter
+ *		   together: any of them may be for the same one, which so has at most
+ *		   half.
+ * Each limit is at least one connection.
  *
- * The body of a request may tell any data source, and nobody here reads it.  So
- * all requests that have their data source in the body share alike, and for the
- * third rule they count as if they waited for the same one as everybody else.
- *
- * It only counts.  The connections and the lock are those of pool.c.
+ * It only counts, and keeps nothing but the limits.  The connections, the lock
+ * and who waits for them are pool.c's.
  */
 #include "bulkhead.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#include "clock.h"
-
-/* One in so many connections, but at least one, is kept for those who wait for no data source. */
-#define KEPT_FRACTION 8
-
-/* Of the half that those with a name and those with a body may have, what either leaves to the other. */
-#define LEFT_EIGHTHS 3
-
-#define TARGET_NONE 0
-#define TARGET_SOME 2 /* those of names are odd */
-
-struct Share
-{
-	uint64_t target;
-	int held;
-	int64_t entered_ms; /* when it last got one */
-};
+#include <string.h>
 
 static struct
 {
-	int size;                /* how many connections can be in use at once */
-	const char *size_option; /* which sets that */
-	int half;                /* for one data source */
-	int left;                /* of it, for those of the other kind */
-	int remote;              /* for all of them */
-	int remote_held;
-	int64_t remote_entered_ms; /* as in Share */
-	int64_t entered_ms;
-	Share none;
-	Share some;
-	Share *named; /* one that holds nothing is nobody's */
-	int named_count;
+	const char *size_option; /* which sets how many connections can be in use at once */
+	int limits[LIMIT_CALLER_REMOTE + 1];
 } bulkhead;
+
+/* What the client is told.  %d is the limit. */
+static const char *const explanations[] = {
+	[LIMIT_ALL] = "all %d connections to the control database are in use",
+	[LIMIT_LOCAL] = "%d requests that wait for no data source are running already, their limit",
+	[LIMIT_REMOTE] = "%d requests are waiting for data sources already, the limit for all of them",
+	[LIMIT_SOURCE] = "this data source already has %d requests waiting, its limit",
+	[LIMIT_BODIES] =
+		"%d requests that name their data source in the body are waiting already, their limit",
+	[LIMIT_CALLER] = "this client already has %d requests running, its limit",
+	[LIMIT_CALLER_REMOTE] =
+		"this client already has %d requests waiting for data sources, its limit",
+};
+
+_Static_assert(sizeof(explanations) / sizeof(explanations[0]) ==
+				   sizeof(bulkhead.limits) / sizeof(bulkhead.limits[0]),
+			   "each limit has an explanation");
 
 static int
 at_least_one(int number)
@@ -61,164 +53,88 @@ at_least_one(int number)
 	return number > 1 ? number : 1;
 }
 
-bool
+void
 bulkhead_start(int pool_size, int threads)
 {
-	bulkhead.size = threads < pool_size ? threads : pool_size;
+	int size = threads < pool_size ? threads : pool_size;
+	int half = at_least_one(size / 2);
+	int but_an_eighth = at_least_one(size - at_least_one(size / 8));
+
 	bulkhead.size_option = threads < pool_size ? "--threads" : "--pool-size";
-	bulkhead.half = bulkhead.size / 2;
-	bulkhead.left = at_least_one(bulkhead.half * LEFT_EIGHTHS / 8);
-	bulkhead.remote = at_least_one(bulkhead.size - at_least_one(bulkhead.size / KEPT_FRACTION));
-	bulkhead.none.target = TARGET_NONE;
-	bulkhead.some.target = TARGET_SOME;
-	/* one more than can be in use: a new name finds its place */
-	bulkhead.named_count = bulkhead.remote + 1;
-	bulkhead.named = calloc((size_t) bulkhead.named_count, sizeof(Share));
-	return bulkhead.named != NULL;
+	bulkhead.limits[LIMIT_ALL] = size;
+	bulkhead.limits[LIMIT_LOCAL] = but_an_eighth;
+	bulkhead.limits[LIMIT_REMOTE] = but_an_eighth;
+	bulkhead.limits[LIMIT_SOURCE] = at_least_one(size / 4);
+	bulkhead.limits[LIMIT_BODIES] = at_least_one(size / 4);
+	bulkhead.limits[LIMIT_CALLER] = half;
+	bulkhead.limits[LIMIT_CALLER_REMOTE] = half - half / 8;
+}
+
+static bool
+is_remote(const Demand *demand)
+{
+	return demand->waits != WAITS_FOR_NOTHING;
+}
+
+static bool
+have_one_source(const Demand *demand, const Demand *other)
+{
+	if (demand->waits != other->waits || !is_remote(demand))
+		return false;
+	return demand->waits == WAITS_FOR_SOME || strcmp(demand->source, other->source) == 0;
 }
 
 void
-bulkhead_stop(void)
+bulkhead_count(Usage *usage, const Demand *demand, const Demand *other)
 {
-	free(bulkhead.named);
-}
+	bool same_caller = strcmp(demand->caller, other->caller) == 0;
 
-/* FNV-1a. */
-static uint64_t
-hash_name(const char *name)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (const char *c = name; *c; c++)
-		hash = (hash ^ (unsigned char) *c) * 0x100000001b3;
-	return hash;
-}
-
-uint64_t
-bulkhead_target(Waits waits, const char *name)
-{
-	switch (waits)
-	{
-		case WAITS_FOR_NAMED:
-			return hash_name(name) | 1;
-		case WAITS_FOR_SOME:
-			return TARGET_SOME;
-		case WAITS_FOR_NOTHING:
-			break;
-	}
-	return TARGET_NONE;
-}
-
-static Share *
-share_of_name(uint64_t target)
-{
-	Share *unused = NULL;
-
-	for (int i = 0; i < bulkhead.named_count; i++)
-	{
-		Share *share = &bulkhead.named[i];
-
-		if (share->held == 0)
-			unused = share;
-		else if (share->target == target)
-			return share;
-	}
-	unused->target = target;
-	return unused;
-}
-
-Share *
-bulkhead_share(uint64_t target)
-{
-	if (target == TARGET_NONE)
-		return &bulkhead.none;
-	return target == TARGET_SOME ? &bulkhead.some : share_of_name(target);
-}
-
-static int
-largest_named(void)
-{
-	int largest = 0;
-
-	for (int i = 0; i < bulkhead.named_count; i++)
-		if (bulkhead.named[i].held > largest)
-			largest = bulkhead.named[i].held;
-	return largest;
+	usage->all++;
+	usage->alike += is_remote(demand) == is_remote(other);
+	usage->source += have_one_source(demand, other);
+	usage->caller += same_caller;
+	usage->caller_remote += same_caller && is_remote(other);
 }
 
 /*
- * The first one is no matter of the half: the others leave room for it, and so
- * nobody is locked out by a data source that may be another one.
+ * The narrowest limit comes first: it is the one that the client can do
+ * something about.
  */
-static bool
-is_within_half(const Share *share)
+Limit
+bulkhead_limit(const Usage *usage, const Demand *demand)
 {
-	int other = share->target == TARGET_SOME ? largest_named() : bulkhead.some.held;
-
-	if (other < bulkhead.left)
-		other = bulkhead.left;
-	return share->held == 0 || share->held + other < bulkhead.half;
-}
-
-bool
-bulkhead_has_room(const Share *share)
-{
-	return share->target == TARGET_NONE ||
-		   (share->held < bulkhead.remote - bulkhead.remote_held && is_within_half(share));
-}
-
-void
-bulkhead_enter(Share *share)
-{
-	share->held++;
-	share->entered_ms = bulkhead.entered_ms = clock_now_ms();
-	if (share->target == TARGET_NONE)
-		return;
-	bulkhead.remote_held++;
-	bulkhead.remote_entered_ms = share->entered_ms;
-}
-
-void
-bulkhead_leave(Share *share)
-{
-	share->held--;
-	bulkhead.remote_held -= share->target != TARGET_NONE;
-}
-
-int
-bulkhead_in_use(void)
-{
-	return bulkhead.none.held + bulkhead.remote_held;
-}
-
-/* Who has room waits for anybody; who holds nothing, for all others that hold what he may have. */
-int64_t
-bulkhead_moved_ms(const Share *share)
-{
-	if (bulkhead_has_room(share))
-		return bulkhead.entered_ms;
-	return share->held > 0 ? share->entered_ms : bulkhead.remote_entered_ms;
-}
-
-void
-bulkhead_explain(const Share *share, char *message, size_t size)
-{
-	int count = share->held;
-	const char *what = "requests are waiting for this data source already, which is its share";
-
-	if (bulkhead_has_room(share))
+	bool remote = is_remote(demand);
+	const struct
 	{
-		count = bulkhead.size;
-		what = "connections to the control database are in use, which is all of them";
-	}
-	else if (share->held == 0)
-	{
-		count = bulkhead.remote_held;
-		what = "requests are waiting for data sources already, which is the share of all";
-	}
-	else if (share->target == TARGET_SOME)
-		what = "requests with their data source in the body are waiting already, which is their "
-			   "share";
-	snprintf(message, size, "%d %s; try again in a moment, or raise %s", count, what,
-			 bulkhead.size_option);
+		Limit limit;
+		bool applies;
+		int held;
+	} rules[] = {
+		{LIMIT_SOURCE, demand->waits == WAITS_FOR_NAMED, usage->source},
+		{LIMIT_BODIES, demand->waits == WAITS_FOR_SOME, usage->source},
+		{LIMIT_CALLER, true, usage->caller},
+		{LIMIT_CALLER_REMOTE, remote, usage->caller_remote},
+		{LIMIT_REMOTE, remote, usage->alike},
+		{LIMIT_LOCAL, !remote, usage->alike},
+		{LIMIT_ALL, true, usage->all},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].applies && rules[i].held >= bulkhead.limits[rules[i].limit])
+			return rules[i].limit;
+	return LIMIT_NONE;
+}
+
+void
+bulkhead_explain(Limit limit, char *message, size_t size)
+{
+	/* the formats are those of the table above, with one %d each */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	int len = snprintf(message, size, explanations[limit], bulkhead.limits[limit]);
+#pragma GCC diagnostic pop
+
+	if (len > 0 && (size_t) len < size)
+		snprintf(message + len, size - (size_t) len, "; try again in a moment, or raise %s",
+				 bulkhead.size_option);
 }

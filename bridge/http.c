@@ -9,6 +9,9 @@
  * One connection serves one request: with keep-alive, the headers that CivetWeb
  * drops (behind a folded one, or after the 64th) would let requests be smuggled.
  *
+ * CivetWeb closes a connection whose request target is not a path of this
+ * server without an answer; on_close() answers it.
+ *
  * Who may ask and what is answered is not decided here.
  */
 #include "http.h"
@@ -26,6 +29,7 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "framing.h"
+#include "seats.h"
 #include "watchdog.h"
 
 /* The header as a whole; also the time after which CivetWeb reports a write that stalls. */
@@ -198,12 +202,32 @@ http_descriptor(HttpRequest *request)
 
 /* ---- CivetWeb's callbacks ---- */
 
+/*
+ * CivetWeb fills in the address before it tells of a connection, but gives it
+ * away only a moment later; until then there is no request info.
+ */
+static bool
+find_peer(const void *connection, Peer *peer)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+
+	if (info != NULL)
+		*peer = (Peer){info->remote_addr, info->remote_port, info->server_port};
+	return info != NULL;
+}
+
 static HttpRequest
 new_request(struct mg_connection *connection)
 {
 	int64_t now = clock_now_ms();
+	Seat *seat = mg_get_user_connection_data(connection);
+	Peer peer;
 
+	find_peer(connection, &peer);
+	seat_begin(seat, &peer);
 	return (HttpRequest){.connection = connection,
+						 .seat = seat,
+						 .peer = peer.address,
 						 .method = "-",
 						 .path = "",
 						 .started_ms = now,
@@ -220,12 +244,14 @@ linger(HttpRequest *request)
 {
 	struct pollfd client = {.fd = http_descriptor(request), .events = POLLIN};
 	int64_t deadline_ms = clock_now_ms() + LINGER_MS;
+	bool hurried = request->is_hurried;
 	char discarded[4096];
 
 	if (client.fd < 0)
 		return;
 	shutdown(client.fd, SHUT_WR);
-	while (clock_ms_until(deadline_ms) > 0 && poll(&client, 1, clock_ms_until(deadline_ms)) == 1 &&
+	while (clock_ms_until(deadline_ms) > 0 &&
+		   poll(&client, 1, hurried ? 0 : clock_ms_until(deadline_ms)) == 1 &&
 		   recv(client.fd, discarded, sizeof(discarded), MSG_DONTWAIT) > 0)
 		;
 }
@@ -288,28 +314,54 @@ explain_status(int status)
 	}
 }
 
-/* What CivetWeb itself refuses is answered in the same form as all else.  0: it was. */
-static int
-on_error(struct mg_connection *connection, int status, const char *message)
+static void
+refuse_unserved(struct mg_connection *connection, int status, const char *why)
 {
 	const struct mg_request_info *info = mg_get_request_info(connection);
 	HttpRequest request = new_request(connection);
 	Failure failure = {0};
 	char path[512] = "";
 
-	(void) message;
 	copy_path(path, sizeof(path), info->request_uri);
 	request.path = path;
 	/* Of what may not even be a method, only the one that counts: its answer has no body. */
 	if (info->request_method != NULL && strcmp(info->request_method, "HEAD") == 0)
 		request.method = "HEAD";
-	fail(&failure, status, "%s", explain_status(status));
+	fail(&failure, status, "%s", why);
 
 	atomic_fetch_add(&server.in_flight, 1);
 	server.failure_handler(&request, &failure);
 	linger(&request);
 	atomic_fetch_sub(&server.in_flight, 1);
+}
+
+/* What CivetWeb itself refuses is answered in the same form as all else.  0: it was. */
+static int
+on_error(struct mg_connection *connection, int status, const char *message)
+{
+	(void) message;
+	refuse_unserved(connection, status, explain_status(status));
 	return 0;
+}
+
+/* A worker thread has taken a connection; its header is still to come. */
+static int
+on_connection(const struct mg_connection *connection, void **data)
+{
+	*data = seat_take(connection);
+	return 0;
+}
+
+/* Just before the socket is closed.  A header that was read, and that nothing has answered, is refused. */
+static void
+on_close(const struct mg_connection *connection)
+{
+	Seat *seat = mg_get_user_connection_data(connection);
+
+	if (!seat_has_begun(seat) && mg_get_request_info(connection)->request_uri != NULL)
+		refuse_unserved((struct mg_connection *) connection, 400,
+						"the request target must be a path");
+	seat_leave(seat);
 }
 
 /* While it starts, the reason of a failure; later nothing that an operator could act upon. */
@@ -344,8 +396,11 @@ bool
 http_start(const Options *options, HttpHandler handler, HttpFailureHandler failure_handler,
 		   int *port, char *why, size_t why_size)
 {
-	static const struct mg_callbacks callbacks = {
-		.begin_request = on_request, .http_error = on_error, .log_message = on_message};
+	static const struct mg_callbacks callbacks = {.init_connection = on_connection,
+												  .begin_request = on_request,
+												  .http_error = on_error,
+												  .connection_close = on_close,
+												  .log_message = on_message};
 	struct mg_server_port taken;
 	char threads[16];
 	char timeout[16];
@@ -377,9 +432,9 @@ http_start(const Options *options, HttpHandler handler, HttpFailureHandler failu
 		snprintf(why, why_size, "this build of CivetWeb has no IPv6");
 		return false;
 	}
-	if (!watchdog_start())
+	if (!watchdog_start() || !seats_start(options->threads, server.several_addresses, find_peer))
 	{
-		snprintf(why, why_size, "no thread can be started");
+		snprintf(why, why_size, "out of memory or threads");
 		return false;
 	}
 	server.context = mg_start(&callbacks, NULL, settings);
@@ -433,7 +488,6 @@ void
 http_stop(void)
 {
 	int listener = descriptor_of_listener(server.port);
-
 	int64_t deadline_ms;
 
 	if (listener >= 0)
@@ -445,4 +499,5 @@ http_stop(void)
 		usleep(10000);
 	mg_stop(server.context);
 	mg_exit_library();
+	seats_stop();
 }

@@ -13,11 +13,14 @@
 #include "options.h"
 
 struct mg_connection;
+struct Seat;
 
 /* Belongs to the thread that serves it; everything in it dies when the handler returns. */
 typedef struct HttpRequest
 {
 	struct mg_connection *connection; /* for http.c only */
+	struct Seat *seat;                /* the worker thread, as seats.c counts it */
+	const char *peer;                 /* the address that the request comes from */
 	const char *method;               /* "-" when the request could not be read */
 	const char *path;                 /* as sent, still percent-encoded; "" when unknown */
 	const char *query;                /* what followed the "?", or NULL */
@@ -26,6 +29,7 @@ typedef struct HttpRequest
 	int64_t deadline_ms; /* when an answer, or the giving up, is due */
 	int descriptor;      /* of the socket; -1 until http_descriptor() looked */
 	bool body_was_read;
+	bool is_hurried; /* refused to free its thread: no waiting for the client */
 
 	/* What is known of the answer, for the log. */
 	int status;
@@ -50,7 +54,7 @@ bool http_start(const Options *options, HttpHandler handler, HttpFailureHandler 
 void http_drain(void);
 bool http_is_draining(void);
 
-/* From now on nobody waits for answers any more: http_is_broken_off() is true. */
+/* From now on answers are not waited for any more: http_is_broken_off() is true. */
 void http_break_off(void);
 bool http_is_broken_off(void);
 

@@ -4,8 +4,9 @@
  *
  * A slot is taken under the lock; what takes time (connecting, running) happens
  * outside of it, by the thread that holds the slot.  The slot used last is
- * taken first, so that the others grow idle: their backends are told to close
- * their own idle remote sessions, and after a while are closed themselves.
+ * taken first, so that the others grow idle and are closed after a while.
+ *
+ * Which request may have a slot is decided by bulkhead.c.
  */
 #include "pool.h"
 
@@ -14,59 +15,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bulkhead.h"
 #include "clock.h"
 #include "log.h"
 
-/* Longer than this nobody waits for a connection to become free, or to be opened. */
+/* No call waits longer than this for a connection to become free, or to be opened. */
 #define QUEUE_TIMEOUT_MS 3000
 #define OPEN_TIMEOUT_MS  5000
-
-/*
- * Of those who hold what is waited for, if the last one came so long ago, all
- * of them are stuck, and waiting is in vain: to be refused at once is better.
- */
-#define STUCK_MS 500
 
 /* A connection that was dead already fails at once; later, the statement itself may be the cause. */
 #define REPEAT_WITHIN_MS 100
 
-/* The keeper: looks this often, gives each slot so long, closes what nobody used for so long. */
+/* The keeper looks this often, and closes connections that were not used for so long. */
 #define KEEPER_INTERVAL_MS 1000
-#define KEEPER_TIMEOUT_MS  2000
 #define IDLE_CLOSE_MS      300000
 
 typedef struct Slot
 {
-	ControlConnection *connection; /* NULL: not open.  Touched only by who holds the slot */
-	Share *share;                  /* of him who holds it; NULL: it is free */
-	int64_t idle_since_ms;         /* end of the last request */
-	bool sessions_closed;          /* dqds_close_idle() has run since */
+	ControlConnection *connection; /* NULL: not open.  For the thread that holds the slot only */
+	bool taken;
+	const Demand *demand;  /* what it is taken for; NULL: for the keeper, or not taken */
+	int64_t idle_since_ms; /* end of the last request */
 } Slot;
+
+/* A call that waits in take_slot(), on the stack of its thread. */
+typedef struct Waiter
+{
+	const Demand *demand;
+	pthread_cond_t granted;
+	Slot *slot; /* NULL until give_slot() has found one for it */
+	struct Waiter *next;
+} Waiter;
 
 static struct
 {
 	const Options *options;
 	pthread_mutex_t lock;
-	pthread_cond_t freed;
 	pthread_cond_t stopping_changed;
 	pthread_t keeper;
 	Slot *slots;
 	int size;
-	int waiting;  /* calls in take_slot() */
+	Waiter *waiters; /* in the order in which they came */
+	int waiting;
 	int max_busy; /* calls at once; the threads that are left can still answer the health route */
 	bool stopping;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/*
- * dqds.session_idle_timeout is the server's to know.  It is there from the
- * first call on that loaded the extension; before, there are no sessions.
- */
-static const Statement close_idle = {
-	"dqds_bridge_close_idle",
-	"SELECT @extschema@.dqds_close_idle() WHERE $1::double precision >= coalesce(extract(epoch "
-	"FROM nullif(pg_catalog.current_setting('dqds.session_idle_timeout', true), '')::interval), "
-	"60)"};
 
 /* ---- Slots ---- */
 
@@ -80,7 +72,7 @@ find_free(void)
 	{
 		Slot *slot = &pool.slots[i];
 
-		if (slot->share != NULL)
+		if (slot->taken)
 			continue;
 		if (best == NULL || (slot->connection != NULL && best->connection == NULL) ||
 			(slot->connection != NULL && slot->idle_since_ms > best->idle_since_ms))
@@ -89,62 +81,123 @@ find_free(void)
 	return best;
 }
 
-/* Waits while there is hope that the share gets room; false: there is none. */
-static bool
-wait_for_room(const Share *share, int64_t deadline_ms)
+/* Under the lock. */
+static Usage
+count_usage(const Demand *demand)
 {
-	int64_t stuck_ms = bulkhead_moved_ms(share) + STUCK_MS;
-	int64_t until_ms = stuck_ms < deadline_ms ? stuck_ms : deadline_ms;
+	Usage usage = {0};
 
-	if (clock_now_ms() >= until_ms)
-		return false;
-	condition_wait(&pool.freed, &pool.lock, until_ms);
-	return true;
+	for (int i = 0; i < pool.size; i++)
+		if (pool.slots[i].demand != NULL)
+			bulkhead_count(&usage, demand, pool.slots[i].demand);
+	return usage;
 }
 
-/* Under the lock, as is all that knows a Share. */
-static void
-hold_slot(Slot *slot, Share *share)
-{
-	slot->share = share;
-	bulkhead_enter(share);
-}
-
-/* NULL, with the reason in the result, when there is none for a call that waits for the target. */
+/* Under the lock: takes a free slot, or says which limit it is that there is none. */
 static Slot *
-take_slot(uint64_t target, int64_t deadline_ms, ControlResult *result)
+try_slot(const Demand *demand, Limit *limit)
 {
-	Slot *slot;
-	Share *share;
-	bool may_wait;
+	Usage usage = count_usage(demand);
+	Slot *slot = NULL;
 
-	pthread_mutex_lock(&pool.lock);
-	may_wait = bulkhead_in_use() + pool.waiting++ < pool.max_busy;
-	do
-	{
-		share = bulkhead_share(target);
-		slot = bulkhead_has_room(share) ? find_free() : NULL;
-	} while (slot == NULL && may_wait && wait_for_room(share, deadline_ms));
-	pool.waiting--;
+	*limit = bulkhead_limit(&usage, demand);
+	if (*limit == LIMIT_NONE)
+		slot = find_free();
 	if (slot != NULL)
-		hold_slot(slot, share);
-	else
 	{
-		*result = (ControlResult){.outcome = CONTROL_BUSY};
-		bulkhead_explain(share, result->message, sizeof(result->message));
+		slot->taken = true;
+		slot->demand = demand;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	else if (*limit == LIMIT_NONE)
+		*limit = LIMIT_ALL; /* the keeper has one, for a moment */
 	return slot;
 }
 
-/* Those who wait may wait for different targets: all of them look. */
+/* Under the lock: each waiting call that may have a slot now gets one. */
+static void
+serve_waiters(void)
+{
+	Waiter **link = &pool.waiters;
+	Limit ignored;
+
+	while (*link != NULL)
+	{
+		Waiter *waiter = *link;
+
+		waiter->slot = try_slot(waiter->demand, &ignored);
+		if (waiter->slot == NULL)
+			link = &waiter->next;
+		else
+		{
+			*link = waiter->next;
+			pthread_cond_signal(&waiter->granted);
+		}
+	}
+}
+
+/* Under the lock, which it gives up while it waits. */
+static Slot *
+wait_for_slot(const Demand *demand, int64_t deadline_ms)
+{
+	Waiter waiter = {.demand = demand};
+	Waiter **link = &pool.waiters;
+
+	condition_init(&waiter.granted);
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = &waiter;
+	pool.waiting++;
+	while (waiter.slot == NULL && condition_wait(&waiter.granted, &pool.lock, deadline_ms))
+		;
+	pool.waiting--;
+	if (waiter.slot == NULL)
+	{
+		for (link = &pool.waiters; *link != &waiter;)
+			link = &(*link)->next;
+		*link = waiter.next;
+	}
+	pthread_cond_destroy(&waiter.granted);
+	return waiter.slot;
+}
+
+/* Under the lock. */
+static bool
+may_wait(void)
+{
+	int busy = pool.waiting;
+
+	for (int i = 0; i < pool.size; i++)
+		busy += pool.slots[i].demand != NULL;
+	return busy < pool.max_busy;
+}
+
+/* NULL, with the reason in the result, when the demand gets none until the deadline. */
+static Slot *
+take_slot(const Demand *demand, int64_t deadline_ms, ControlResult *result)
+{
+	Slot *slot;
+	Limit limit;
+
+	pthread_mutex_lock(&pool.lock);
+	slot = try_slot(demand, &limit);
+	if (slot == NULL && may_wait())
+		slot = wait_for_slot(demand, deadline_ms);
+	pthread_mutex_unlock(&pool.lock);
+	if (slot == NULL)
+	{
+		*result = (ControlResult){.outcome = CONTROL_BUSY};
+		bulkhead_explain(limit, result->message, sizeof(result->message));
+	}
+	return slot;
+}
+
 static void
 give_slot(Slot *slot)
 {
 	pthread_mutex_lock(&pool.lock);
-	bulkhead_leave(slot->share);
-	slot->share = NULL;
-	pthread_cond_broadcast(&pool.freed);
+	slot->taken = false;
+	slot->demand = NULL;
+	serve_waiters();
 	pthread_mutex_unlock(&pool.lock);
 }
 
@@ -218,68 +271,43 @@ run_in_slot(Slot *slot, const ControlCall *call, bool may_repeat, ControlResult 
 }
 
 void
-pool_run(const ControlCall *call, uint64_t target, bool may_repeat, ControlResult *result)
+pool_run(const ControlCall *call, const Demand *demand, bool may_repeat, ControlResult *result)
 {
 	int64_t queue_deadline_ms = clock_now_ms() + QUEUE_TIMEOUT_MS;
 	Slot *slot = take_slot(
-		target, queue_deadline_ms < call->deadline_ms ? queue_deadline_ms : call->deadline_ms,
+		demand, queue_deadline_ms < call->deadline_ms ? queue_deadline_ms : call->deadline_ms,
 		result);
 
 	if (slot == NULL)
 		return;
 	run_in_slot(slot, call, may_repeat, result);
 	slot->idle_since_ms = clock_now_ms();
-	slot->sessions_closed = false;
 	give_slot(slot);
 }
 
 /* ---- The keeper ---- */
 
-static void
-close_idle_sessions(Slot *slot, int64_t idle_ms)
-{
-	char seconds[32];
-	const char *values[] = {seconds};
-	ControlCall call = {.statement = &close_idle,
-						.values = values,
-						.value_count = 1,
-						.deadline_ms = clock_now_ms() + KEEPER_TIMEOUT_MS};
-	ControlResult result;
-
-	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long) idle_ms / 1000,
-			 (int) (idle_ms % 1000));
-	control_run(slot->connection, &call, &result);
-	/* refused for want of USAGE on the schema: then the extension does it alone, by its own clock */
-	slot->sessions_closed = result.rows > 0 || result.outcome == CONTROL_REFUSED;
-	/* remote sessions end with their backend, too */
-	if (!may_keep(&result))
-		close_slot(slot);
-}
-
-static void
-keep_slot(Slot *slot)
-{
-	int64_t idle_ms = clock_now_ms() - slot->idle_since_ms;
-
-	if (idle_ms > IDLE_CLOSE_MS || !control_is_alive(slot->connection))
-		close_slot(slot);
-	else if (!slot->sessions_closed)
-		close_idle_sessions(slot, idle_ms);
-}
-
-/* Takes a slot that was idle since the last look; false: somebody needs it. */
+/* Takes a slot that was idle since the last look; false: it is in use. */
 static bool
 take_idle(Slot *slot)
 {
 	bool idle;
 
 	pthread_mutex_lock(&pool.lock);
-	idle = slot->share == NULL && slot->connection != NULL &&
+	idle = !slot->taken && slot->connection != NULL &&
 		   clock_now_ms() - slot->idle_since_ms >= KEEPER_INTERVAL_MS;
 	if (idle)
-		hold_slot(slot, bulkhead_share(bulkhead_target(WAITS_FOR_NOTHING, NULL)));
+		slot->taken = true;
 	pthread_mutex_unlock(&pool.lock);
 	return idle;
+}
+
+/* It sends nothing: dead connections are seen, and old ones closed, without a word to the server. */
+static void
+keep_slot(Slot *slot)
+{
+	if (clock_now_ms() - slot->idle_since_ms > IDLE_CLOSE_MS || !control_is_alive(slot->connection))
+		close_slot(slot);
 }
 
 static bool
@@ -321,13 +349,12 @@ pool_start(const Options *options)
 	pool.size = options->pool_size;
 	pool.max_busy = options->threads - spare_threads;
 	pool.slots = calloc((size_t) pool.size, sizeof(Slot));
-	condition_init(&pool.freed);
 	condition_init(&pool.stopping_changed);
-	return pool.slots != NULL && bulkhead_start(options->pool_size, options->threads) &&
-		   pthread_create(&pool.keeper, NULL, keeper_main, NULL) == 0;
+	bulkhead_start(options->pool_size, options->threads);
+	return pool.slots != NULL && pthread_create(&pool.keeper, NULL, keeper_main, NULL) == 0;
 }
 
-/* Nobody may run a call any more. */
+/* No call may be running any more. */
 void
 pool_stop(void)
 {
@@ -340,5 +367,4 @@ pool_stop(void)
 	for (int i = 0; i < pool.size; i++)
 		close_slot(&pool.slots[i]);
 	free(pool.slots);
-	bulkhead_stop();
 }

@@ -7,10 +7,12 @@
  *		2. which route is it (router.c, routes.c)?
  *		3. who asks (access.c)?  A stranger learns nothing about paths, so this
  *		   is told first;
- *		4. the parameters: path, query and, last, the body (parameters.c);
- *		5. one call of the control database (pool.c, control.c), whose rows
+ *		4. does that caller hold its share of the threads already (seats.c)?
+ *		5. the parameters: path, query and, last, the body (parameters.c), which
+ *		   is waited for only when the control database knows the token;
+ *		6. one call of the control database (pool.c, control.c), whose rows
  *		   become the body as they come (answer.c);
- *		6. or, from any step, an error body (error.c).
+ *		7. or, from any step, an error body (error.c).
  */
 #include "serve.h"
 
@@ -19,6 +21,7 @@
 #include "access.h"
 #include "answer.h"
 #include "bulkhead.h"
+#include "caller.h"
 #include "clock.h"
 #include "descriptor.h"
 #include "framing.h"
@@ -27,6 +30,8 @@
 #include "parameters.h"
 #include "pool.h"
 #include "router.h"
+#include "seats.h"
+#include "statements.h"
 
 /* Not a status of HTTP: what the log says when the client did not wait for an answer. */
 #define STATUS_CLIENT_GONE 499
@@ -37,6 +42,45 @@ void
 serve_setup(const Options *the_options)
 {
 	options = the_options;
+}
+
+/* ---- Who it is counted as ---- */
+
+/* Requests with a token whose role is not known yet count for their address. */
+static bool
+take_share(HttpRequest *request, const Identity *identity, Failure *failure)
+{
+	char caller[CALLER_SIZE];
+	bool is_known = caller_name(identity->token_hash, request->peer, caller);
+
+	if (seat_charge(request->seat, is_known ? caller : NULL))
+		return true;
+	request->is_hurried = true;
+	failure->error_code = "busy";
+	return fail(failure, 503,
+				"this client already has %d requests running, its limit; try again in a moment, or "
+				"raise --threads",
+				seats_limit());
+}
+
+/* One call of the control database for this request; keeps what it tells about the token. */
+static void
+call_for(HttpRequest *request, const Identity *identity, const ControlCall *call, Waits waits,
+		 const char *source, bool may_repeat, ControlResult *result)
+{
+	char caller[CALLER_SIZE];
+	Demand demand = {.caller = caller, .waits = waits, .source = source};
+
+	caller_name(identity->token_hash, request->peer, caller);
+	pool_run(call, &demand, may_repeat, result);
+	if (result->role[0] != '\0')
+		memcpy(request->role, result->role, sizeof(request->role));
+	if (identity->token_hash[0] == '\0')
+		return;
+	if (result->role[0] != '\0')
+		caller_learn(identity->token_hash, result->role);
+	else if (result->outcome == CONTROL_REFUSED && result->in_role)
+		caller_forget(identity->token_hash);
 }
 
 /* ---- The call and its rows ---- */
@@ -64,7 +108,7 @@ take_row(void *context, const char *data, size_t len)
 }
 
 static bool
-nobody_waits(void *context)
+is_abandoned(void *context)
 {
 	Exchange *exchange = context;
 
@@ -118,16 +162,15 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 						.value_count = parameters->count,
 						.deadline_ms = request->deadline_ms,
 						.on_row = take_row,
-						.is_abandoned = nobody_waits,
+						.is_abandoned = is_abandoned,
 						.context = &exchange};
 	ControlResult result;
 	bool answered = true;
 
 	if (!answer_begin(&exchange.answer, request, route->status))
 		return fail(failure, 503, "out of memory");
-	pool_run(&call, bulkhead_target(route->waits, parameters->values[0]),
+	call_for(request, identity, &call, route->waits, parameters->values[0],
 			 strcmp(route->method, "GET") == 0, &result);
-	memcpy(request->role, result.role, sizeof(request->role));
 	if (result.outcome == CONTROL_OK)
 		finish_answer(&exchange);
 	else if (!exchange.answer.streaming && result.outcome != CONTROL_STOPPED)
@@ -140,27 +183,45 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 
 /* ---- The steps ---- */
 
-/*
- * A request that fails before it comes to the database has a token that nobody
- * has looked at.  Who has no valid one learns nothing else, not even which
- * paths there are.
- */
+/* Asks the control database whether it knows the token, and as which role.  True without a token. */
 static bool
-fail_token_first(HttpRequest *request, const Identity *identity, Failure *failure)
+prove_token(HttpRequest *request, const Identity *identity, Failure *failure)
 {
-	static const Statement prove = {"dqds_bridge_prove_token", "SELECT 1"};
-	ControlCall call = {.statement = &prove,
+	ControlCall call = {.statement = &statement_nothing,
 						.token_hash = identity->token_hash,
 						.deadline_ms = request->deadline_ms};
 	ControlResult result;
 
 	if (identity->token_hash[0] == '\0')
-		return false;
+		return true;
 	if (http_is_draining())
 		return fail(failure, 503, "the service is stopping");
-	pool_run(&call, bulkhead_target(WAITS_FOR_NOTHING, NULL), true, &result);
-	memcpy(request->role, result.role, sizeof(request->role));
-	return result.outcome == CONTROL_OK ? false : fail_control(failure, &result, 400);
+	call_for(request, identity, &call, WAITS_FOR_NOTHING, NULL, true, &result);
+	return result.outcome == CONTROL_OK ? take_share(request, identity, failure)
+										: fail_control(failure, &result, 400);
+}
+
+/*
+ * A request that fails before it comes to the database has a token that nothing
+ * has looked at.  A client without a valid one learns nothing else, not even
+ * which paths there are.
+ */
+static bool
+fail_token_first(HttpRequest *request, const Identity *identity, const Failure *found,
+				 Failure *failure)
+{
+	if (prove_token(request, identity, failure))
+		*failure = *found;
+	return false;
+}
+
+static bool
+has_body(const Route *route)
+{
+	for (int i = 0; i < MAX_PARAMETERS; i++)
+		if (route->parameters[i].source == FROM_BODY)
+			return true;
+	return false;
 }
 
 static bool
@@ -177,14 +238,23 @@ serve_route(HttpRequest *request, const RouteMatch *match, const Identity *ident
 			Failure *failure)
 {
 	Parameters parameters = {.count = 0};
+	Failure unreadable = {.status = 0};
+	bool proved = has_body(match->route);
 	bool answered;
 
 	if (http_is_draining())
 		return fail(failure, 503, "the service is stopping");
-	if (parameters_read(request, match, (size_t) options->max_body, &parameters, failure))
+	if (proved && !prove_token(request, identity, failure))
+		return false;
+	if (parameters_read(request, match, (size_t) options->max_body, &parameters, &unreadable))
 		answered = run_route(request, match->route, &parameters, identity, failure);
+	else if (proved)
+	{
+		*failure = unreadable;
+		answered = false;
+	}
 	else
-		answered = fail_token_first(request, identity, failure);
+		answered = fail_token_first(request, identity, &unreadable, failure);
 	parameters_release(&parameters);
 	return answered;
 }
@@ -194,22 +264,18 @@ serve(HttpRequest *request, RouteMatch *match, Failure *failure)
 {
 	Identity identity = {.role = NULL};
 	Failure no_route = {.status = 0};
-	Failure denied = {.status = 0};
 	bool found;
-	bool is_health;
 
 	if (!framing_check(request, failure))
 		return false;
 	found = router_find(request->method, request->path, match, &no_route);
-	is_health = found && match->route->form == ANSWER_HEALTH;
-	*failure = no_route;
-	if (!access_check(options, request, is_health ? NULL : &identity, &denied))
-		*failure = denied;
-	else if (!found)
-		return fail_token_first(request, &identity, failure);
-	if (failure->status != 0)
+	if (found && match->route->form == ANSWER_HEALTH)
+		return access_check(options, request, NULL, failure) && serve_health(request);
+	if (!access_check(options, request, &identity, failure) ||
+		!take_share(request, &identity, failure))
 		return false;
-	return is_health ? serve_health(request) : serve_route(request, match, &identity, failure);
+	return found ? serve_route(request, match, &identity, failure)
+				 : fail_token_first(request, &identity, &no_route, failure);
 }
 
 /* ---- Entry points ---- */

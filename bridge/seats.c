@@ -1,0 +1,238 @@
+/*
+ * seats.c
+ *		How many of the worker threads each caller may hold.
+ *
+ * A thread is held from the moment that it takes a connection until that is
+ * closed: while the header comes, while the body comes, while the request waits
+ * for the pool, while a client reads slowly.  One caller may hold half of them.
+ *
+ * Until the header is there nothing is known but the address.  A connection
+ * that is idle so long can only be shut down; that happens as soon as there are
+ * too many of one address, to the one that has been idle longest.  Behind a
+ * proxy all callers have one address: requests whose role is known do not count
+ * for it.
+ *
+ * It decides by counts alone, never by time.  What a refused request is
+ * answered is not its business.
+ */
+#include "seats.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "caller.h"
+#include "descriptor.h"
+
+/* So many idle connections an address may have, however many requests it has: one in so many threads. */
+#define IDLE_FRACTION 8
+
+typedef enum SeatState
+{
+	SEAT_FREE,
+	SEAT_NEW,   /* no header yet, and its address is still to be looked up */
+	SEAT_IDLE,  /* no header yet */
+	SEAT_ENDED, /* idle and shut down: its thread will find out */
+	SEAT_BUSY   /* with a request */
+} SeatState;
+
+struct Seat
+{
+	SeatState state;
+	const void *connection;
+	char address[48];
+	int port;
+	int local_port;
+	char caller[CALLER_SIZE]; /* "": counts for the address */
+	uint64_t number;          /* the lower, the earlier taken */
+};
+
+static struct
+{
+	pthread_mutex_t lock;
+	Seat *seats;
+	int count;
+	bool several_addresses;
+	PeerFinder find_peer;
+	uint64_t next_number;
+} hall = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+bool
+seats_start(int threads, bool several_addresses, PeerFinder find_peer)
+{
+	hall.seats = calloc((size_t) threads, sizeof(Seat));
+	hall.count = threads;
+	hall.several_addresses = several_addresses;
+	hall.find_peer = find_peer;
+	return hall.seats != NULL;
+}
+
+void
+seats_stop(void)
+{
+	free(hall.seats);
+	hall.seats = NULL;
+	hall.count = 0;
+}
+
+int
+seats_limit(void)
+{
+	return hall.count > 1 ? hall.count / 2 : 1;
+}
+
+/* Seats of the address in that state which are not counted for a caller of their own. */
+static int
+count_of_address(const char *address, SeatState state)
+{
+	int count = 0;
+
+	for (int i = 0; i < hall.count; i++)
+		count += hall.seats[i].state == state && hall.seats[i].caller[0] == '\0' &&
+				 strcmp(hall.seats[i].address, address) == 0;
+	return count;
+}
+
+static int
+count_of_caller(const char *caller)
+{
+	int count = 0;
+
+	for (int i = 0; i < hall.count; i++)
+		count += hall.seats[i].state == SEAT_BUSY && strcmp(hall.seats[i].caller, caller) == 0;
+	return count;
+}
+
+static Seat *
+longest_idle(const char *address)
+{
+	Seat *longest = NULL;
+
+	for (int i = 0; i < hall.count; i++)
+	{
+		Seat *seat = &hall.seats[i];
+
+		if (seat->state == SEAT_IDLE && strcmp(seat->address, address) == 0 &&
+			(longest == NULL || seat->number < longest->number))
+			longest = seat;
+	}
+	return longest;
+}
+
+/* While it is idle and we have the lock, its socket is open: seat_leave() comes before the close. */
+static void
+end_idle(Seat *seat)
+{
+	int descriptor =
+		descriptor_of_peer(seat->address, seat->port, seat->local_port, hall.several_addresses);
+
+	if (descriptor >= 0)
+		shutdown(descriptor, SHUT_RDWR);
+	seat->state = SEAT_ENDED;
+}
+
+static void
+set_peer(Seat *seat, const Peer *peer)
+{
+	snprintf(seat->address, sizeof(seat->address), "%s", peer->address);
+	seat->port = peer->port;
+	seat->local_port = peer->local_port;
+}
+
+/*
+ * Ends idle connections of an address, so that a new one is within its share.
+ * An address whose requests hold its share already keeps a few seats for
+ * headers.
+ */
+static void
+make_room(const char *address)
+{
+	int allowed = seats_limit() - count_of_address(address, SEAT_BUSY);
+	int least = hall.count / IDLE_FRACTION;
+	int idle = count_of_address(address, SEAT_IDLE);
+
+	if (allowed < least)
+		allowed = least;
+	for (; idle > 0 && idle >= allowed; idle--)
+		end_idle(longest_idle(address));
+}
+
+/*
+ * CivetWeb tells where a connection comes from just after it has told of the
+ * connection: it is found out when the next one comes.
+ */
+static void
+look_up_new(void)
+{
+	Peer peer;
+
+	for (int i = 0; i < hall.count; i++)
+	{
+		Seat *seat = &hall.seats[i];
+
+		if (seat->state != SEAT_NEW || !hall.find_peer(seat->connection, &peer))
+			continue;
+		set_peer(seat, &peer);
+		seat->state = SEAT_IDLE;
+		make_room(seat->address);
+	}
+}
+
+Seat *
+seat_take(const void *connection)
+{
+	Seat *seat = NULL;
+
+	pthread_mutex_lock(&hall.lock);
+	look_up_new();
+	for (int i = 0; i < hall.count && seat == NULL; i++)
+		if (hall.seats[i].state == SEAT_FREE)
+			seat = &hall.seats[i];
+	/* there is one for each worker thread */
+	*seat = (Seat){.state = SEAT_NEW, .connection = connection, .number = hall.next_number++};
+	pthread_mutex_unlock(&hall.lock);
+	return seat;
+}
+
+void
+seat_leave(Seat *seat)
+{
+	pthread_mutex_lock(&hall.lock);
+	seat->state = SEAT_FREE;
+	pthread_mutex_unlock(&hall.lock);
+}
+
+void
+seat_begin(Seat *seat, const Peer *peer)
+{
+	pthread_mutex_lock(&hall.lock);
+	set_peer(seat, peer);
+	seat->state = SEAT_BUSY;
+	pthread_mutex_unlock(&hall.lock);
+}
+
+bool
+seat_has_begun(const Seat *seat)
+{
+	bool begun;
+
+	pthread_mutex_lock(&hall.lock);
+	begun = seat->state == SEAT_BUSY;
+	pthread_mutex_unlock(&hall.lock);
+	return begun;
+}
+
+bool
+seat_charge(Seat *seat, const char *caller)
+{
+	int count;
+
+	pthread_mutex_lock(&hall.lock);
+	snprintf(seat->caller, sizeof(seat->caller), "%s", caller ? caller : "");
+	count = caller ? count_of_caller(caller) : count_of_address(seat->address, SEAT_BUSY);
+	pthread_mutex_unlock(&hall.lock);
+	return count <= seats_limit();
+}
