@@ -5,19 +5,18 @@
  * A request holds its connection as long as it waits: for a data source that
  * keeps silent, for a lock, for a client that reads slowly.  So that none of
  * these takes the others along:
- *		1. one caller holds at most half of the pool, and leaves an eighth of
- *		   that half to those of its own requests that wait for no data source;
- *		2. requests that wait for data sources leave an eighth of the pool to
+ *		1. requests that wait for data sources leave an eighth of the pool to
  *		   those that do not, and the other way round;
- *		3. requests for one data source hold at most a quarter of the pool.
+ *		2. requests for one data source hold at most a quarter of the pool.
  *		   Here a data source is the name of a connection;
- *		4. requests that name their data source in the body hold a quarter
+ *		3. requests that name their data source in the body hold a quarter
  *		   together: any of them may be for the same one, which so has at most
- *		   half.
+ *		   half;
+ *		4. of each of these, and of the pool, one caller holds at most half.
  * Each limit is at least one connection.
  *
  * It only counts, and keeps nothing but the limits.  The connections, the lock
- * and who waits for them are pool.c's.
+ * and the calls that wait belong to pool.c.
  */
 #include "bulkhead.h"
 
@@ -27,25 +26,31 @@
 static struct
 {
 	const char *size_option; /* which sets how many connections can be in use at once */
-	int limits[LIMIT_CALLER_REMOTE + 1];
+	int limits[SHARES];
 } bulkhead;
 
 /* What the client is told.  %d is the limit. */
-static const char *const explanations[] = {
-	[LIMIT_ALL] = "all %d connections to the control database are in use",
-	[LIMIT_LOCAL] = "%d requests that wait for no data source are running already, their limit",
-	[LIMIT_REMOTE] = "%d requests are waiting for data sources already, the limit for all of them",
-	[LIMIT_SOURCE] = "this data source already has %d requests waiting, its limit",
-	[LIMIT_BODIES] =
-		"%d requests that name their data source in the body are waiting already, their limit",
-	[LIMIT_CALLER] = "this client already has %d requests running, its limit",
-	[LIMIT_CALLER_REMOTE] =
-		"this client already has %d requests waiting for data sources, its limit",
+static const struct
+{
+	const char *of_all;
+	const char *of_caller;
+} explanations[SHARES] = {
+	[SHARE_OF_SOURCE] = {"this data source already has %d requests waiting, its limit",
+						 "this client already has %d requests waiting for this data source, its "
+						 "limit"},
+	[SHARE_OF_BODIES] =
+		{"%d requests that name their data source in the body are running already, their limit",
+		 "this client already has %d requests running that name their data source in the body, "
+		 "its limit"},
+	[SHARE_OF_REMOTE] = {"%d requests are waiting for data sources already, their limit",
+						 "this client already has %d requests waiting for data sources, its "
+						 "limit"},
+	[SHARE_OF_LOCAL] =
+		{"%d requests that wait for no data source are running already, their limit",
+		 "this client already has %d requests running that wait for no data source, its limit"},
+	[SHARE_OF_POOL] = {"all %d connections to the control database are in use",
+					   "this client already has %d requests running, its limit"},
 };
-
-_Static_assert(sizeof(explanations) / sizeof(explanations[0]) ==
-				   sizeof(bulkhead.limits) / sizeof(bulkhead.limits[0]),
-			   "each limit has an explanation");
 
 static int
 at_least_one(int number)
@@ -53,87 +58,91 @@ at_least_one(int number)
 	return number > 1 ? number : 1;
 }
 
+static int
+limit_of(const Limit *limit)
+{
+	int number = bulkhead.limits[limit->share];
+
+	return limit->is_of_caller ? at_least_one(number / 2) : number;
+}
+
 void
 bulkhead_start(int pool_size, int threads)
 {
 	int size = threads < pool_size ? threads : pool_size;
-	int half = at_least_one(size / 2);
 	int but_an_eighth = at_least_one(size - at_least_one(size / 8));
 
 	bulkhead.size_option = threads < pool_size ? "--threads" : "--pool-size";
-	bulkhead.limits[LIMIT_ALL] = size;
-	bulkhead.limits[LIMIT_LOCAL] = but_an_eighth;
-	bulkhead.limits[LIMIT_REMOTE] = but_an_eighth;
-	bulkhead.limits[LIMIT_SOURCE] = at_least_one(size / 4);
-	bulkhead.limits[LIMIT_BODIES] = at_least_one(size / 4);
-	bulkhead.limits[LIMIT_CALLER] = half;
-	bulkhead.limits[LIMIT_CALLER_REMOTE] = half - half / 8;
+	bulkhead.limits[SHARE_OF_SOURCE] = at_least_one(size / 4);
+	bulkhead.limits[SHARE_OF_BODIES] = at_least_one(size / 4);
+	bulkhead.limits[SHARE_OF_REMOTE] = but_an_eighth;
+	bulkhead.limits[SHARE_OF_LOCAL] = but_an_eighth;
+	bulkhead.limits[SHARE_OF_POOL] = size;
 }
 
 static bool
-is_remote(const Demand *demand)
+belongs_to(const Demand *demand, ShareOf share)
 {
-	return demand->waits != WAITS_FOR_NOTHING;
-}
-
-static bool
-have_one_source(const Demand *demand, const Demand *other)
-{
-	if (demand->waits != other->waits || !is_remote(demand))
-		return false;
-	return demand->waits == WAITS_FOR_SOME || strcmp(demand->source, other->source) == 0;
+	switch (share)
+	{
+		case SHARE_OF_SOURCE:
+			return demand->waits == WAITS_FOR_NAMED;
+		case SHARE_OF_BODIES:
+			return demand->waits == WAITS_FOR_SOME;
+		case SHARE_OF_REMOTE:
+			return demand->waits != WAITS_FOR_NOTHING;
+		case SHARE_OF_LOCAL:
+			return demand->waits == WAITS_FOR_NOTHING;
+		case SHARE_OF_POOL:
+		case SHARES:
+			break;
+	}
+	return true;
 }
 
 void
 bulkhead_count(Usage *usage, const Demand *demand, const Demand *other)
 {
-	bool same_caller = strcmp(demand->caller, other->caller) == 0;
+	bool is_same_caller = strcmp(demand->caller, other->caller) == 0;
 
-	usage->all++;
-	usage->alike += is_remote(demand) == is_remote(other);
-	usage->source += have_one_source(demand, other);
-	usage->caller += same_caller;
-	usage->caller_remote += same_caller && is_remote(other);
+	for (ShareOf share = 0; share < SHARES; share++)
+	{
+		if (!belongs_to(demand, share) || !belongs_to(other, share) ||
+			(share == SHARE_OF_SOURCE && strcmp(demand->source, other->source) != 0))
+			continue;
+		usage->by_all[share]++;
+		usage->by_caller[share] += is_same_caller;
+	}
 }
 
-/*
- * The narrowest limit comes first: it is the one that the client can do
- * something about.
- */
-Limit
-bulkhead_limit(const Usage *usage, const Demand *demand)
+/* What the demand does not belong to was not counted, and so is never full.  Narrow limits come first. */
+bool
+bulkhead_has_room(const Usage *usage, Limit *limit)
 {
-	bool remote = is_remote(demand);
-	const struct
+	for (ShareOf share = 0; share < SHARES; share++)
 	{
-		Limit limit;
-		bool applies;
-		int held;
-	} rules[] = {
-		{LIMIT_SOURCE, demand->waits == WAITS_FOR_NAMED, usage->source},
-		{LIMIT_BODIES, demand->waits == WAITS_FOR_SOME, usage->source},
-		{LIMIT_CALLER, true, usage->caller},
-		{LIMIT_CALLER_REMOTE, remote, usage->caller_remote},
-		{LIMIT_REMOTE, remote, usage->alike},
-		{LIMIT_LOCAL, !remote, usage->alike},
-		{LIMIT_ALL, true, usage->all},
-	};
-
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rules[i].applies && rules[i].held >= bulkhead.limits[rules[i].limit])
-			return rules[i].limit;
-	return LIMIT_NONE;
+		*limit = (Limit){share, true};
+		if (usage->by_caller[share] >= limit_of(limit))
+			return false;
+		*limit = (Limit){share, false};
+		if (usage->by_all[share] >= limit_of(limit))
+			return false;
+	}
+	return true;
 }
 
 void
-bulkhead_explain(Limit limit, char *message, size_t size)
+bulkhead_explain(const Limit *limit, char *message, size_t size)
 {
-	/* the formats are those of the table above, with one %d each */
+	const char *format = limit->is_of_caller ? explanations[limit->share].of_caller
+											 : explanations[limit->share].of_all;
+	int len;
+
+	/* each format of the table has one %d */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	int len = snprintf(message, size, explanations[limit], bulkhead.limits[limit]);
+	len = snprintf(message, size, format, limit_of(limit));
 #pragma GCC diagnostic pop
-
 	if (len > 0 && (size_t) len < size)
 		snprintf(message + len, size - (size_t) len, "; try again in a moment, or raise %s",
 				 bulkhead.size_option);

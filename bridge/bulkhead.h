@@ -24,27 +24,29 @@ typedef struct Demand
 	const char *source; /* with WAITS_FOR_NAMED: the name of the connection */
 } Demand;
 
-/* Connections in use, counted from the point of view of one demand.  Start with {0}. */
+/* Of what a share is. */
+typedef enum ShareOf
+{
+	SHARE_OF_SOURCE, /* requests for the same data source, by the name of its connection */
+	SHARE_OF_BODIES, /* requests that name their data source in the body */
+	SHARE_OF_REMOTE, /* requests that wait for data sources */
+	SHARE_OF_LOCAL,  /* requests that do not */
+	SHARE_OF_POOL,   /* all requests */
+	SHARES
+} ShareOf;
+
+/* Connections in use for each share that a demand belongs to.  Start with {0}. */
 typedef struct Usage
 {
-	int all;
-	int alike;         /* by requests that wait for data sources, or that do not, as this one */
-	int source;        /* by requests for the same data source, or that name theirs in the body */
-	int caller;        /* by the same caller */
-	int caller_remote; /* by the same caller, for data sources */
+	int by_all[SHARES];
+	int by_caller[SHARES]; /* by the caller of the demand */
 } Usage;
 
 /* What keeps a request from a connection. */
-typedef enum Limit
+typedef struct Limit
 {
-	LIMIT_NONE,
-	LIMIT_ALL,
-	LIMIT_LOCAL,
-	LIMIT_REMOTE,
-	LIMIT_SOURCE,
-	LIMIT_BODIES,
-	LIMIT_CALLER,
-	LIMIT_CALLER_REMOTE
+	ShareOf share;
+	bool is_of_caller;
 } Limit;
 
 /* Sets the limits; to be called once, before any other function. */
@@ -53,10 +55,10 @@ void bulkhead_start(int pool_size, int threads);
 /* Counts a connection that is in use for the demand other. */
 void bulkhead_count(Usage *usage, const Demand *demand, const Demand *other);
 
-/* The limit that keeps the demand from one more connection, or LIMIT_NONE. */
-Limit bulkhead_limit(const Usage *usage, const Demand *demand);
+/* True when the demand may have one more connection; else *limit is what keeps it from that. */
+bool bulkhead_has_room(const Usage *usage, Limit *limit);
 
 /* Writes a message for the client: which limit it is, and how high. */
-void bulkhead_explain(Limit limit, char *message, size_t size);
+void bulkhead_explain(const Limit *limit, char *message, size_t size);
 
 #endif /* BRIDGE_BULKHEAD_H */

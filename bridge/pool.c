@@ -98,18 +98,17 @@ static Slot *
 try_slot(const Demand *demand, Limit *limit)
 {
 	Usage usage = count_usage(demand);
-	Slot *slot = NULL;
+	Slot *slot;
 
-	*limit = bulkhead_limit(&usage, demand);
-	if (*limit == LIMIT_NONE)
-		slot = find_free();
+	if (!bulkhead_has_room(&usage, limit))
+		return NULL;
+	slot = find_free();
+	/* without one the limit is the pool: the keeper has one of it, for a moment */
 	if (slot != NULL)
 	{
 		slot->taken = true;
 		slot->demand = demand;
 	}
-	else if (*limit == LIMIT_NONE)
-		*limit = LIMIT_ALL; /* the keeper has one, for a moment */
 	return slot;
 }
 
@@ -181,12 +180,17 @@ take_slot(const Demand *demand, int64_t deadline_ms, ControlResult *result)
 	pthread_mutex_lock(&pool.lock);
 	slot = try_slot(demand, &limit);
 	if (slot == NULL && may_wait())
+	{
 		slot = wait_for_slot(demand, deadline_ms);
+		/* what it has waited for in the end may be another limit than at first */
+		if (slot == NULL)
+			slot = try_slot(demand, &limit);
+	}
 	pthread_mutex_unlock(&pool.lock);
 	if (slot == NULL)
 	{
 		*result = (ControlResult){.outcome = CONTROL_BUSY};
-		bulkhead_explain(limit, result->message, sizeof(result->message));
+		bulkhead_explain(&limit, result->message, sizeof(result->message));
 	}
 	return slot;
 }

@@ -27,8 +27,9 @@
 #include "caller.h"
 #include "descriptor.h"
 
-/* So many idle connections an address may have, however many requests it has: one in so many threads. */
+/* How many headers an address may have on their way, however many requests: one for so many threads, and two. */
 #define IDLE_FRACTION 8
+#define LEAST_IDLE    2
 
 typedef enum SeatState
 {
@@ -151,7 +152,7 @@ static void
 make_room(const char *address)
 {
 	int allowed = seats_limit() - count_of_address(address, SEAT_BUSY);
-	int least = hall.count / IDLE_FRACTION;
+	int least = hall.count / IDLE_FRACTION > LEAST_IDLE ? hall.count / IDLE_FRACTION : LEAST_IDLE;
 	int idle = count_of_address(address, SEAT_IDLE);
 
 	if (allowed < least)
