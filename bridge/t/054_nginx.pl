@@ -7,6 +7,7 @@ use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Process;
 use IPC::Run;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -27,8 +28,12 @@ my $control = control_server('control');
 create_connection($control, 'wide', connection_model($remote));
 grant_role($control, 'reader', level => 'operator', connections => ['wide']);
 my $token = $control->safe_psql('postgres', q(SELECT dqds_create_token('reader')));
+# A registry of 14 megabytes for one caller; the other one sees only "wide".
+create_connection($control, $_, connection_model($remote, note => 'x' x 900_000)) foreach map { "big$_" } 1 .. 16;
+grant_role($control, 'thief', level => 'viewer', connections => [ map { "big$_" } 1 .. 16 ]);
+my $thief = $control->safe_psql('postgres', q(SELECT dqds_create_token('thief')));
 my $bridge = start_bridge($control, anonymous => undef, options => [ '--host-name', $name ]);
-$control->safe_psql('postgres', 'GRANT reader TO dqds_bridge');
+$control->safe_psql('postgres', 'GRANT reader, thief TO dqds_bridge');
 
 my ($http, $https) = (free_port(), free_port());
 my $conf = slurp_file(__FILE__ =~ s{[^/]*$}{../../packaging/nginx.conf}r);
@@ -86,6 +91,14 @@ sub https
 {
 	my ($method, @rest) = @_;
 	my ($raw) = exchange(request($method, @rest));
+	return parse_answer($raw, 1, $method);
+}
+
+# From another address of this machine.
+sub https_from
+{
+	my ($address, $method, @rest) = @_;
+	my ($raw) = exchange(request($method, @rest), '-bind', "$address:0");
 	return parse_answer($raw, 1, $method);
 }
 
@@ -198,6 +211,28 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 	utf8::encode($_) foreach @got;
 	is_deeply(\@got, $names, 'with every table in its place');
 	unlike(slurp_file("$dir/error.log"), qr/buffered to a temporary file.*upstream|upstream response is buffered/, 'nginx keeps nothing of it in a file');
+}
+
+# --- Slow readers ------------------------------------------------------------------------------------------------
+
+# 32 of one token from one address, which read nothing: nginx takes their answers, and the bridge has its connections back. Meanwhile
+# another caller is served.
+{
+	my $busy = sub { $control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle')) };
+	my $served = sub { return scalar(() = $bridge->log =~ m{GET "/api/connections" 200 \d+ms 1\d{7}B role="thief"}g); };
+	my $bytes = request(GET => '/api/connections', { Authorization => "Bearer $thief" });
+	my @slow  = map {
+		# The client itself waits: nothing reads what it writes.
+		pipe my $from, my $to or die $!;
+		my $process = DqdsTest::Process->start('slow reader', undef, sub { POSIX::dup2(fileno $to, 1); exec 'sh', '-c', '(printf %s "$0"; sleep 60) | exec "$@" 2>/dev/null', $bytes, client(); });
+		{ process => $process, from => $from, to => $to };
+	} 1 .. 32;
+	ok(poll_until(sub { $served->() >= 8 && $busy->() == 0 }, 40), 'slow readers: their answers have left the bridge, and hold nothing') or diag($served->(), ' served, ', $busy->(), ' busy');
+	is(scalar(grep { $_->{process}->running } @slow) >= 8, 1, 'slow readers: while they still do not read');
+	my @status = map { https_from('127.0.0.2', GET => $_)->{status} } '/api/connections', $schemas, '/api/ishealthy', '/api/connections/wide/basic';
+	is("@status", '200 200 200 200', 'slow readers: another caller is served');
+	$_->{process}->stop foreach @slow;
+	cmp_ok(scalar(() = slurp_file("$dir/access.log") =~ m{GET /api/connections HTTP/1.1" 429}g), '>=', 16, 'slow readers: more than some of one address are not let in');
 }
 
 # The bridge is the first to give up, and says why.
