@@ -3,7 +3,7 @@
  *		The options: one table, from which parsing, environment and help follow.
  *
  * It checks every value on its own.  What needs the network or the database is
- * checked by those who use it.  No message may show the value of --control-db.
+ * checked where it is used.  No message may show the value of --control-db.
  */
 #include "options.h"
 
@@ -378,7 +378,7 @@ check_remote(const Options *options)
 	if (options->anonymous_role != NULL && !options->allow_remote_anonymous)
 		give_up(
 			"--listen %.100s is refused: with --anonymous-role, requests without a token would be "
-			"served to everybody who reaches this address; add --allow-remote-anonymous if that is "
+			"served to everyone that reaches this address; add --allow-remote-anonymous if that is "
 			"wanted",
 			options->listen);
 	if (options->allow_superuser)
