@@ -72,7 +72,7 @@ sub beside_a_crowd
 		alone  => $rate,
 		beside => sub {
 			my @crowd = sockets($bridge, (request($crowd, GET => schemas_of('hole'))) x CROWD);
-			await('nobody waits for the black hole', sub { busy_backends($control) > 1 });
+			await('nothing waits for the black hole', sub { busy_backends($control) > 1 });
 			my $beside = $rate->();
 			close $_ foreach @crowd;
 			await('the crowd still waits', sub { busy_backends($control) == 0 });

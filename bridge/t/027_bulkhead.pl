@@ -418,7 +418,7 @@ foreach my $case (@small)
 	is($bridge->stop, 0, "$what: status 0");
 }
 
-# --- Many that wait for each other but do not hang: nobody is refused -----------------------------------------------
+# --- Many that wait for each other but do not hang: none is refused -----------------------------------------------
 
 {
 	my $bridge = another_bridge();
