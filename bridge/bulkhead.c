@@ -120,7 +120,7 @@ bulkhead_count(Usage *usage, const Demand *demand, const Demand *other)
 	}
 }
 
-/* What the demand does not belong to was not counted, and so is never full.  Narrow limits come first. */
+/* A share that the demand does not belong to was not counted, and has room. */
 bool
 bulkhead_has_room(const Usage *usage, Limit *limit)
 {

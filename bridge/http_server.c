@@ -221,7 +221,7 @@ on_connection(const struct mg_connection *connection, void **data)
 	return 0;
 }
 
-/* Just before the socket is closed.  A header that was read, and that nothing has answered, is refused. */
+/* Just before the socket is closed: a request that was read, and not answered, is refused. */
 static void
 on_close(const struct mg_connection *connection)
 {

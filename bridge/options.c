@@ -71,7 +71,7 @@ static const OptionSpec option_table[] = {
 	 AT(allow_remote_anonymous), "no", 0, 0,
 	 "let --anonymous-role be used on an address that is not loopback"},
 	{"--tls-certificate", "DQDS_TLS_CERTIFICATE", "FILE", OPTION_TLS, 0, NULL, 0, 0,
-	 "is refused with the reason: TLS ends in a proxy in front"},
+	 "not supported: TLS must end in a reverse proxy"},
 	{"--tls-key", "DQDS_TLS_KEY", "FILE", OPTION_TLS, 0, NULL, 0, 0, "likewise"},
 	{"--check", NULL, NULL, OPTION_SWITCH, AT(check), "no", 0, 0,
 	 "check options and control database, then exit with status 0 or 1"},

@@ -26,7 +26,7 @@
 #include "caller.h"
 #include "descriptor.h"
 
-/* How many headers an address may have on their way, however many requests: one for so many threads, and two. */
+/* An address with many requests may still wait for headers: one for so many threads, and two. */
 #define IDLE_FRACTION 8
 #define LEAST_IDLE    2
 
