@@ -82,6 +82,7 @@ BRIDGE_SOURCES = \
 	bridge/framing.c \
 	bridge/health.c \
 	bridge/http.c \
+	bridge/http_server.c \
 	bridge/log.c \
 	bridge/main.c \
 	bridge/options.c \

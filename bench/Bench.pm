@@ -62,12 +62,12 @@ sub pgbench
 	die "pgbench says no tps: $out";
 }
 
-# wrk(PORT, PATH, clients => 16, seconds => 2): answers a second, each over a connection of its own.
+# wrk(PORT, PATH, clients => 16, seconds => 2, header => 'Name: value'): answers a second, each over a connection of its own.
 sub wrk
 {
 	my ($port, $path, %opt) = @_;
 	my $out = run_or_die('wrk', '-t', '2', '-c', $opt{clients} // 16, '-d', ($opt{seconds} // 2) . 's', '-H', 'Connection: close',
-		"http://127.0.0.1:$port$path");
+		$opt{header} ? ('-H', $opt{header}) : (), "http://127.0.0.1:$port$path");
 	die "wrk: not all answers were good: $out" if $out =~ /Non-2xx/;
 	return $1 if $out =~ m{^Requests/sec:\s+([\d.]+)}m;
 	die "wrk says no rate: $out";

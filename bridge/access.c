@@ -1,6 +1,6 @@
 /*
  * access.c
- *		Who is asking, and may a request that looks like this be believed?
+ *		Identifies the caller of a request, and checks where it seems to come from.
  *
  * The database decides which role a token stands for and what that may do; here
  * a well-formed token becomes its hash, which control.c sends along in the same
@@ -68,7 +68,7 @@ is_our_name(const Options *options, const char *authority)
 	return false;
 }
 
-/* An origin is "scheme://host[:port]" and nothing behind; "null" is nobody's. */
+/* An origin is "scheme://host[:port]" and nothing behind; "null" is the origin of no page of ours. */
 static bool
 is_our_origin(const Options *options, const char *origin)
 {
@@ -150,7 +150,7 @@ access_check(const Options *options, const HttpRequest *request, Identity *ident
 {
 	if (identity != NULL && !identify(options, request, identity, failure))
 		return false;
-	/* Who knows a token is no web page.  And to ask for health from afar harms nobody. */
+	/* A web page knows no token.  And asking for health from elsewhere does no harm. */
 	if (identity == NULL ? !options->is_loopback : identity->token_hash[0] != '\0')
 		return true;
 	return check_host_and_origin(options, request, failure);

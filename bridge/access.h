@@ -1,6 +1,6 @@
 /*
  * access.h
- *		Who is asking, and may a request that looks like this be believed?
+ *		Identifies the caller of a request, and checks where it seems to come from.
  */
 #ifndef BRIDGE_ACCESS_H
 #define BRIDGE_ACCESS_H
@@ -13,7 +13,7 @@
 
 #define TOKEN_HASH_SIZE 67 /* "\\x", 64 hexadecimal digits, NUL */
 
-/* As whom a request runs in the control database: one of the two is set. */
+/* The role of a request in the control database, by name or by a token: one of the two is set. */
 typedef struct Identity
 {
 	const char *role;                 /* lives as long as the options; NULL: the token's role */
@@ -21,8 +21,8 @@ typedef struct Identity
 } Identity;
 
 /*
- * Decides who is asking, from the headers alone: the body stays unread.  Where
- * identity is NULL nobody needs to be known (/api/ishealthy).  Without a token
+ * Identifies the caller from the headers alone: the body stays unread.  Where
+ * identity is NULL the caller need not be known (/api/ishealthy).  Without a token
  * Host and Origin must be ours.
  */
 bool access_check(const Options *options, const HttpRequest *request, Identity *identity,

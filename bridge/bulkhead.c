@@ -12,7 +12,9 @@
  *		3. requests that name their data source in the body hold a quarter
  *		   together: any of them may be for the same one, which so has at most
  *		   half;
- *		4. of each of these, and of the pool, one caller holds at most half.
+ *		4. one caller holds at most half of the pool, and of what is for requests
+ *		   that wait for data sources or that do not; and three quarters of what
+ *		   is for one data source, or for bodies.
  * Each limit is at least one connection.
  *
  * It only counts, and keeps nothing but the limits.  The connections, the lock
@@ -61,9 +63,12 @@ at_least_one(int number)
 static int
 limit_of(const Limit *limit)
 {
+	bool is_narrow = limit->share == SHARE_OF_SOURCE || limit->share == SHARE_OF_BODIES;
 	int number = bulkhead.limits[limit->share];
 
-	return limit->is_of_caller ? at_least_one(number / 2) : number;
+	if (!limit->is_of_caller)
+		return number;
+	return at_least_one(is_narrow ? number * 3 / 4 : number / 2);
 }
 
 void
@@ -115,7 +120,7 @@ bulkhead_count(Usage *usage, const Demand *demand, const Demand *other)
 	}
 }
 
-/* What the demand does not belong to was not counted, and so is never full.  Narrow limits come first. */
+/* A share that the demand does not belong to was not counted, and has room. */
 bool
 bulkhead_has_room(const Usage *usage, Limit *limit)
 {

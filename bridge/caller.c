@@ -1,11 +1,11 @@
 /*
  * caller.c
- *		Who a request is counted as.
+ *		Names the caller that a request is counted for.
  *
  * All tokens of one role are one caller, so that nothing is gained by having
  * many.  Which role that is, only the control database knows; what it answered
  * is remembered for a bounded number of tokens.  This decides about shares and
- * about nothing else: what a token allows is asked anew with each request.
+ * about nothing else: what a token allows is asked again with each request.
  */
 #include "caller.h"
 

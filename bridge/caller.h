@@ -1,6 +1,6 @@
 /*
  * caller.h
- *		Who a request is counted as.
+ *		Names the caller that a request is counted for.
  */
 #ifndef BRIDGE_CALLER_H
 #define BRIDGE_CALLER_H

@@ -2,7 +2,7 @@
  * clock.h
  *		The one clock of the bridge: milliseconds that never jump.
  *
- * Every deadline is such a number, so that nobody adds a timeout to a timeout.
+ * Every deadline is such a number, so that timeouts never add up.
  * Condition variables must be made by condition_init(), or their waits would
  * follow the wall clock.
  */

@@ -87,7 +87,7 @@ typedef enum Step
 
 typedef struct Pipeline
 {
-	Step steps[5];
+	Step steps[STEP_SYNC + 1];
 	int count;
 } Pipeline;
 

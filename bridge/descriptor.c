@@ -7,8 +7,8 @@
  * own descriptors are searched, from the lowest: the kernel hands out the
  * lowest free one, so the search ends within as many steps as sockets are open.
  *
- * A descriptor found here stays valid as long as its owner does: for a peer,
- * until the handler of that request returns.
+ * A descriptor found here stays valid until CivetWeb closes it: for a peer, as
+ * long as the handler of its request runs, or seats.c knows that it is open.
  */
 #define _GNU_SOURCE /* POLLRDHUP */
 #include "descriptor.h"
@@ -99,6 +99,22 @@ descriptor_of_peer(const char *address, int peer_port, int local_port, bool seve
 		found = i;
 	}
 	return found;
+}
+
+void
+descriptor_shut_down_peer(const char *address, int peer_port, int local_port,
+						  bool several_addresses)
+{
+	int limit = search_limit();
+
+	for (int i = STDERR_FILENO + 1; i < limit; i++)
+	{
+		if (!has_peer(i, address, peer_port) || !has_local_port(i, local_port))
+			continue;
+		shutdown(i, SHUT_RDWR);
+		if (!several_addresses)
+			return;
+	}
 }
 
 int

@@ -2,7 +2,8 @@
  * error.c
  *		Why a request is not answered as wished, and what the client is told.
  *
- * The one place that knows which SQLSTATE becomes which HTTP status.
+ * The one place that knows which SQLSTATE becomes which HTTP status.  The words
+ * about the limits of the pool are those of bulkhead.c.
  */
 #include "error.h"
 

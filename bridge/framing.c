@@ -49,7 +49,7 @@ check_headers(const HttpRequest *request, Failure *failure)
 {
 	int total = http_header_total(request);
 
-	/* CivetWeb silently drops the 65th: at 64 nobody knows whether there was one. */
+	/* CivetWeb silently drops the 65th: at 64 it is not known whether there was one. */
 	if (total >= CIVETWEB_HEADERS)
 		return fail(failure, 431, "a request may have at most %d headers", CIVETWEB_HEADERS - 1);
 	for (int i = 0; i < total; i++)
@@ -104,7 +104,7 @@ is_json_type(const char *type)
 	if (type == NULL || strncasecmp(type, json, len) != 0 ||
 		(type[len] != '\0' && type[len] != ';' && type[len] != ' '))
 		return false;
-	/* JSON is UTF-8, whatever is said; but who says something else sends something else */
+	/* JSON is UTF-8, but a client that names another charset sends something else */
 	charset = strcasestr(type + len, "charset=");
 	if (charset == NULL)
 		return true;

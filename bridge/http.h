@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "error.h"
-#include "options.h"
+
+/* CivetWeb's timeout: for the header as a whole, and for a write that makes no progress. */
+#define HTTP_STALL_MS 5000
 
 struct mg_connection;
 struct Seat;
@@ -18,7 +20,7 @@ struct Seat;
 /* Belongs to the thread that serves it; everything in it dies when the handler returns. */
 typedef struct HttpRequest
 {
-	struct mg_connection *connection; /* for http.c only */
+	struct mg_connection *connection; /* for http.c and http_server.c */
 	struct Seat *seat;                /* the worker thread, as seats.c counts it */
 	const char *peer;                 /* the address that the request comes from */
 	const char *method;               /* "-" when the request could not be read */
@@ -26,43 +28,16 @@ typedef struct HttpRequest
 	const char *query;                /* what followed the "?", or NULL */
 	bool is_http10;
 	int64_t started_ms;
-	int64_t deadline_ms; /* when an answer, or the giving up, is due */
-	int descriptor;      /* of the socket; -1 until http_descriptor() looked */
+	int64_t deadline_ms;    /* when an answer, or the giving up, is due */
+	int descriptor;         /* of the socket; -1 until http_descriptor() looked */
+	bool several_addresses; /* as in descriptor_of_peer() */
 	bool body_was_read;
-	bool is_hurried; /* refused to free its thread: no waiting for the client */
 
 	/* What is known of the answer, for the log. */
 	int status;
 	uint64_t bytes_sent;
 	char role[64]; /* "": none was taken on */
 } HttpRequest;
-
-/* The one function that serves a request; it must send an answer. */
-typedef void (*HttpHandler)(HttpRequest *request);
-
-/* Called instead when a request could not even be read. */
-typedef void (*HttpFailureHandler)(HttpRequest *request, const Failure *failure);
-
-/*
- * Begins to listen.  Returns false when it cannot, with the reason in why.
- * The port that was taken, where the options ask for any, is in *port.
- */
-bool http_start(const Options *options, HttpHandler handler, HttpFailureHandler failure_handler,
-				int *port, char *why, size_t why_size);
-
-/* From now on http_is_draining() is true; requests that come are still handled. */
-void http_drain(void);
-bool http_is_draining(void);
-
-/* From now on answers are not waited for any more: http_is_broken_off() is true. */
-void http_break_off(void);
-bool http_is_broken_off(void);
-
-/* Requests whose handler has begun and not ended. */
-int http_in_flight(void);
-
-/* Stops listening, lets requests that are already here end (briefly), and ends all threads. */
-void http_stop(void);
 
 /* The value of the first header of that name, or NULL. */
 const char *http_header(const HttpRequest *request, const char *name);

@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "control.h"
 #include "health.h"
-#include "http.h"
+#include "http_server.h"
 #include "log.h"
 #include "options.h"
 #include "pool.h"

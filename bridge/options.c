@@ -3,7 +3,7 @@
  *		The options: one table, from which parsing, environment and help follow.
  *
  * It checks every value on its own.  What needs the network or the database is
- * checked by those who use it.  No message may show the value of --control-db.
+ * checked where it is used.  No message may show the value of --control-db.
  */
 #include "options.h"
 
@@ -71,7 +71,7 @@ static const OptionSpec option_table[] = {
 	 AT(allow_remote_anonymous), "no", 0, 0,
 	 "let --anonymous-role be used on an address that is not loopback"},
 	{"--tls-certificate", "DQDS_TLS_CERTIFICATE", "FILE", OPTION_TLS, 0, NULL, 0, 0,
-	 "is refused with the reason: TLS ends in a proxy in front"},
+	 "not supported: TLS must end in a reverse proxy"},
 	{"--tls-key", "DQDS_TLS_KEY", "FILE", OPTION_TLS, 0, NULL, 0, 0, "likewise"},
 	{"--check", NULL, NULL, OPTION_SWITCH, AT(check), "no", 0, 0,
 	 "check options and control database, then exit with status 0 or 1"},
@@ -378,7 +378,7 @@ check_remote(const Options *options)
 	if (options->anonymous_role != NULL && !options->allow_remote_anonymous)
 		give_up(
 			"--listen %.100s is refused: with --anonymous-role, requests without a token would be "
-			"served to everybody who reaches this address; add --allow-remote-anonymous if that is "
+			"served to everyone that reaches this address; add --allow-remote-anonymous if that is "
 			"wanted",
 			options->listen);
 	if (options->allow_superuser)

@@ -158,7 +158,7 @@ router_find(const char *method, const char *path, RouteMatch *match, Failure *fa
 			add_allowed(failure, route_table[i].method);
 	}
 	if (match->route == NULL && failure->allow[0] != '\0')
-		return fail(failure, 405, "this path does not have the method %s", method);
+		return fail(failure, 405, "method %s is not allowed for this path", method);
 	if (match->route == NULL)
 		return fail(failure, 404, "there is no such path");
 	take_values(match, segments);

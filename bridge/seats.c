@@ -22,12 +22,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "caller.h"
 #include "descriptor.h"
 
-/* How many headers an address may have on their way, however many requests: one for so many threads, and two. */
+/* An address with many requests may still wait for headers: one for so many threads, and two. */
 #define IDLE_FRACTION 8
 #define LEAST_IDLE    2
 
@@ -127,11 +126,7 @@ longest_idle(const char *address)
 static void
 end_idle(Seat *seat)
 {
-	int descriptor =
-		descriptor_of_peer(seat->address, seat->port, seat->local_port, hall.several_addresses);
-
-	if (descriptor >= 0)
-		shutdown(descriptor, SHUT_RDWR);
+	descriptor_shut_down_peer(seat->address, seat->port, seat->local_port, hall.several_addresses);
 	seat->state = SEAT_ENDED;
 }
 
@@ -226,14 +221,35 @@ seat_has_begun(const Seat *seat)
 	return begun;
 }
 
+/* Under the lock. */
+static bool
+is_within_share(const Seat *seat)
+{
+	int count = seat->caller[0] != '\0' ? count_of_caller(seat->caller)
+										: count_of_address(seat->address, SEAT_BUSY);
+
+	return count <= seats_limit();
+}
+
 bool
 seat_charge(Seat *seat, const char *caller)
 {
-	int count;
+	bool within;
 
 	pthread_mutex_lock(&hall.lock);
 	snprintf(seat->caller, sizeof(seat->caller), "%s", caller ? caller : "");
-	count = caller ? count_of_caller(caller) : count_of_address(seat->address, SEAT_BUSY);
+	within = is_within_share(seat);
 	pthread_mutex_unlock(&hall.lock);
-	return count <= seats_limit();
+	return within;
+}
+
+bool
+seat_is_within_share(const Seat *seat)
+{
+	bool within;
+
+	pthread_mutex_lock(&hall.lock);
+	within = is_within_share(seat);
+	pthread_mutex_unlock(&hall.lock);
+	return within;
 }

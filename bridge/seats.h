@@ -49,6 +49,9 @@ bool seat_has_begun(const Seat *seat);
  */
 bool seat_charge(Seat *seat, const char *caller);
 
+/* False when more than seats_limit() are counted as this one is. */
+bool seat_is_within_share(const Seat *seat);
+
 /* How many seats a caller may have: half of the worker threads. */
 int seats_limit(void);
 

@@ -5,8 +5,8 @@
  * The steps, each in a file of its own:
  *		1. is it plain HTTP (framing.c), and are we not stopping?
  *		2. which route is it (router.c, routes.c)?
- *		3. who asks (access.c)?  A stranger learns nothing about paths, so this
- *		   is told first;
+ *		3. who is the caller (access.c)?  A caller that is not known learns
+ *		   nothing about paths, so its refusal comes before that of the path;
  *		4. does that caller hold its share of the threads already (seats.c)?
  *		5. the parameters: path, query and, last, the body (parameters.c), which
  *		   is waited for only when the control database knows the token;
@@ -26,6 +26,7 @@
 #include "descriptor.h"
 #include "framing.h"
 #include "health.h"
+#include "http_server.h"
 #include "log.h"
 #include "parameters.h"
 #include "pool.h"
@@ -44,7 +45,7 @@ serve_setup(const Options *the_options)
 	options = the_options;
 }
 
-/* ---- Who it is counted as ---- */
+/* ---- The caller ---- */
 
 /* Requests with a token whose role is not known yet count for their address. */
 static bool
@@ -55,7 +56,6 @@ take_share(HttpRequest *request, const Identity *identity, Failure *failure)
 
 	if (seat_charge(request->seat, is_known ? caller : NULL))
 		return true;
-	request->is_hurried = true;
 	failure->error_code = "busy";
 	return fail(failure, 503,
 				"this client already has %d requests running, its limit; try again in a moment, or "

@@ -10,10 +10,13 @@
 /* How many of them are prepared, each at most once on a connection. */
 #define BRIDGE_STATEMENTS 3
 
-/* The role of a token, from its hash ($1), and a time limit in milliseconds ($2), until the transaction ends. */
+/*
+ * Takes on the role of a token, by its hash ($1), and a time limit in
+ * milliseconds ($2), until the transaction ends.
+ */
 extern const Statement statement_take_token_role;
 
-/* A role by its name ($1) and a time limit ($2) likewise.  $3: it may be a superuser. */
+/* Likewise a role by its name ($1), and a time limit ($2).  $3: it may be a superuser. */
 extern const Statement statement_take_role;
 
 /* Does nothing, for calls whose role is all that matters. */

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../bridge/http.h"
+#include "../bridge/http_server.h"
 #include "../bridge/log.h"
 #include "http_answer.h"
 #include "http_request.h"

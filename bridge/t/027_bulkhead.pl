@@ -310,10 +310,10 @@ sub split_by
 
 sub is_503 { return $_[0]{answer}{status} == 503; }
 
-# By a large pool and a small one: of what they can have, one caller has half.
+# By a large pool and a small one: what one caller can have of it.
 my $again = 'try again in a moment, or raise --pool-size$';
 foreach my $case (
-	{ pool => 'default pool', size => 32, options => [],                 source => 4, all_of_source => 8, remote => 14, all_remote => 28 },
+	{ pool => 'default pool', size => 32, options => [],                 source => 6, all_of_source => 8, remote => 14, all_remote => 28 },
 	{ pool => 'pool of 4',    size => 4,  options => [qw(--pool-size 4)], source => 1, all_of_source => 1, remote => 1,  all_remote => 3 })
 {
 	my ($pool, $size) = @$case{qw(pool size)};
@@ -349,7 +349,7 @@ foreach my $case (
 	($refused, $waited) = split_by(\&is_503, beside($bridge, $what, [ @listings, 'registry', $large ? 'test' : () ], by([$crowd[0]], crowd('silent', qw(schemas import tables test)))));
 	refused_first($what, qr/$own|$bodies|$remote/, $refused, $waited);
 	ended_in_time($what, 'server_silent', @$waited);
-	is(scalar @$waited, $large ? 8 : 1, "$what: a caller's share of a source, and as many with a body, have waited");
+	is(scalar @$waited, $large ? 12 : 1, "$what: a caller's share of a source, and as many with a body, have waited");
 
 	# Many silent sources, and two callers who ask for them: what waits for none goes on, and so does what waits for a healthy one
 	# as long as not all have taken their share.
@@ -418,7 +418,7 @@ foreach my $case (@small)
 	is($bridge->stop, 0, "$what: status 0");
 }
 
-# --- Many that wait for each other but do not hang: nobody is refused -----------------------------------------------
+# --- Many that wait for each other but do not hang: none is refused -----------------------------------------------
 
 {
 	my $bridge = another_bridge();
@@ -476,15 +476,15 @@ hostile_end();
 		close $gone->{socket};
 		ok(poll_until(sub { busy_backends() == 0 }, 20), "a client that goes away, $what: nothing of it is left");
 	}
-	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 4);
-	ok(poll_until(sub { busy_backends() == 4 }, 20), 'clients that go away: 4 wait, which is the share of a caller');
+	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 6);
+	ok(poll_until(sub { busy_backends() == 6 }, 20), 'clients that go away: 6 wait, which is the share of a caller');
 	@over = send_all($bridge, $kind{schemas}->('patient'));
 	take_all(\@over);
-	refused('clients that go away', qr/^this client already has 4 requests waiting for this data source/, @over);
+	refused('clients that go away', qr/^this client already has 6 requests waiting for this data source/, @over);
 	close $_->{socket} foreach @sent;
 	ok(poll_until(sub { busy_backends() == 0 }, 20), 'clients that go away: nothing of them is left');
-	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 4);
-	ok(poll_until(sub { busy_backends() == 4 }, 20), 'clients that go away: and as many can wait again');
+	@sent = send_all($bridge, map { $kind{schemas}->('patient', $_) } 1 .. 6);
+	ok(poll_until(sub { busy_backends() == 6 }, 20), 'clients that go away: and as many can wait again');
 	close $_->{socket} foreach @sent;
 	ok(poll_until(sub { busy_backends() == 0 }, 20), 'clients that go away: nothing of them is left again');
 	is($bridge->stop, 0, 'limits: status 0');

@@ -209,6 +209,15 @@ my $try_again = 'try again in a moment, or raise';
 	$process->stop;
 	all_is_free_again($bridge, $what);
 
+	$what    = 'bodies with many silent sources';
+	$process = attack($bridge, 28, '127.0.0.1',
+		sub { as_bytes($thief[ $_[0] % 3 ], POST => '/api/jobs/importtables', to_json({ connectionName => $silent[$_[0]], schemaName => 'x' })) });
+	ok(poll_until(sub { busy_backends() >= 6 }, 20), "$what: they hold what they can");
+	# Besides those that hold, some prove their tokens.
+	others_are_served($bridge, $what, most => 14);
+	$process->stop;
+	all_is_free_again($bridge, $what);
+
 	# Without a token the address is the caller.
 	$what    = 'slow readers without a token';
 	$sql->must(q(SELECT dqds_grant('admin', 'dqds_anonymous')));
