@@ -7,8 +7,7 @@
  * The queries for PostgreSQL qualify every function, type and operator with
  * pg_catalog, because the remote search_path is not ours.  Names are compared
  * and sorted by their bytes, which in UTF-8 is by code point.  Comments are cut
- * there already, a little longer than where they are received, so that the cut
- * is seen (listing.c).
+ * there already, so that they need not be sent.
  *
  * The answer's columns are the same in every family:
  *	PROBE		backend pid
@@ -88,11 +87,22 @@
 	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
 
 /*
+ * Free text, with some 64 kB at most in whatever encoding it is sent.  One byte
+ * more tells the receiver to cut and mark it (listing.c); what is not ASCII is
+ * cut earlier, and marked here.
+ */
+#define CUT(text) \
+	"CASE WHEN pg_catalog.length(" text ") OPERATOR(pg_catalog.<=) 16384 THEN " text \
+	" WHEN pg_catalog.left(" text ", 65537) OPERATOR(pg_catalog.!~) '[^\\x01-\\x7F]'" \
+	" THEN pg_catalog.left(" text ", 65537)" \
+	" ELSE pg_catalog.concat(pg_catalog.left(" text ", 16384), '...') END"
+
+/*
  * A subquery, not a join: where nothing was analyzed yet, the planner takes
  * pg_description for nearly empty and joins it in quadratic time.
  */
 #define COMMENT_ON(relation, number) \
-	"(SELECT pg_catalog.left(ds.description, 65537) FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
+	"(SELECT " CUT("ds.description") " FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
 	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ number ")"
 
 #define NAME_CONTAINS \

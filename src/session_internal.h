@@ -74,16 +74,13 @@ struct Session
 	Phase phase;
 	RemoteQuery query; /* values belong to the operation */
 	Family query_family;
-	PGresult *result;      /* here so that an error in a sink does not lose it */
-	bool unsent;           /* a part of the question waits for the socket */
-	bool answered;         /* a part of the answer has been handed on */
-	bool complete;         /* the question's result has come to its end */
-	bool reading;          /* something of the answer has been read */
-	int64 rowless_bytes;   /* what has come since the last row, or since then, about */
-	int64 unchecked_bytes; /* what has come since the memory was looked at */
-	size_t heap_checked;   /* what the process had allocated then */
-	bool heap_known;       /* the next one is valid */
-	int64 foreign_before;  /* what was allocated outside of PostgreSQL's contexts at first */
+	PGresult *result;    /* here so that an error in a sink does not lose it */
+	bool unsent;         /* a part of the question waits for the socket */
+	bool answered;       /* a part of the answer has been handed on */
+	bool complete;       /* the question's result has come to its end */
+	bool reading;        /* something of the answer has been read */
+	int64 rowless_bytes; /* what has come since the last row, or since then, about */
+	int64 libpq_bytes;   /* what libpq has allocated since then, about */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */

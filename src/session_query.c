@@ -19,7 +19,7 @@
 #include "session_internal.h"
 #include "utils/memutils.h"
 
-/* Longer than any name, and than any comment as the queries cut it (dialect.c). */
+/* Longer than any name, and than any comment as the queries cut it. */
 #define MAX_VALUE_BYTES (1024 * 1024)
 
 /*
@@ -33,14 +33,14 @@
 
 /*
  * How much memory libpq may take during an answer.  It makes its buffer as large
- * as a message announces itself, keeps messages that were not asked for
- * (ParameterStatus), and loses hundreds of times the length of others
- * (ParameterDescription), between rows as well.  It is looked at when so many
- * bytes have come, or when the memory of the process has grown by so much.
+ * as a message announces itself, in powers of two; this is enough for a row with
+ * the longest comment that the queries ask for (dialect.c), which is 64 kB.  More
+ * than that must not be: libpq keeps messages that were not asked for
+ * (ParameterStatus), and loses two hundred times the length of others
+ * (ParameterDescription), between rows as well, and one read can fill the whole
+ * buffer with them before we see it.
  */
-#define MAX_FOREIGN_HEAP (3 * 1024 * 1024)
-#define HEAP_CHECK_BYTES (64 * 1024)
-#define HEAP_JUMP_BYTES  (512 * 1024)
+#define MAX_LIBPQ_HEAP (200 * 1024)
 
 /* An error's text that is longer is not looked at. */
 #define MAX_REMOTE_MESSAGE (64 * 1024)
@@ -324,38 +324,24 @@ sends_too_much(Session *session)
 	{
 		session->reading = true;
 		session->rowless_bytes = 0;
-		session->unchecked_bytes = 0;
-		session->heap_known = false;
-		session->heap_checked = dqds_heap_in_use();
+		session->libpq_bytes = 0;
 		return false;
 	}
 	(void) ioctl(session->fd, FIONREAD, &waiting);
-	waiting = Min(waiting, MAX_READ_BYTES);
-	session->rowless_bytes += waiting;
-	session->unchecked_bytes += waiting;
+	session->rowless_bytes += Min(waiting, MAX_READ_BYTES);
 	return session->rowless_bytes > (expects_little(session) ? MAX_SHORT_BYTES : MAX_ROWLESS_BYTES);
 }
 
 /*
- * Has the memory outside of PostgreSQL's contexts grown too much since the first
- * read of this answer?  What the sink took during that read counts, which is little.
+ * Bytes that this process has allocated outside of PostgreSQL's memory contexts,
+ * about: by libpq and what it uses.
  */
-static bool
-takes_too_much(Session *session)
+static int64
+foreign_heap(void)
 {
 	size_t heap = dqds_heap_in_use();
-	int64 foreign;
 
-	if (session->heap_known && session->unchecked_bytes < HEAP_CHECK_BYTES &&
-		heap < session->heap_checked + HEAP_JUMP_BYTES)
-		return false;
-	foreign = (int64) heap - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
-	if (!session->heap_known)
-		session->foreign_before = foreign - ((int64) heap - (int64) session->heap_checked);
-	session->heap_known = true;
-	session->heap_checked = heap;
-	session->unchecked_bytes = 0;
-	return heap != 0 && foreign > session->foreign_before + MAX_FOREIGN_HEAP;
+	return heap == 0 ? 0 : (int64) heap - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
 }
 
 /* Hand on all results that are complete. */
@@ -386,6 +372,8 @@ take_results(Session *session, RowSink on_row, void *sink, Failure *failure)
 void
 session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
+	int64 foreign_before = foreign_heap();
+
 	if (sends_too_much(session))
 	{
 		refuse_answer(session, "more than a row can have", failure);
@@ -408,7 +396,10 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	session_drop_notifications(session->conn);
 
 	take_results(session, on_row, sink, failure);
-	if (session->state == SESSION_BUSY && takes_too_much(session))
+	if (session->state != SESSION_BUSY)
+		return;
+	session->libpq_bytes += foreign_heap() - foreign_before;
+	if (session->libpq_bytes > MAX_LIBPQ_HEAP)
 		refuse_answer(session, "more than a row can have", failure);
 }
 

@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::FakePostgres;
+use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
@@ -222,6 +223,31 @@ certificate('20200101000000Z', '20210101000000Z');
 	is(summary($by), 'ok ok ok warning ok ok ok ok ok', 'an expired certificate: a warning');
 	like($by->{tls}{message}, qr/\(names: [^)]*\) until 2021-01-01/, 'which has the date');
 	is($by->{tls}{hint}, 'The certificate has expired: renew it.', 'and what to do');
+}
+
+
+# Servers that demand a certificate of the client: one in words, a pooler by an alert of TLS 1.3 that comes after the handshake.
+certificate('20200101000000Z', '20491231120000Z', 'DNS:localhost,IP:127.0.0.1');
+{
+	my $data = $remote->data_dir;
+	reload_with($remote, "ssl_ca_file = '$data/server.crt'");
+	$remote->safe_psql('postgres', 'CREATE ROLE certified LOGIN PASSWORD ' . sql_literal(remote_password($remote)));
+	hba_first($remote, 'hostssl all certified 127.0.0.1/32 scram-sha-256 clientcert=verify-ca');
+	my $pooler = start_pgbouncer($remote, 'transaction',
+		"client_tls_sslmode = verify-ca\nclient_tls_ca_file = $data/server.crt\nclient_tls_cert_file = $data/server.crt\nclient_tls_key_file = $data/server.key");
+	my %demanding = (
+		'a server'                => [ connection_model($remote, user => 'certified', sslmode => 'require'), '28000' ],
+		'a pooler, by an alert' => [ connection_model($remote, port => '' . $pooler->port, sslmode => 'require'), undef ]);
+	foreach my $what (sort keys %demanding)
+	{
+		my ($demanded, $sqlstate) = @{ $demanding{$what} };
+		my $by = diagnose($demanded);
+		is(summary($by), 'ok ok ok failed skipped skipped skipped skipped skipped', "$what that demands a client certificate: the step tls fails");
+		like($by->{tls}{message}, qr/^the server at 127\.0\.0\.1:\d+ demands a client certificate$/, "$what: it says so");
+		my ($row) = $sql->rows('SELECT * FROM dqds_test_connection(' . sql_literal($demanded) . '::text)');
+		is(join(' ', map { $_ // '-' } @$row{qw(error_code sqlstate)}), 'tls_failed ' . ($sqlstate // '-'), "$what: a test says tls_failed");
+	}
+	$pooler->stop;
 }
 
 done_testing();

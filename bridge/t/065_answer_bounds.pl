@@ -8,6 +8,7 @@ use DqdsTest::FakePostgres;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $control = control_server('control', conf => "dqds.query_timeout = '20s'");
 my $sql     = DqdsTest::Sql->connect($control);
@@ -74,6 +75,7 @@ my %hostile = (
 	'endless parameters'              => [ 'QD023', sub { $endlessly->($_[0], $statuses) } ],
 	'parameters between rows'         => [ 'QD023|QD015', sub { send_bytes($_[0], description(4)); $endlessly->($_[0], $statuses, $row) } ],
 	'endless descriptions'            => [ 'QD023', sub { $endlessly->($_[0], $described x 1000) } ],
+	'descriptions behind a long row'  => [ 'QD023', sub { send_bytes($_[0], description(4) . data_row('a', 'table', '1', 'c' x 65_000)); sleep 0.3; $endlessly->($_[0], $described x 400_000) } ],
 	'descriptions between rows'       => [ 'QD023', sub { send_bytes($_[0], description(4)); $endlessly->($_[0], ($described x 20 . $row) x 50) } ]);
 $sql->must(q(SELECT dqds_close_idle(); SET dqds.max_answer_size = '64MB'));
 my @servers = map { fake($_, $hostile{$_}[1], 1) } sort keys %hostile;
@@ -136,7 +138,7 @@ foreach my $size (@comments)
 	my $cut = $size > 65_536;
 	is("$table->{octet_length} $table->{last}", $cut ? "65539 c\x{e2}\x{80}\x{a6}" : '65536 cc', "a comment of $size bytes");
 	my ($column) = $sql->rows("SELECT octet_length(comment), right(comment, 2) AS last FROM dqds_list_columns('remote', 's', ARRAY['t$size'])");
-	is("$column->{octet_length} $column->{last}", "65539 \x{c3}\x{a9}\x{e2}\x{80}\x{a6}", "a comment of $size characters, two bytes each");
+	is("$column->{octet_length} $column->{last}", '32771 ..', "a comment of $size characters, two bytes each");
 }
 {
 	# What is cut stands between two characters, also where that is not in the middle.
