@@ -59,7 +59,7 @@ sub serve
 		while (1)
 		{
 			my $rows;
-			pg_answer($socket, sub { $rows = $_[0] =~ /pg_attribute/ ? [ 10, $columns ] : [ 4, $tables ]; return ''; });
+			pg_answer($socket, sub { $rows = $_[0] =~ /pg_attribute/ ? [ 10, $columns ] : $_[0] =~ /pg_class/ ? [ 4, $tables ] : [ 1, [ ['0'] ] ]; return ''; });
 			send_bytes($socket, description($rows->[0]));
 			my $more = $rows->[1];
 			if (ref $more eq 'ARRAY') { send_bytes($socket, join '', map { data_row(@$_) } @$more); }
