@@ -10,8 +10,10 @@
 
 #include "catalog/pg_type.h"
 #include "dqds.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 
 static void
 init_result(ConnectionArgument *result)
@@ -227,25 +229,57 @@ statement_hide(StatementScope *scope)
 	error_context_stack = &scope->callback;
 }
 
-/* The same, but only if the function's first argument is a model, or may have been meant as one. */
+static bool
+array_may_hold_secret(Datum array)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i] && name_may_hold_secret(TextDatumGetCString(elements[i])))
+			return true;
+	return false;
+}
+
+/* May any argument that is text, or an array of it, be something else with a password in it? */
+static bool
+arguments_may_hold_secret(FunctionCallInfo fcinfo)
+{
+	Oid *types;
+	int count;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (PG_ARGISNULL(i))
+			continue;
+		if (types[i] == TEXTOID && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(i))))
+			return true;
+		if (types[i] == TEXTARRAYOID && array_may_hold_secret(PG_GETARG_DATUM(i)))
+			return true;
+	}
+	return false;
+}
+
+/* The same, but only if an argument that should be a name may be something else with a password in it. */
+void
+statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo)
+{
+	bool hidden = arguments_may_hold_secret(fcinfo);
+
+	statement_hide(scope);
+	scope->hidden = hidden;
+}
+
+/* The same, and also if the function's first argument is a model. */
 void
 statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallInfo fcinfo)
 {
-	statement_hide(scope);
-	scope->hidden = argument_is_model(caller, fcinfo) ||
-					(!PG_ARGISNULL(0) && caller->argument_types[0] == TEXTOID &&
-					 name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(0))));
-}
-
-/* Keep the statement out of the log if one of the first count arguments, which are names, may hold a secret. */
-void
-statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo, int count)
-{
-	statement_hide(scope);
-	scope->hidden = false;
-	for (int i = 0; i < count; i++)
-		if (!PG_ARGISNULL(i) && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(i))))
-			scope->hidden = true;
+	statement_hide_names(scope, fcinfo);
+	scope->hidden = scope->hidden || argument_is_model(caller, fcinfo);
 }
 
 /* Before a regular return; an error takes care of itself. */

@@ -43,7 +43,7 @@ check_hosts(const char *hosts)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not a name pattern, an address or a network with an "
 							   "optional port",
-							   bad)));
+							   name_may_hold_secret(bad) ? DQDS_MASK : visible_text(bad))));
 }
 
 /* A secret longer than this could not be sent as a password; that its length is bounded keeps messages from telling it. */
@@ -147,7 +147,7 @@ dqds_drop_credential(PG_FUNCTION_ARGS)
 	OwnerCall call = {.what = "credential"};
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 1);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_drop_credential");
 	owner_call_add(&call, INT8OID, Int64GetDatum(find_credential(&caller, fcinfo)), false);
 	(void) owner_call(&caller, "dqds_remove_credential", &call, NULL);
@@ -166,7 +166,7 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 	Oid role;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 1);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly(command);
 	role = names_role ? role_argument(&caller, fcinfo, 1)
 					  : role_argument_or_number(&caller, fcinfo, 1);

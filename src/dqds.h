@@ -609,7 +609,7 @@ typedef struct StatementScope
 } StatementScope;
 
 extern void statement_hide(StatementScope *scope);
-extern void statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo, int count);
+extern void statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo);
 extern void statement_hide_model(StatementScope *scope, const Caller *caller,
 								 FunctionCallInfo fcinfo);
 extern void statement_show(StatementScope *scope);

@@ -41,7 +41,7 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 	Oid role;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 1);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly(command);
 	role = names_role ? role_argument(&caller, fcinfo, 1)
 					  : role_argument_or_number(&caller, fcinfo, 1);

@@ -230,6 +230,7 @@ dqds_import_tables_json(PG_FUNCTION_ARGS)
 	connection_by_name(&caller, name, &listing.connection);
 
 	json_out_open(fcinfo, &document.json);
+	document.json.rows.source = &listing.connection.target;
 	appendStringInfoString(json, "{\"jobId\":");
 	job_answer_append(json, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	appendStringInfoString(json, ",\"status\":\"finished\",\"result\":{\"source_table_specs\":[");

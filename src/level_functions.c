@@ -40,9 +40,11 @@ level_rank(const Caller *caller, const char *level)
 	owner_call_add_text(&call, level);
 	rank = owner_call_inside(caller, "dqds_level_rank", &call, &unknown);
 	if (unknown)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown level \"%s\"", visible_text(level)),
-						errhint("Levels are viewer, operator, editor and admin.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 name_may_hold_secret(level) ? errmsg("unknown level")
+											 : errmsg("unknown level \"%s\"", visible_text(level)),
+				 errhint("Levels are viewer, operator, editor and admin.")));
 	return DatumGetInt32(rank);
 }
 
@@ -92,13 +94,16 @@ static void
 run_change(FunctionCallInfo fcinfo, bool granted)
 {
 	Caller caller;
+	StatementScope scope;
 	LevelChange change = {.caller = &caller, .granted = granted};
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly(granted ? "dqds_grant" : "dqds_revoke");
 	change.level = name_argument(fcinfo, 0, "level");
 	change.role = role_argument(&caller, fcinfo, 1);
 	owner_run(&caller, "privilege", change_level, &change);
+	statement_show(&scope);
 }
 
 /* dqds_grant(level, role) */

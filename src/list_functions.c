@@ -282,16 +282,19 @@ Datum
 dqds_list_schemas_json(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	Listing listing;
 	Output output;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
 	listing_init(&listing);
 	connection_by_name(&caller, name_argument(fcinfo, 0, "connection_name"), &listing.connection);
 	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	listing.emit = emit_schema_json;
 	output.imported = imported_schemas(&caller, listing.connection.registry_id);
 	run_json(&listing, QUESTION_SCHEMAS, &caller, fcinfo, &output);
+	statement_show(&scope);
 	return (Datum) 0;
 }
 
@@ -300,10 +303,12 @@ Datum
 dqds_list_tables_json(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	Listing listing;
 	Output output;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
 	listing_init(&listing);
 	connection_by_name(&caller, name_argument(fcinfo, 0, "connection_name"), &listing.connection);
 	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
@@ -314,5 +319,6 @@ dqds_list_tables_json(PG_FUNCTION_ARGS)
 	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
 	run_json(&listing, output.details ? QUESTION_TABLES : QUESTION_TABLE_NAMES, &caller, fcinfo,
 			 &output);
+	statement_show(&scope);
 	return (Datum) 0;
 }

@@ -88,6 +88,22 @@ set_settings(void)
 	set_locally("plan_cache_mode", "force_generic_plan");
 }
 
+/*
+ * Two changes of one privilege at once: PostgreSQL's own commands take no lock
+ * (privileges_lock) before they make one, and then have an error without a code.
+ */
+static bool
+is_concurrent_update(void)
+{
+	ErrorData *error = CopyErrorData();
+	bool result =
+		error->sqlerrcode == ERRCODE_INTERNAL_ERROR && error->message != NULL &&
+		strncmp(error->message, "tuple concurrently ", strlen("tuple concurrently ")) == 0;
+
+	FreeErrorData(error);
+	return result;
+}
+
 /* In place of an error of the tables, one that the caller understands. */
 static void
 explain_error(const char *what)
@@ -96,6 +112,10 @@ explain_error(const char *what)
 
 	switch (geterrcode())
 	{
+		case ERRCODE_INTERNAL_ERROR:
+			if (!is_concurrent_update())
+				break;
+			/* FALLTHROUGH */
 		case ERRCODE_LOCK_NOT_AVAILABLE:
 			FlushErrorState();
 			failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
@@ -131,6 +151,8 @@ owner_run(const Caller *caller, const char *what, void (*work)(void *argument), 
 	Oid saved_user;
 	int saved_context;
 
+	/* All changes pass here: also those of a function that is wrongly called from a parallel safe one. */
+	PreventCommandIfParallelMode(get_func_name(caller->function));
 	GetUserIdAndSecContext(&saved_user, &saved_context);
 	SetUserIdAndSecContext(caller->owner, saved_context | SECURITY_LOCAL_USERID_CHANGE);
 	set_settings();

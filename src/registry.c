@@ -325,9 +325,26 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 		   caller_is_admin(caller);
 }
 
+/* Is there a token of the bridge in it, or what could be another one: this many digits of hexadecimal in a row? */
+#define TOKEN_DIGITS 32
+
+static bool
+has_token(const char *name)
+{
+	while (*name != '\0')
+	{
+		size_t digits = strspn(name, "0123456789abcdefABCDEF");
+
+		if (digits >= TOKEN_DIGITS)
+			return true;
+		name += Max(digits, 1);
+	}
+	return false;
+}
+
 /*
  * May this be something else, given for a name by mistake, with a password in it:
- * a URI, a DSN, JSON, an assignment?
+ * a URI, a DSN, JSON, an assignment, a token?
  */
 bool
 name_may_hold_secret(const char *name)
@@ -347,7 +364,7 @@ name_may_hold_secret(const char *name)
 			if (*behind != '\0' && strchr(" \t\n\v\f\r:\"'", *behind) != NULL)
 				return true;
 		}
-	return false;
+	return has_token(name);
 }
 
 /* The one wording for a connection that is not there and one that the caller may not use. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "dqds.h"
@@ -77,20 +78,37 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 						errmsg("must be owner of connection \"%s\"", visible_text(name))));
 }
 
+/* A connection that has just been found is not there for a change. */
+static void
+connection_was_dropped(void)
+{
+	/* An old snapshot, which changes are bound to, may lack what is newer. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the connection was dropped meanwhile")));
+}
+
 /*
- * The same, and no other transaction changes it until the end of this one: what
- * the masks of a new model keep must not be what another one has just replaced.
+ * The same, and no other session changes it until the end of the transaction:
+ * what the masks of a new model keep must not be what has just been replaced, and
+ * a caller that has just lost the connection must not change it.
  */
 static void
-get_to_replace(const Caller *caller, const char *name, RegistryEntry *entry)
+get_to_change(const Caller *caller, const char *name, RegistryEntry *entry)
 {
 	OwnerCall call = {0};
+	int64 locked;
 
 	get_to_edit(caller, name, entry);
-	owner_call_add(&call, INT8OID, Int64GetDatum(entry->id), false);
+	locked = entry->id;
+	owner_call_add(&call, INT8OID, Int64GetDatum(locked), false);
 	(void) owner_call(caller, "dqds_lock_connection", &call, NULL);
-	/* What was waited for may have changed it. */
+	/* What was waited for may have changed it, or have given the name to another one. */
 	get_to_edit(caller, name, entry);
+	if (entry->id != locked)
+		connection_was_dropped();
 }
 
 /* Call an internal function that changes a connection, which may have been dropped since it was found. */
@@ -101,8 +119,7 @@ change_connection(const Caller *caller, const char *function, OwnerCall *call)
 
 	(void) owner_call(caller, function, call, &dropped);
 	if (dropped)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("the connection was dropped meanwhile")));
+		connection_was_dropped();
 }
 
 /* Bring a model into its kept form, or raise what is wrong with it. */
@@ -193,7 +210,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("dqds_update_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
 	model = get_model(&caller, fcinfo);
-	get_to_replace(&caller, name, &entry);
+	get_to_change(&caller, name, &entry);
 	own_name = model_connection_name(model);
 	if (own_name != NULL && strcmp(own_name, name) != 0)
 	{
@@ -224,9 +241,9 @@ drop_connection(FunctionCallInfo fcinfo)
 	RegistryEntry entry;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 1);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_drop_connection");
-	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
+	get_to_change(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	change_connection(&caller, "dqds_remove_connection", &call);
 	statement_show(&scope);
@@ -268,9 +285,9 @@ dqds_rename_connection(PG_FUNCTION_ARGS)
 	char *new_name;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 2);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_rename_connection");
-	get_to_edit(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
+	get_to_change(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	new_name = name_argument(fcinfo, 1, "the new name of a connection");
 	check_new_name(new_name);
 	check_name_is_free(&caller, new_name, entry.id);

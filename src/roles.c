@@ -23,6 +23,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -65,7 +66,7 @@ role_is_enrolled(Oid schema, Oid role)
 	HeapTuple tuple;
 	Datum value;
 	bool isnull;
-	bool enrolled;
+	bool enrolled = false;
 
 	if (!OidIsValid(role))
 		return false;
@@ -73,7 +74,15 @@ role_is_enrolled(Oid schema, Oid role)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
-	enrolled = !isnull && is_grantee(DatumGetAclP(value), role);
+	if (!isnull)
+	{
+		Acl *acl = DatumGetAclP(value);
+
+		enrolled = is_grantee(acl, role);
+		/* As long as there are many roles, and asked for each row: not to be kept to the end of the query. */
+		if (acl != (Acl *) DatumGetPointer(value))
+			pfree(acl);
+	}
 	ReleaseSysCache(tuple);
 	return enrolled;
 }
@@ -163,6 +172,31 @@ dqds_live_role(PG_FUNCTION_ARGS)
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
+/* As to_regrole() of SQL: is this the name of a role? */
+static bool
+is_role_name(text *name)
+{
+	LOCAL_FCINFO(call, 1);
+
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = PointerGetDatum(name);
+	call->args[0].isnull = false;
+	(void) to_regrole(call);
+	return !call->isnull;
+}
+
+/* As regrole takes it, but what may be a secret is in no message. */
+static Oid
+role_of_text(text *argument)
+{
+	char *name = text_to_cstring(argument);
+
+	if (name_may_hold_secret(name) && !is_role_name(argument))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
+						errmsg("a role of this name does not exist")));
+	return DatumGetObjectId(DirectFunctionCall1(regrolein, CStringGetDatum(name)));
+}
+
 static Oid
 role_of_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 {
@@ -170,8 +204,7 @@ role_of_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role must not be null")));
 	if (caller->argument_types[n] != TEXTOID)
 		return PG_GETARG_OID(n);
-	return DatumGetObjectId(
-		DirectFunctionCall1(regrolein, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(n)))));
+	return role_of_text(PG_GETARG_TEXT_PP(n));
 }
 
 /*

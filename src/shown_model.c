@@ -37,7 +37,7 @@ dqds_connection_json(PG_FUNCTION_ARGS)
 	JsonOut out;
 
 	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo, 1);
+	statement_hide_names(&scope, fcinfo);
 	registry_get(&caller, name_argument(fcinfo, 0, "connection_name"), &entry);
 	model = shown_model(&caller, &entry);
 	json_out_open(fcinfo, &out);

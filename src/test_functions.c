@@ -270,6 +270,7 @@ Datum
 dqds_test_connections(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	RowsOut rows;
 	List *entries;
 	int count;
@@ -278,6 +279,7 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 	Operation *operations;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
 	rows_open(fcinfo, &rows);
 	entries = connections_to_test(&caller, fcinfo);
 	count = list_length(entries);
@@ -307,6 +309,7 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 		put_result(&result, values + 1, nulls + 1);
 		rows_put(&rows, values, nulls);
 	}
+	statement_show(&scope);
 	return (Datum) 0;
 }
 

@@ -47,13 +47,19 @@ check_token_role(const Caller *caller, Oid role)
 static Datum
 interval_argument(const Caller *caller, FunctionCallInfo fcinfo)
 {
+	char *value;
+
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the time after which a token expires must not be null")));
 	if (caller->argument_types[1] != TEXTOID)
 		return PG_GETARG_DATUM(1);
-	return DirectFunctionCall3(interval_in, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(1))),
-							   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	value = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (name_may_hold_secret(value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_DATETIME_FORMAT),
+						errmsg("the time after which a token expires must be an interval")));
+	return DirectFunctionCall3(interval_in, CStringGetDatum(value), ObjectIdGetDatum(InvalidOid),
+							   Int32GetDatum(-1));
 }
 
 /* When the token expires, as each one must. */
@@ -98,12 +104,14 @@ Datum
 dqds_create_token(PG_FUNCTION_ARGS)
 {
 	Caller caller;
+	StatementScope scope;
 	OwnerCall call = {.what = "token"};
 	TimestampTz expires;
 	char *token;
 	Oid role;
 
 	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_create_token");
 	role = role_argument(&caller, fcinfo, 0);
 	check_token_role(&caller, role);
@@ -119,6 +127,7 @@ dqds_create_token(PG_FUNCTION_ARGS)
 	owner_call_add(&call, TEXTOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
 				   PG_ARGISNULL(2));
 	(void) owner_call(&caller, "dqds_store_token", &call, NULL);
+	statement_show(&scope);
 	PG_RETURN_TEXT_P(cstring_to_text(token));
 }
 
