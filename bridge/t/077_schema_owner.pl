@@ -94,7 +94,7 @@ sub sprung_since
 {
 	my ($from) = @_;
 	my %seen;
-	$seen{$_}++ foreach grep { !/ as app of app$/ } slurp_file($control->logfile, $from) =~ /sprung: (.*)/g;
+	$seen{$_}++ foreach grep { !/ as app of app$/ } slurp_file($control->logfile, $from) =~ /LOG:  sprung: (.*)/g;
 	return join ', ', sort keys %seen;
 }
 
@@ -166,6 +166,7 @@ my $rest_works = '201 204 200 200 200 200 200 200 200 200';
 psql('CREATE EXTENSION dqds; ALTER DATABASE postgres OWNER TO app');
 create_connection($control, 'shop', $model);
 grant_role($control, 'admin', level => 'admin');
+psql('GRANT alice TO admin');
 my $app     = DqdsTest::Sql->connect($control, user => 'app');
 my $session = DqdsTest::Sql->connect($control);
 my $admin   = DqdsTest::Sql->connect($control, user => 'admin');
@@ -183,7 +184,7 @@ cmp_ok(set_twins($app, 'old', 'public'), '>', 60, 'the schema is renamed, and tw
 
 # They do spring: for whoever calls them.
 $app->must('SELECT * FROM public.dqds_list_schemas(NULL::text, NULL); SELECT * FROM public.dqds_connection');
-like(slurp_file($control->logfile, $from), qr/sprung: dqds_connection as app of app/, 'a trap springs for who calls it');
+like(slurp_file($control->logfile, $from), qr/LOG:  sprung: dqds_connection as app of app/, 'a trap springs for who calls it');
 is(sprung_since($from), '', 'no one else has run one yet');
 
 is(what_works($_, 'old'), $works, 'renamed: an open session works') foreach $session, $admin;
@@ -226,6 +227,8 @@ is(sprung_since($from), '', 'renamed: no one has run what stands in the old plac
 	command_ok([ 'pg_dump', '-d', $control->connstr('postgres'), '-f', $dump ], 'renamed: dumped');
 	psql('CREATE DATABASE copy TEMPLATE template0');
 	command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $control->connstr('copy'), '-f', $dump ], 'and restored');
+	# The initial privileges of the schema that was public are no privileges to pg_dump, whatever its name is now.
+	psql('GRANT USAGE ON SCHEMA old TO PUBLIC', 'copy');
 	my $copy = DqdsTest::Sql->connect($control, user => 'admin', database => 'copy');
 	is(what_works($copy, 'old'), $works, 'the copy works');
 	is($copy->value("SELECT connection_test_result FROM old.dqds_test_connection('shop')"), 'SUCCESS', 'and has the connection with its password');
@@ -234,7 +237,7 @@ is(sprung_since($from), '', 'renamed: no one has run what stands in the old plac
 	is(sprung_since($from), '', 'no one has run a twin, but those who own it');
 }
 
-psql('DROP EXTENSION dqds; CREATE EXTENSION dqds SCHEMA old');
+psql('DROP EXTENSION dqds CASCADE; CREATE EXTENSION dqds SCHEMA old');
 create_connection_in('old');
 is(what_works($session, 'old'), $works, 'dropped and created again: a session works');
 psql("SELECT old.dqds_grant('admin', 'admin')");
