@@ -131,9 +131,9 @@ sub what_works
 	my @did;
 	foreach my $step (
 		"SELECT $schema.dqds_create_connection('$name', $literal)", "SELECT $schema.dqds_update_connection('$name', $literal)",
-		"SELECT count(*) FROM $schema.dqds_connections WHERE connection_name = '$name'",
+		"SELECT count(*) FROM $schema.dqds_connections WHERE connection_name OPERATOR(pg_catalog.=) '$name'::pg_catalog.text",
 		"SELECT count(*) FROM $schema.dqds_list_tables('$name', 'shop')", "SELECT connection_test_result FROM $schema.dqds_test_connection('$name')",
-		"SELECT status FROM $schema.dqds_import_tables('$name', 'shop')", "SELECT count(*) FROM $schema.dqds_imported_columns WHERE connection_name = '$name'",
+		"SELECT status FROM $schema.dqds_import_tables('$name', 'shop')", "SELECT count(*) FROM $schema.dqds_imported_columns WHERE connection_name OPERATOR(pg_catalog.=) '$name'::pg_catalog.text",
 		"SELECT $schema.dqds_grant_connection('$name', 'alice'), $schema.dqds_grant('viewer', 'alice'), $schema.dqds_revoke('viewer', 'alice')",
 		"SELECT $schema.dqds_create_token('alice')", "SELECT $schema.dqds_set_connection_owner('$name', 'alice')",
 		"SELECT $schema.dqds_create_credential('$name', 'secret', '*')", "SELECT $schema.dqds_grant_credential('$name', 'alice')",
@@ -189,7 +189,7 @@ is(sprung_since($from), '', 'no one else has run one yet');
 
 is(what_works($_, 'old'), $works, 'renamed: an open session works') foreach $session, $admin;
 is(what_works(DqdsTest::Sql->connect($control, user => $_), 'old'), $works, "renamed: a new session of $_ works") foreach 'admin';
-cmp_ok(call_all($session, 'old'), '>', 20, 'every function is called as superuser') foreach 1;
+cmp_ok(call_all($session, 'old'), '>', 20, 'every function is called as superuser');
 cmp_ok(call_all($admin, 'old'), '>', 15, 'and as admin');
 cmp_ok(call_all($app, 'old'), '>', 0, 'and as the owner of the database');
 is(sprung_since($from), '', 'renamed: no one has run what stands in the old place, over SQL');
