@@ -193,6 +193,8 @@ cmp_ok(call_all($session, 'old'), '>', 20, 'every function is called as superuse
 cmp_ok(call_all($admin, 'old'), '>', 15, 'and as admin');
 cmp_ok(call_all($app, 'old'), '>', 0, 'and as the owner of the database');
 is(sprung_since($from), '', 'renamed: no one has run what stands in the old place, over SQL');
+is($app->query($_)->{error}{sqlstate}, '42501', "refused to the owner of the database: $_") foreach 'ALTER SCHEMA pg_catalog RENAME TO x',
+	'CREATE FUNCTION pg_catalog.dqds_token_role(text) RETURNS name LANGUAGE sql BEGIN ATOMIC SELECT NULL::name; END';
 is($control->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'"), 'f', 'the owner of the database is no superuser');
 
 $from = log_end();
