@@ -38,7 +38,8 @@ my @remote = map { @{ $remote{$_} } } qw(POSTGRES POSTGRES_REENCODED SCAN);
 # --- Twins and traps ------------------------------------------------------------------------------------------------
 
 # Everything that is text here and that the walk reads: for the names that are in use.
-my $texts = join "\n", @bridge, @remote, slurp_file('sql/dqds--1.1.sql');
+my ($version) = slurp_file('dqds.control') =~ /default_version = '(.*)'/;
+my $texts = join "\n", @bridge, @remote, slurp_file("sql/dqds--$version.sql");
 my @words = do { my %seen; grep { !$seen{$_}++ } map { lc } $texts =~ /(\w+)/g };
 my $words = join ', ', map { sql_literal($_) } @words;
 
