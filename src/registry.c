@@ -20,7 +20,6 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -68,27 +67,6 @@
 
 /* ---- the caller --------------------------------------------------------------------- */
 
-/* The schema that the extension was created in: what the bridge calls stands in pg_catalog. */
-static Oid
-extension_schema(void)
-{
-	Relation table = table_open(ExtensionRelationId, AccessShareLock);
-	Oid schema = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("dqds"));
-	scan = systable_beginscan(table, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	systable_endscan(scan);
-	table_close(table, AccessShareLock);
-	return schema;
-}
-
 /*
  * Fill in who calls which SQL function; to be done first in each of them.
  * PostgreSQL checked EXECUTE when the query began, and as the role of that time:
@@ -111,8 +89,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	caller->function = fcinfo->flinfo->fn_oid;
 	if (!dqds_may_execute(caller->function, caller->role))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, NameStr(proc->proname));
-	caller->schema =
-		proc->pronamespace == PG_CATALOG_NAMESPACE ? extension_schema() : proc->pronamespace;
+	caller->schema = extension_schema(tuple);
 	caller->owner = proc->proowner;
 	for (int i = 0; i < lengthof(caller->argument_types); i++)
 		caller->argument_types[i] = i < proc->pronargs ? proc->proargtypes.values[i] : InvalidOid;
