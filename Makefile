@@ -34,6 +34,7 @@ EXTENSION_SOURCES = \
 	src/dqds.c \
 	src/engine.c \
 	src/environment.c \
+	src/extension_schema.c \
 	src/failure.c \
 	src/grant_functions.c \
 	src/import.c \

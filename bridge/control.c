@@ -26,7 +26,6 @@
 #include "clock.h"
 #include "control_connection.h"
 #include "statements.h"
-#include "text.h"
 
 /* How long the server may need to report that it gave up at the deadline. */
 #define SERVER_GRACE_MS 500
@@ -101,33 +100,13 @@ is_prepared(const ControlConnection *connection, const Statement *statement)
 }
 
 static bool
-send_prepare(ControlConnection *connection, const Statement *statement)
-{
-	static const char placeholder[] = "@extschema@";
-	Text sql = {0};
-	const char *rest = statement->sql;
-	bool sent;
-
-	for (const char *next; (next = strstr(rest, placeholder)) != NULL;)
-	{
-		text_append(&sql, rest, (size_t) (next - rest));
-		text_append(&sql, connection->schema, strlen(connection->schema));
-		rest = next + strlen(placeholder);
-	}
-	text_append(&sql, rest, strlen(rest));
-	sent = !sql.failed && PQsendPrepare(connection->pg, statement->name, sql.data, 0, NULL);
-	text_free(&sql);
-	return sent;
-}
-
-static bool
 send_statement(ControlConnection *connection, Pipeline *pipeline, Step step,
 			   const Statement *statement, const char *const *values, int count)
 {
 	if (!is_prepared(connection, statement))
 	{
 		pipeline->steps[pipeline->count++] = step - 1;
-		if (!send_prepare(connection, statement))
+		if (!PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL))
 			return false;
 	}
 	pipeline->steps[pipeline->count++] = step;

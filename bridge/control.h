@@ -17,7 +17,7 @@ typedef struct ControlConnection ControlConnection;
 typedef struct Statement
 {
 	const char *name; /* of the prepared statement */
-	const char *sql;  /* @extschema@ stands for the schema of the extension */
+	const char *sql;
 } Statement;
 
 typedef struct ControlCall

@@ -14,8 +14,7 @@
 
 struct ControlConnection
 {
-	PGconn *pg;       /* in pipeline mode, not blocking */
-	char schema[140]; /* of the extension, quoted as an identifier */
+	PGconn *pg; /* in pipeline mode, not blocking */
 	char version[128];
 	bool allow_superuser; /* for the role of a request without a token */
 	const Statement *prepared[MAX_PREPARED];

@@ -175,18 +175,10 @@ warn_of_login_role(const PGresult *result)
 {
 	static atomic_flag warned = ATOMIC_FLAG_INIT;
 	bool inherits = *PQgetvalue(result, 0, 1) == 't';
-	bool sees_schema = *PQgetvalue(result, 0, 5) == 't';
 
-	if ((!inherits && sees_schema) || atomic_flag_test_and_set(&warned))
-		return;
-	if (inherits)
+	if (inherits && !atomic_flag_test_and_set(&warned))
 		log_event(LOG_WARNING, "the login role of the control database inherits privileges; it "
 							   "should be NOINHERIT");
-	if (!sees_schema)
-		log_event(LOG_WARNING,
-				  "the login role of the control database cannot look up tokens; run "
-				  "there: GRANT USAGE ON SCHEMA %s TO (that role)",
-				  PQgetvalue(result, 0, 3));
 }
 
 static bool
@@ -211,15 +203,14 @@ set_up(ControlConnection *connection, const Options *options, int64_t deadline_m
 	failure->is_set_up = true;
 	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
 		give_reason(failure, "its session cannot be set up");
-	else if (strcmp(PQgetvalue(result, 0, 6), search_path_wanted) != 0)
+	else if (strcmp(PQgetvalue(result, 0, 4), search_path_wanted) != 0)
 		give_reason(failure, "its session does not keep its search_path");
 	else if (PQgetisnull(result, 0, 3))
 		give_reason(failure, "the extension dqds is not installed in it");
 	else if (check_login_role(result, options, failure))
 	{
-		snprintf(connection->schema, sizeof(connection->schema), "%s", PQgetvalue(result, 0, 3));
 		snprintf(connection->version, sizeof(connection->version), "PostgreSQL %.40s, dqds %.40s",
-				 PQparameterStatus(connection->pg, "server_version"), PQgetvalue(result, 0, 4));
+				 PQparameterStatus(connection->pg, "server_version"), PQgetvalue(result, 0, 3));
 		good = PQenterPipelineMode(connection->pg) == 1;
 	}
 	PQclear(result);

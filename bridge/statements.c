@@ -3,10 +3,11 @@
  *		The SQL that the bridge runs besides that of the routes.
  *
  * A session of the bridge can become any role that requests run as, so what it
- * runs must not depend on what anyone may create or set: in all SQL, here and
- * in routes.c, each function, type, operator and relation is named with its
- * schema, and each parameter has a cast.  The extension's schema is never in
- * the search_path.  bridge/t/055_names_bound.pl reads both files.
+ * runs must not depend on what anyone may create, rename or set: in all SQL, here
+ * and in routes.c, each function, type, operator and relation is named with its
+ * schema, which is pg_catalog, and each parameter has a cast.  What is prepared is
+ * parsed anew when a schema is renamed; so no other schema is named, not even that
+ * of the extension.  bridge/t/055_names_bound.pl reads both files.
  */
 #include "statements.h"
 
@@ -14,7 +15,7 @@
 const Statement statement_take_token_role = {
 	"dqds_bridge_token_role",
 	"SELECT pg_catalog.set_config('role'::pg_catalog.text, "
-	"@extschema@.dqds_token_role($1::pg_catalog.bytea)::pg_catalog.text, true), "
+	"pg_catalog.dqds_token_role($1::pg_catalog.bytea)::pg_catalog.text, true), "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $2::pg_catalog.text, true)"};
 
 /* No role has the empty name: taking it on is an error, which ends the transaction. */
@@ -41,13 +42,9 @@ const char search_path_wanted[] = "pg_catalog, pg_temp";
 const char sql_set_up[] =
 	"SELECT r.rolsuper, r.rolinherit, EXISTS (SELECT FROM pg_catalog.pg_roles a "
 	"WHERE a.rolname OPERATOR(pg_catalog.=) $2::pg_catalog.text::pg_catalog.name AND a.rolsuper), "
-	"pg_catalog.quote_ident(e.nspname::pg_catalog.text), e.extversion, "
-	"pg_catalog.has_schema_privilege(e.nspoid, 'USAGE'::pg_catalog.text), "
+	"(SELECT x.extversion FROM pg_catalog.pg_extension x "
+	"WHERE x.extname OPERATOR(pg_catalog.=) 'dqds'::pg_catalog.name), "
 	"pg_catalog.current_setting('search_path'::pg_catalog.text), "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $1::pg_catalog.text, false) "
-	"FROM pg_catalog.pg_roles r LEFT JOIN "
-	"(SELECT n.nspname, n.oid AS nspoid, x.extversion FROM pg_catalog.pg_extension x "
-	"JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace "
-	"WHERE x.extname OPERATOR(pg_catalog.=) 'dqds'::pg_catalog.name) e ON true "
-	"WHERE r.rolname OPERATOR(pg_catalog.=) session_user";
+	"FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user";
 /* clang-format on */

@@ -235,9 +235,11 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int 
 Oid
 fuzz_function(const Caller *caller, const char *name, int nargs, const Oid *types)
 {
-	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-								   PointerGetDatum(buildoidvector(types, nargs)),
-								   ObjectIdGetDatum(caller->schema));
+	/* what the bridge calls stands in pg_catalog */
+	Oid schema = strstr(name, "_json") != NULL ? PG_CATALOG_NAMESPACE : caller->schema;
+	Oid function =
+		GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						PointerGetDatum(buildoidvector(types, nargs)), ObjectIdGetDatum(schema));
 
 	fuzz_require(OidIsValid(function), "the function %s is missing", name);
 	return function;

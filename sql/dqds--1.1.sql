@@ -5,6 +5,9 @@
 -- it, or put objects of the same names beside it.  So no function here holds a name that is looked up when it runs: each is
 -- in C, or in SQL with a body that PostgreSQL has parsed by the time this script ends (BEGIN ATOMIC).
 --
+-- What the bridge calls stands in pg_catalog.  It can only call by name, in sessions that may become any role that requests
+-- run as; and pg_catalog is the one schema that no one can rename, and that only superusers can create anything in.
+--
 -- The columns of dqds_connection, dqds_connection_secret, the tables of grants, dqds_credential, dqds_token and
 -- dqds_imported_table are read by number in src/registry.c.  Functions that the bridge calls end in _json.  Functions that
 -- only the extension's own C code calls come last, and no one but the owner may execute them.
@@ -442,43 +445,58 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
--- ---- for the bridge: JSON in pieces ---------------------------------------------------------------
 
-CREATE FUNCTION @extschema@.dqds_test_connection_json(model text, verify_name_uniqueness boolean, details boolean)
+-- ---- for the bridge -------------------------------------------------------------------------------
+
+-- In pg_catalog, as said above.  Those that return text give JSON in pieces.
+
+CREATE FUNCTION pg_catalog.dqds_test_connection_json(model text, verify_name_uniqueness boolean, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection_json';
-COMMENT ON FUNCTION @extschema@.dqds_test_connection_json(text, boolean, boolean) IS 'dqds_test_connection for the bridge';
+COMMENT ON FUNCTION pg_catalog.dqds_test_connection_json(text, boolean, boolean) IS 'dqds_test_connection for the bridge';
 
-CREATE FUNCTION @extschema@.dqds_list_schemas_json(connection_name text, include_system boolean)
+CREATE FUNCTION pg_catalog.dqds_list_schemas_json(connection_name text, include_system boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas_json';
-COMMENT ON FUNCTION @extschema@.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
+COMMENT ON FUNCTION pg_catalog.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
 
-CREATE FUNCTION @extschema@.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean)
+CREATE FUNCTION pg_catalog.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
-COMMENT ON FUNCTION @extschema@.dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
+COMMENT ON FUNCTION pg_catalog.dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
 
-CREATE FUNCTION @extschema@.dqds_connection_json(connection_name text)
+CREATE FUNCTION pg_catalog.dqds_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_connection_json';
-COMMENT ON FUNCTION @extschema@.dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
+COMMENT ON FUNCTION pg_catalog.dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
 
-CREATE FUNCTION @extschema@.dqds_drop_connection_json(connection_name text)
+CREATE FUNCTION pg_catalog.dqds_create_connection_json(name text, model text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_create_connection';
+COMMENT ON FUNCTION pg_catalog.dqds_create_connection_json(text, text) IS 'dqds_create_connection for the bridge';
+
+CREATE FUNCTION pg_catalog.dqds_update_connection_json(name text, model text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_update_connection';
+COMMENT ON FUNCTION pg_catalog.dqds_update_connection_json(text, text) IS 'dqds_update_connection for the bridge';
+
+CREATE FUNCTION pg_catalog.dqds_drop_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection_json';
-COMMENT ON FUNCTION @extschema@.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge: the answer is that of a queue of jobs';
+COMMENT ON FUNCTION pg_catalog.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge: the answer is that of a queue of jobs';
 
-CREATE FUNCTION @extschema@.dqds_import_tables_json(parameters text, business_key text)
+CREATE FUNCTION pg_catalog.dqds_import_tables_json(parameters text, business_key text)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables_json';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge: the parameters are JSON';
+COMMENT ON FUNCTION pg_catalog.dqds_import_tables_json(text, text) IS 'dqds_import_tables for the bridge: the parameters are JSON';
 
 -- ---- levels -----------------------------------------------------------------------------------------
 
@@ -493,6 +511,7 @@ BEGIN ATOMIC
 		(1, 'viewer', 'view', 'dqds_imported_tables'),
 		(1, 'viewer', 'view', 'dqds_imported_columns'),
 		(1, 'viewer', 'function', 'dqds_connection_json'),
+		(1, 'viewer', 'function', 'dqds_connections_json'),
 		(2, 'operator', 'function', 'dqds_test_connection'),
 		(2, 'operator', 'function', 'dqds_test_connections'),
 		(2, 'operator', 'function', 'dqds_diagnose_connection'),
@@ -508,6 +527,8 @@ BEGIN ATOMIC
 		(3, 'editor', 'function', 'dqds_rename_connection'),
 		(3, 'editor', 'function', 'dqds_import_tables'),
 		(3, 'editor', 'function', 'dqds_unimport_tables'),
+		(3, 'editor', 'function', 'dqds_create_connection_json'),
+		(3, 'editor', 'function', 'dqds_update_connection_json'),
 		(3, 'editor', 'function', 'dqds_drop_connection_json'),
 		(3, 'editor', 'function', 'dqds_import_tables_json'),
 		(4, 'admin', 'view', 'dqds_credentials'),
@@ -678,11 +699,11 @@ AS 'MODULE_PATHNAME', 'dqds_revoke_token';
 COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token useless from now on';
 
 -- Open to all, because it gives nothing away: a caller that has the hash of a valid token had the token.
-CREATE FUNCTION @extschema@.dqds_token_role(token_hash bytea)
+CREATE FUNCTION pg_catalog.dqds_token_role(token_hash bytea)
 RETURNS name
 LANGUAGE C STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_token_role';
-COMMENT ON FUNCTION @extschema@.dqds_token_role(bytea) IS 'the role that a token stands for, by the SHA-256 of the token';
+COMMENT ON FUNCTION pg_catalog.dqds_token_role(bytea) IS 'the role that a token stands for, by the SHA-256 of the token';
 
 CREATE VIEW @extschema@.dqds_tokens AS
 SELECT t.id AS token_id, @extschema@.dqds_live_role(t.role) AS role, t.description,
@@ -746,6 +767,14 @@ WHERE may.edit
 	OR EXISTS (SELECT FROM @extschema@.dqds_connection_grant g
 		WHERE g.connection_id = c.id AND pg_has_role(@extschema@.dqds_live_role(g.grantee), 'USAGE'));
 COMMENT ON VIEW @extschema@.dqds_connections IS 'the connections that the current user may see, secrets masked';
+
+CREATE FUNCTION pg_catalog.dqds_connections_json()
+RETURNS SETOF jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT c.model FROM @extschema@.dqds_connections c ORDER BY c.connection_name;
+END;
+COMMENT ON FUNCTION pg_catalog.dqds_connections_json() IS 'the models of dqds_connections for the bridge';
 
 CREATE VIEW @extschema@.dqds_imported_tables WITH (security_barrier) AS
 SELECT v.connection_name, t.schema_name, t.table_name, t.table_kind, t.estimated_rows, t.comment,

@@ -507,6 +507,7 @@ typedef struct RegistryEntry
 	Jsonb *secrets;            /* NULL when none */
 } RegistryEntry;
 
+extern Oid extension_schema(HeapTuple function); /* extension_schema.c */
 extern bool caller_is_admin(const Caller *caller);
 extern bool caller_is_editor(const Caller *caller);
 extern bool caller_is_operator(const Caller *caller);

@@ -89,7 +89,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	caller->function = fcinfo->flinfo->fn_oid;
 	if (!dqds_may_execute(caller->function, caller->role))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, NameStr(proc->proname));
-	caller->schema = proc->pronamespace;
+	caller->schema = extension_schema(tuple);
 	caller->owner = proc->proowner;
 	for (int i = 0; i < lengthof(caller->argument_types); i++)
 		caller->argument_types[i] = i < proc->pronargs ? proc->proargtypes.values[i] : InvalidOid;

@@ -247,6 +247,9 @@ my @sql    = (
 	[ 'dqds_imported_tables',             'viewer', 'SELECT * FROM dqds_imported_tables' ],
 	[ 'dqds_imported_columns',            'viewer', 'SELECT * FROM dqds_imported_columns' ],
 	[ 'dqds_connection_json(text)',       'viewer', q(SELECT dqds_connection_json('shop')) ],
+	[ 'dqds_connections_json()',          'viewer', 'SELECT dqds_connections_json()' ],
+	[ 'dqds_create_connection_json(text,text)', 'editor', "SELECT dqds_create_connection_json('new', $quoted)" ],
+	[ 'dqds_update_connection_json(text,text)', 'editor', "SELECT dqds_update_connection_json(OWN, $quoted)" ],
 	(map { (
 		[ "dqds_test_connection($_,boolean)", 'operator', "SELECT * FROM dqds_test_connection($quoted$three{$_})" ],
 		[ "dqds_diagnose_connection($_)",     'operator', "SELECT * FROM dqds_diagnose_connection($quoted$three{$_})" ],

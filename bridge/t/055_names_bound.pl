@@ -41,9 +41,9 @@ sub unbound
 	$text =~ s/'[^']*'/''/g;
 	push @unbound, "type $1"     while $text =~ /::(?!pg_catalog\.)(\w+)/g;
 	push @unbound, "function $1" while $text =~ /(?<![\w.@])((?!$keyword\b)\w+)\s*\(/g;
-	push @unbound, "relation $1" while $text =~ /\b(?:FROM|JOIN)\s+(?!pg_catalog\.|\@extschema\@\.|\()(\w+)/g;
+	push @unbound, "relation $1" while $text =~ /\b(?:FROM|JOIN)\s+(?!pg_catalog\.|\()(\w+)/g;
 	push @unbound, "parameter $1" while $text =~ /(\$\d+)(?!\d|::)/g;
-	$text =~ s/OPERATOR\(pg_catalog\.[^)]+\)|::|\@extschema\@//g;
+	$text =~ s/OPERATOR\(pg_catalog\.[^)]+\)|:://g;
 	push @unbound, "operator $1" while $text =~ m{([-+*/<>=~!@#%^&|?]+)}g;
 	push @unbound, 'ORDER BY without its operator' if $text =~ /ORDER BY (?!.*USING)/;
 	return @unbound;
@@ -203,7 +203,7 @@ unlike(join("\n", grep { /a trap has sprung/ } split /\n/, (split /ALTER DATABAS
 		my ($type) = pg_read_message($socket);
 		die "no simple query but $type\n" if $type ne 'Q';
 		send_bytes($socket, pg_message('C', "SET\0") x 2 . pg_message('Z', 'I'));
-		my @columns = ('f', 'f', 'f', 'public', '1.0', 't', 'evil, pg_catalog', '60s');
+		my @columns = ('f', 'f', 'f', '1.1', 'evil, pg_catalog', '60s');
 		my $description = pg_message('T', pack('n', scalar @columns) . join '', map { "c\0" . pack('NnNnNn', 0, 0, 25, 65535, 0xFFFFFFFF, 0) } @columns);
 		pg_answer($socket, pg_message('1', '') . pg_message('2', '') . $description . $row->(@columns) . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I'));
 		hold($socket);
