@@ -117,7 +117,7 @@ SELECT attempt_as(role, format('SELECT dqds_create_connection(%L, %L::jsonb)', '
 	('regress_admin', '{}'::jsonb), ('regress_editor', '{"password": "${DQDS_SECRET_E}", "user": "${DQDS_SECRET_U}", "properties": {}}'))
 	AS v (role, section);
 SELECT marks('of regress_admin'), marks('of regress_editor');
--- Kept with the values, whether they are sent or kept by the mask; lost with an update by whoever is no admin.
+-- Kept with the values, whether they are sent or kept by the mask; lost with an update by a role that is no admin.
 SELECT attempt_as('regress_admin', format('SELECT dqds_update_connection(''of regress_admin'', %L::jsonb)', model || '{"parallel_jobs_limit": 3}'))
 FROM dqds_connections WHERE connection_name = 'of regress_admin';
 SELECT marks('of regress_admin');

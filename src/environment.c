@@ -2,8 +2,9 @@
  * environment.c
  *		Which members of a model may refer to the server's environment.
  *
- * References to the environment count only where an admin wrote them.  A registered connection
- * keeps the paths of such members (its marks), and this file decides about them:
+ * References to the environment count only where an admin wrote them.  A
+ * registered connection keeps the paths of such members (its marks), and this
+ * file decides about them:
  *
  *	- What an admin sends back as it is stored under the same name was not written
  *	  by the admin: a member with the stored value keeps its mark, or its lack of
@@ -12,7 +13,8 @@
  *	  exactly this value in the same member without a mark.  Then someone else
  *	  wrote it, and the admin has presumably copied it: it cannot be saved, and
  *	  is not resolved in a model that is used without being registered.
- *	- Whoever is no admin gets no marks, and an update by them takes all marks away.
+ *	- A caller who is no admin gets no marks, and an update by one takes all marks
+ *	  away.
  *
  * It must not resolve anything, and does not care whether a variable exists.
  */

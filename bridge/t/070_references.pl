@@ -28,7 +28,7 @@ foreach my $role (qw(eve admin op))
 }
 my $bridge = start_bridge($control, anonymous => 'admin', level => undef);
 
-# This server keeps what it is sent, the password in the clear included, and lets nobody in.
+# This server keeps what it is sent, the password in the clear included, and refuses every login.
 my $kept = PostgreSQL::Test::Utils::tempdir('references') . '/received';
 
 sub keep
@@ -172,7 +172,7 @@ sub good { return connection_model($remote, %references, @_); }
 		'{postgresql.options}', 'only the new reference is the admin\'s');
 	call_as('eve', 'dqds_drop_connection', 'same');
 
-	# The owner, who is no admin, changes anything: then nobody has vouched for the whole.
+	# The owner, who is no admin, changes anything: then no admin has written the whole.
 	$control->safe_psql('postgres', q(SELECT dqds_set_connection_owner('good', 'eve')));
 	is(test_as('eve', 'good'), 'SUCCESS', 'an editor who becomes the owner may use it');
 	is(call_as('eve', 'dqds_rename_connection', 'good', 'mine')->{error}, undef, 'and rename it');
