@@ -84,7 +84,7 @@ extern void diagnose_query(const Target *target, const char *sqlstate, const cha
 extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
-/* ---- targets (model.c) ------------------------------------------------ */
+/* ---- targets (model.c, model_form.c, model_target.c) ------------------------------------------------ */
 
 typedef struct Caller Caller;
 
