@@ -50,6 +50,7 @@ EXTENSION_SOURCES = \
 	src/login_trace.c \
 	src/model.c \
 	src/model_form.c \
+	src/model_target.c \
 	src/model_text.c \
 	src/name_set.c \
 	src/owner_call.c \

@@ -89,7 +89,7 @@ extern void diagnose_tls_error(const Target *target, const char *reason, Failure
 extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
-/* ---- targets (model.c) ------------------------------------------------ */
+/* ---- targets (model.c, model_form.c, model_target.c) ------------------------------------------------ */
 
 typedef struct Caller Caller;
 

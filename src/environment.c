@@ -2,8 +2,9 @@
  * environment.c
  *		Which members of a model may refer to the server's environment.
  *
- * References to the environment count only where an admin wrote them.  A registered connection
- * keeps the paths of such members (its marks), and this file decides about them:
+ * References to the environment count only where an admin wrote them.  A
+ * registered connection keeps the paths of such members (its marks), and this
+ * file decides about them:
  *
  *	- Only an admin may register a reference.  So what an admin is shown of a
  *	  connection never holds one that someone else wrote, not even for the moment

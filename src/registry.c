@@ -423,8 +423,8 @@ registry_usable(const Caller *caller)
 }
 
 /*
- * Show visit every connection there is, whoever may use it, with its secrets.
- * visit must copy what it wants to keep.
+ * Call visit for every connection there is, with its secrets, no matter who may
+ * use it.  visit must copy what it wants to keep.
  */
 void
 registry_visit(const Caller *caller, void (*visit)(const RegistryEntry *entry, void *argument),

@@ -16,7 +16,7 @@ $settings =~ s/'dqds'/'postgres'/;
 my $remote  = remote_server('remote');
 my $control = control_server('control', conf => $settings);
 create_connection($control, 'prod', connection_model($remote));
-create_connection($control, 'secret', connection_model($remote));
+create_connection($control, 'withheld', connection_model($remote));
 $control->safe_psql('postgres', $as_superuser);
 
 sub as_monitor { return $control->safe_psql('postgres', $_[0], extra_params => [ '-U', 'dqds_monitor' ]); }
@@ -25,7 +25,7 @@ my $job = as_monitor($as_monitor);
 is(as_monitor('SELECT username, schedule FROM cron.job'), 'dqds_monitor|*/5 * * * *', 'the job is scheduled for its maker');
 
 # Another one, for a connection that the role may not use.
-as_monitor(q{SELECT cron.schedule('test secret', '@reboot', $$SELECT * FROM dqds_test_connection('secret')$$)});
+as_monitor(q{SELECT cron.schedule('test withheld', '@reboot', $$SELECT * FROM dqds_test_connection('withheld')$$)});
 
 # --- It runs -----------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ sub runs
 		"$title: pg_cron took note of the end of both jobs");
 	is(as_monitor("SELECT status FROM cron.job_run_details WHERE jobid = $job"), 'succeeded', "$title: the one as a success");
 	like(as_monitor("SELECT status, return_message FROM cron.job_run_details WHERE jobid <> $job"),
-		qr/^failed\|ERROR:\s+connection "secret" does not exist/, "$title: the other as a failure, since the role may not use that connection");
+		qr/^failed\|ERROR:\s+connection "withheld" does not exist/, "$title: the other as a failure, since the role may not use that connection");
 	return;
 }
 

@@ -29,7 +29,7 @@ foreach my $role (qw(eve admin op))
 }
 my $bridge = start_bridge($control, anonymous => 'admin', level => undef);
 
-# This server keeps what it is sent, the password in the clear included, and lets nobody in.
+# This server keeps what it is sent, the password in the clear included, and refuses every login.
 my $kept = PostgreSQL::Test::Utils::tempdir('references') . '/received';
 
 sub keep

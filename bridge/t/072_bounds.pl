@@ -129,7 +129,7 @@ foreach my $row (
 	my $bytes   = length $literal;
 	# The statement is parsed, and kept a few times over; of 1 MB, PostgreSQL's parser of JSON makes 100 MB at most.
 	my $grown = peak("SELECT * FROM dqds_test_connection($literal\::text)", "SELECT dqds_create_connection('big', $literal)");
-	cmp_ok($grown, '<', 10 * $bytes / $MB + 160, sprintf '%s, %.1f MB: the backend has grown by %.0f MB', $what, $bytes / $MB, $grown);
+	memory_below($grown, 10 * $bytes / $MB + 160, sprintf '%s, %.1f MB: the backend has grown by %.0f MB', $what, $bytes / $MB, $grown);
 	$sql->must(q(DELETE FROM dqds_connection WHERE name = 'big'));
 }
 # The same in each member that is known, within bounds and beyond.
@@ -145,7 +145,7 @@ foreach my $size ($MB / 2, 4 * $MB)
 	  foreach { $long => 1 }, { application_name => $long }, { connect_timeout => $long };
 	push @calls, 'SELECT * FROM dqds_test_connection(' . sql_literal(to_json({ provider_type => $long })) . '::text)', 'SELECT * FROM dqds_test_connection(' . sql_literal(to_json({ provider_type => 'mysql', connection_name => $long })) . '::text)';
 	my $grown = peak(@calls);
-	cmp_ok($grown, '<', 10 * $size / $MB + 60, sprintf '%.1f MB in each member: the backend has grown by %.0f MB', $size / $MB, $grown);
+	memory_below($grown, 10 * $size / $MB + 60, sprintf '%.1f MB in each member: the backend has grown by %.0f MB', $size / $MB, $grown);
 }
 is($sql->value('SELECT count(*) FROM dqds_connections'), 1, 'and nothing of it is registered');
 

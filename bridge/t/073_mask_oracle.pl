@@ -160,7 +160,7 @@ foreach my $n (0, 1, 3999, 4000, 4001, 7790, 7800, 7801, 7987, 7988, 7989, 7996,
 	my $before = $peak->();
 	my $row = $one->query('SELECT * FROM dqds_test_connection(' . sql_literal($many) . '::text)')->{rows}[0];
 	is($row->{error_code}, 'invalid_connection', '1 MB of references is refused');
-	cmp_ok($peak->() - $before, '<', 60, 'without expanding them');
+	memory_below($peak->() - $before, 60, 'without expanding them');
 	is($one->query('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model(undef, @place, password => '${credential://long}' x 9)) . '::text)')->{rows}[0]{error_code}, 'invalid_connection', 'nine are too many');
 	is($one->query('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model(undef, @place, password => '${credential://here}' x 8)) . '::text)')->{rows}[0]{error_code}, 'remote_error', 'eight are not');
 }
