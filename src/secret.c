@@ -111,7 +111,7 @@ refuse(const char *path, const char *name, Failure *failure)
 					  "to the caller for a connection that is not registered, and stand in the "
 					  "password."
 					: "The variable must be set for the server, begin with the setting "
-					  "dqds.secret_env_prefix, and stand in a model written by an admin.",
+					  "dqds.secret_env_prefix, and stand in a member that an admin wrote.",
 				"the reference ${%.*s} in \"%s\" cannot be resolved",
 				pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, path);
 	return false;

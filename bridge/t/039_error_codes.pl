@@ -33,6 +33,8 @@ sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 
 # Does a line of README mean this text? %is: the word in capitals => what stands there, as it is or as SQL quotes it; others
 # may be anything.
+sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
+
 my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE);
 
 sub means
@@ -280,6 +282,8 @@ my @cases = (
 	[ invalid_connection => 'a property that may not be set', { properties => { sslkey => '/x' } }, unusable => 1, is => { KEY => 'sslkey' } ],
 	[ invalid_connection => 'a value that libpq does not take', { properties => { channel_binding => 'perhaps' } }, is => { REASON => qr/invalid channel_binding value: "perhaps"/ } ],
 	[ invalid_connection => 'a mask for nothing', { password => '********' }, unusable => 1, is => { KEY => 'password' } ],
+	[ invalid_connection => 'a model that is nested too deeply', { labels => nested(120) }, unusable => 1 ],
+	[ invalid_connection => 'a number of very many digits', { parallel_jobs_limit => 1e60 }, unusable => 1, is => { KEY => 'parallel_jobs_limit' } ],
 	[ invalid_connection => 'no password, by an unregistered model', { password => undef, password_required => JSON::PP::false }, unregistered => 1 ],
 	[ invalid_connection => 'options, which a pooler refuses', { port => port_of($pooler), options => '-c geqo=off' } ],
 	[ unresolved_secret => 'an unknown credential', { password => '${credential://nope}' }, is => { REFERENCE => 'credential://nope', KEY => 'postgresql.password' } ],
