@@ -182,9 +182,9 @@ my $from = log_end();
 $app->must('ALTER SCHEMA public RENAME TO old');
 cmp_ok(set_twins($app, 'old', 'public'), '>', 60, 'the schema is renamed, and twins of what is in it take its place');
 
-# They do spring: for whoever calls them.
+# They do spring, for the role that calls them.
 $app->must('SELECT * FROM public.dqds_list_schemas(NULL::text, NULL); SELECT * FROM public.dqds_connection');
-like(slurp_file($control->logfile, $from), qr/LOG:  sprung: dqds_connection as app of app/, 'a trap springs for who calls it');
+like(slurp_file($control->logfile, $from), qr/LOG:  sprung: dqds_connection as app of app/, 'a trap springs for the role that calls it');
 is(sprung_since($from), '', 'no one else has run one yet');
 
 is(what_works($_, 'old'), $works, 'renamed: an open session works') foreach $session, $admin;
