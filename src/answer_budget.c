@@ -38,7 +38,7 @@ answer_budget_take(AnswerBudget *budget, const Target *target, size_t bytes)
 	}
 	failure_set(&failure, DQDS_REMOTE_ERROR,
 				"Narrow the listing, or ask a superuser to raise dqds.max_answer_size.",
-				"the answer of the server at %s:%d is larger than %s", target->host, target->port,
-				size_text(dqds_max_answer_size_kb));
+				"the answer of the server at %s:%s is larger than %s", target->shown_host,
+				target->shown_port, size_text(dqds_max_answer_size_kb));
 	failure_raise(&failure);
 }
