@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,20 +102,31 @@ descriptor_of_peer(const char *address, int peer_port, int local_port, bool seve
 	return found;
 }
 
-void
-descriptor_shut_down_peer(const char *address, int peer_port, int local_port,
-						  bool several_addresses)
+static bool
+has_unread_data(int descriptor)
+{
+	int unread = 0;
+
+	return ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+bool
+descriptor_shut_down_silent(const char *address, int peer_port, int local_port,
+							bool several_addresses)
 {
 	int limit = search_limit();
+	bool done = false;
 
-	for (int i = STDERR_FILENO + 1; i < limit; i++)
+	for (int i = STDERR_FILENO + 1; i < limit && (several_addresses || !done); i++)
 	{
 		if (!has_peer(i, address, peer_port) || !has_local_port(i, local_port))
 			continue;
+		if (has_unread_data(i))
+			return done;
 		shutdown(i, SHUT_RDWR);
-		if (!several_addresses)
-			return;
+		done = true;
 	}
+	return done;
 }
 
 int

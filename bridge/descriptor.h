@@ -16,10 +16,11 @@ int descriptor_of_peer(const char *address, int peer_port, int local_port, bool 
 
 /*
  * Shuts down the socket, or where we listen on several addresses the sockets,
- * that connect the peer's address and port with our port.
+ * that connect the peer's address and port with our port, unless there is data
+ * that was not read yet.  Returns true when it has.
  */
-void descriptor_shut_down_peer(const char *address, int peer_port, int local_port,
-							   bool several_addresses);
+bool descriptor_shut_down_silent(const char *address, int peer_port, int local_port,
+								 bool several_addresses);
 
 /* The socket that listens on our port, or -1. */
 int descriptor_of_listener(int local_port);

@@ -106,28 +106,36 @@ count_of_caller(const char *caller)
 	return count;
 }
 
+/* The idle seat of the address that was taken first, of those with at least that number; NULL: none. */
 static Seat *
-longest_idle(const char *address)
+next_idle(const char *address, uint64_t number)
 {
-	Seat *longest = NULL;
+	Seat *next = NULL;
 
 	for (int i = 0; i < hall.count; i++)
 	{
 		Seat *seat = &hall.seats[i];
 
-		if (seat->state == SEAT_IDLE && strcmp(seat->address, address) == 0 &&
-			(longest == NULL || seat->number < longest->number))
-			longest = seat;
+		if (seat->state == SEAT_IDLE && seat->number >= number &&
+			strcmp(seat->address, address) == 0 && (next == NULL || seat->number < next->number))
+			next = seat;
 	}
-	return longest;
+	return next;
 }
 
-/* While it is idle and we have the lock, its socket is open: seat_leave() comes before the close. */
-static void
+/*
+ * While it is idle and we have the lock, its socket is open: seat_leave() comes
+ * before the close.  One whose header has come, and is about to be read by its
+ * thread, is left alone.
+ */
+static bool
 end_idle(Seat *seat)
 {
-	descriptor_shut_down_peer(seat->address, seat->port, seat->local_port, hall.several_addresses);
+	if (!descriptor_shut_down_silent(seat->address, seat->port, seat->local_port,
+									 hall.several_addresses))
+		return false;
 	seat->state = SEAT_ENDED;
+	return true;
 }
 
 static void
@@ -148,12 +156,15 @@ make_room(const char *address)
 {
 	int allowed = seats_limit() - count_of_address(address, SEAT_BUSY);
 	int least = hall.count / IDLE_FRACTION > LEAST_IDLE ? hall.count / IDLE_FRACTION : LEAST_IDLE;
-	int idle = count_of_address(address, SEAT_IDLE);
+	int surplus;
+	Seat *seat;
 
 	if (allowed < least)
 		allowed = least;
-	for (; idle > 0 && idle >= allowed; idle--)
-		end_idle(longest_idle(address));
+	surplus = count_of_address(address, SEAT_IDLE) - allowed + 1;
+	for (uint64_t number = 0; surplus > 0 && (seat = next_idle(address, number)) != NULL;
+		 number = seat->number + 1)
+		surplus -= end_idle(seat);
 }
 
 /*

@@ -1,6 +1,6 @@
 # Bulkheads: whatever waits for a data source that keeps silent, or for many of them, leaves the bridge's threads and its
-# connections to the control database to all others. Those go on, none of them fails; who has to wait ends at the deadline;
-# who is over a limit is told which one, long before that; and afterwards everything is as before.
+# connections to the control database to all others. Those go on, none of them fails; what has to wait ends at the deadline;
+# what is over a limit is told which one, long before that; and afterwards everything is as before.
 #
 # Nothing here depends on how fast the machine is, but for two things: what is over a limit is refused after three seconds, and
 # what waits for a silent source ends after ten.
@@ -159,7 +159,7 @@ sub refused
 	my ($what, $limit, @requests) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my @faults = grep { defined } map { refusal_fault($_, $limit) } @requests;
-	is(join('; ', @faults), '', "$what: who is over the limit (" . @requests . ') is told which one');
+	is(join('; ', @faults), '', "$what: those over the limit (" . @requests . ') are told which one');
 	return;
 }
 
@@ -188,7 +188,7 @@ sub ended_in_time
 		push @faults, $answer->{error} // "$answer->{status} $is" if defined $answer->{error} || $is ne $code;
 		push @faults, sprintf 'after %.2f s', $request->{seconds} if $request->{seconds} < DEADLINE - 0.2 || $request->{seconds} > 3 * DEADLINE + PATIENCE;
 	}
-	is(join('; ', @faults), '', "$what: who has to wait (" . @requests . ') ends at the deadline');
+	is(join('; ', @faults), '', "$what: those that have to wait (" . @requests . ') end at the deadline');
 	return;
 }
 
@@ -441,7 +441,7 @@ hostile('pool-exhausted', sub {
 	my @late = send_all($bridge, by([$crowd[3]], $kind{schemas}->('shop'), $kind{schemas}->('hole'), $list));
 	take_all(\@late);
 	refused('the whole pool waits', qr/^(?:all 4 connections to the control database are in use|3 requests that wait for no data source are running already, their limit|this data source already has 1 requests waiting, its limit); try again in a moment, or raise --pool-size$/, @late);
-	is(scalar(grep { ($_->{answer}{json}{message} // '') =~ /^all 4 connections/ } @late), 1, 'the whole pool waits: and who is within every other limit is told so');
+	is(scalar(grep { ($_->{answer}{json}{message} // '') =~ /^all 4 connections/ } @late), 1, 'the whole pool waits: and what is within every other limit is told so');
 	$sql->must('ROLLBACK');
 	take_all(\@sent);
 	is(scalar(grep { !defined answer_fault($_->{answer}, 200) } @sent), 4, 'the whole pool waits: the others get their answers');

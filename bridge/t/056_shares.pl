@@ -78,7 +78,8 @@ sub ask
 # --- Attacks --------------------------------------------------------------------------------------------------------
 
 # attack(BRIDGE, COUNT, ADDRESS, SUB, drip => 1): so many sockets, each of which sends what SUB returns for its number, and a byte
-# each second if it drips. They read nothing; what has been answered with an error, or closed, is opened anew.
+# each second if it drips. They read nothing; what has been answered with an error, or closed, is opened again, two hundred in a
+# second: faster, and from the same address, none of the others could be told from them before their headers are there.
 sub attack
 {
 	my ($bridge, $count, $address, $bytes, %opt) = @_;
@@ -91,8 +92,10 @@ sub attack
 			my $end  = time + patience(120);
 			while (time < $end)
 			{
+				my $opened = 0;
 				foreach my $n (0 .. $count - 1)
 				{
+					last if $opened == 10;
 					my $start = '';
 					my $came  = $sockets[$n] && recv $sockets[$n], $start, 12, MSG_PEEK | MSG_DONTWAIT;
 					next if $sockets[$n] && !defined $came && $!{EAGAIN};
@@ -100,6 +103,7 @@ sub attack
 					close $sockets[$n] if $sockets[$n];
 					$sockets[$n] = socket_from($bridge, $address) or next;
 					syswrite $sockets[$n], $bytes->($n);
+					$opened++;
 				}
 				if ($opt{drip} && time > $next)
 				{
