@@ -18,7 +18,7 @@ my $control = control_server('control');
 my $model   = connection_model($remote);
 my $dir     = PostgreSQL::Test::Utils::tempdir('stalls');
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop AUTHORIZATION reader; CREATE TABLE shop.orders (id int); ALTER TABLE shop.orders OWNER TO reader');
-$control->safe_psql('postgres', q(CREATE ROLE grantee; CREATE ROLE other; CREATE ROLE alice; SELECT dqds_grant('editor', r) FROM unnest('{grantee,other,alice}'::text[]) AS r));
+$control->safe_psql('postgres', q(CREATE ROLE grantee; CREATE ROLE other; CREATE ROLE alice; SELECT dqds_grant('editor', r::regrole) FROM unnest('{grantee,other,alice}'::text[]) AS r));
 my ($super, $one, $two) = map { DqdsTest::Sql->connect($control) } 1 .. 3;
 # Nothing here may wait for ever, not even on a busy machine.
 $_->must(q(SET statement_timeout = '30s')) foreach $super, $one, $two;
