@@ -123,6 +123,21 @@ set_up();
 	$super->must("SELECT dqds_create_connection('newer', $model)");
 	is(outcome($own->query("SELECT dqds_update_connection('newer', $wrong)")), '40001 could not serialize access due to concurrent update', 'a connection that is newer than the snapshot can be used, but not changed');
 	$own->must('ROLLBACK');
+	# What changes nothing does not say that it did.
+	foreach my $row (
+		[ q(SELECT dqds_grant_connection('newer', 'alice')), q(SELECT dqds_revoke_connection('newer', 'alice')) ],
+		[ q(SELECT dqds_grant_credential('key', 'owner')), q(SELECT dqds_revoke_credential('key', 'owner')) ],
+		[ q(SELECT dqds_create_credential('newer', 'x', '*')), q(SELECT dqds_drop_credential('newer')) ],
+		[ q(SELECT dqds_replace_credential('newer', 'y')), q(SELECT dqds_replace_credential('newer', 'z')) ],
+		[ "SELECT dqds_create_connection('newest', $model)", q(SELECT dqds_set_connection_owner('newest', 'owner')) ],
+		[ q(SELECT 1), q(SELECT dqds_drop_connection('newest')), 'works' ])
+	{
+		my ($before, $change, $works) = @$row;
+		$own->must('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+		$super->must($before);
+		like(outcome($own->query($change)), $works ? qr/^$/ : qr/^40001 could not serialize access/, "in an old snapshot: $change");
+		$own->must('ROLLBACK');
+	}
 	$own->close;
 }
 
