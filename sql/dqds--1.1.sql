@@ -914,42 +914,46 @@ END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_grant(id bigint, grantee regrole)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
 	VALUES (dqds_store_connection_grant.id, dqds_store_connection_grant.grantee)
 	ON CONFLICT DO NOTHING;
+	SELECT true;
 END;
 COMMENT ON FUNCTION @extschema@.dqds_store_connection_grant(bigint, regrole) IS 'internal: let a role use a connection';
 
 CREATE FUNCTION @extschema@.dqds_remove_connection_grant(id bigint, grantee regrole)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	DELETE FROM @extschema@.dqds_connection_grant g
-	WHERE g.connection_id = dqds_remove_connection_grant.id AND g.grantee = dqds_remove_connection_grant.grantee;
+	WHERE g.connection_id = dqds_remove_connection_grant.id AND g.grantee = dqds_remove_connection_grant.grantee
+	RETURNING true;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_remove_connection_grant(bigint, regrole) IS 'internal: take the use of a connection from a role';
+COMMENT ON FUNCTION @extschema@.dqds_remove_connection_grant(bigint, regrole) IS 'internal: take the use of a connection from a role; NULL when it had none';
 
 CREATE FUNCTION @extschema@.dqds_store_credential_grant(id bigint, grantee regrole)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
 	VALUES (dqds_store_credential_grant.id, dqds_store_credential_grant.grantee)
 	ON CONFLICT DO NOTHING;
+	SELECT true;
 END;
 COMMENT ON FUNCTION @extschema@.dqds_store_credential_grant(bigint, regrole) IS 'internal: let a role use a credential';
 
 CREATE FUNCTION @extschema@.dqds_remove_credential_grant(id bigint, grantee regrole)
-RETURNS void
+RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	DELETE FROM @extschema@.dqds_credential_grant g
-	WHERE g.credential_id = dqds_remove_credential_grant.id AND g.grantee = dqds_remove_credential_grant.grantee;
+	WHERE g.credential_id = dqds_remove_credential_grant.id AND g.grantee = dqds_remove_credential_grant.grantee
+	RETURNING true;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_remove_credential_grant(bigint, regrole) IS 'internal: take the use of a credential from a role';
+COMMENT ON FUNCTION @extschema@.dqds_remove_credential_grant(bigint, regrole) IS 'internal: take the use of a credential from a role; NULL when it had none';
 
 CREATE FUNCTION @extschema@.dqds_store_credential(name text, secret text, allowed_hosts text)
 RETURNS bigint

@@ -132,8 +132,7 @@ dqds_replace_credential(PG_FUNCTION_ARGS)
 		add_hosts(&call, fcinfo, 2);
 	(void) owner_call(&caller, "dqds_store_credential_secret", &call, &dropped);
 	if (dropped)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("the credential was dropped meanwhile")));
+		owner_call_found_nothing("credential");
 	statement_show(&scope);
 	PG_RETURN_VOID();
 }
@@ -145,12 +144,15 @@ dqds_drop_credential(PG_FUNCTION_ARGS)
 	Caller caller;
 	StatementScope scope;
 	OwnerCall call = {.what = "credential"};
+	bool dropped;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_drop_credential");
 	owner_call_add(&call, INT8OID, Int64GetDatum(find_credential(&caller, fcinfo)), false);
-	(void) owner_call(&caller, "dqds_remove_credential", &call, NULL);
+	(void) owner_call(&caller, "dqds_remove_credential", &call, &dropped);
+	if (dropped)
+		owner_call_found_nothing("credential");
 	statement_show(&scope);
 	PG_RETURN_VOID();
 }
@@ -164,6 +166,7 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 	OwnerCall call = {.what = "credential"};
 	int64 id;
 	Oid role;
+	bool nothing;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_names(&scope, fcinfo);
@@ -175,7 +178,11 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 		role_enrol(&caller, role);
 	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
-	(void) owner_call(&caller, function, &call, NULL);
+	(void) owner_call(&caller, function, &call, &nothing);
+	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
+	if (nothing && (names_role || registry_names_grantee(&caller, "dqds_credential_grant",
+														 "dqds_credential_grant_pkey", id, role)))
+		owner_call_found_nothing("credential");
 	statement_show(&scope);
 }
 

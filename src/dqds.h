@@ -514,6 +514,8 @@ extern bool caller_is_operator(const Caller *caller);
 extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
 extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
+extern bool registry_names_grantee(const Caller *caller, const char *table, const char *index,
+								   int64 id, Oid role);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
 extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
 
@@ -573,6 +575,7 @@ extern Datum owner_call_inside(const Caller *caller, const char *function, Owner
 							   bool *isnull);
 extern void owner_run(const Caller *caller, const char *what, void (*work)(void *argument),
 					  void *argument);
+extern void owner_call_found_nothing(const char *what);
 extern void owner_command(const char *command);
 extern void privileges_lock(const Caller *caller);
 

@@ -39,6 +39,7 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 	OwnerCall call = {0};
 	int64 id;
 	Oid role;
+	bool nothing;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_names(&scope, fcinfo);
@@ -50,7 +51,11 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 		role_enrol(&caller, role);
 	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
-	(void) owner_call(&caller, function, &call, NULL);
+	(void) owner_call(&caller, function, &call, &nothing);
+	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
+	if (nothing && (names_role || registry_names_grantee(&caller, "dqds_connection_grant",
+														 "dqds_connection_grant_pkey", id, role)))
+		owner_call_found_nothing("connection");
 	statement_show(&scope);
 }
 

@@ -104,6 +104,21 @@ is_concurrent_update(void)
 	return result;
 }
 
+/*
+ * What has just been found is not there for a change: it was dropped meanwhile,
+ * or this transaction's snapshot, which changes are bound to, is older than it.
+ * Errors: 42704, 40001.
+ */
+void
+owner_call_found_nothing(const char *what)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the %s was dropped meanwhile", what)));
+}
+
 /* In place of an error of the tables, one that the caller understands. */
 static void
 explain_error(const char *what)

@@ -308,6 +308,27 @@ was_granted(const Caller *caller, const char *table, const char *index, int64 id
 	return granted;
 }
 
+/*
+ * Does a table of grants name this very role?  As of now, however old the
+ * transaction's snapshot is.
+ */
+bool
+registry_names_grantee(const Caller *caller, const char *table, const char *index, int64 id,
+					   Oid role)
+{
+	Scan scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool found = false;
+
+	bigint_key(&key, GRANT_OBJECT_ID, id);
+	scan_begin(&scan, caller->schema, table, index, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+		found = DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)) == role;
+	scan_end(&scan);
+	return found;
+}
+
 /* Owners and admins may edit. */
 bool
 registry_may_edit(const Caller *caller, const RegistryEntry *entry)

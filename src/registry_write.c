@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "dqds.h"
@@ -78,18 +77,6 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 						errmsg("must be owner of connection \"%s\"", visible_text(name))));
 }
 
-/* A connection that has just been found is not there for a change. */
-static void
-connection_was_dropped(void)
-{
-	/* An old snapshot, which changes are bound to, may lack what is newer. */
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to concurrent update")));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the connection was dropped meanwhile")));
-}
-
 /*
  * The same, and no other session changes it until the end of the transaction:
  * what the masks of a new model keep must not be what has just been replaced, and
@@ -108,7 +95,7 @@ get_to_change(const Caller *caller, const char *name, RegistryEntry *entry)
 	/* What was waited for may have changed it, or have given the name to another one. */
 	get_to_edit(caller, name, entry);
 	if (entry->id != locked)
-		connection_was_dropped();
+		owner_call_found_nothing("connection");
 }
 
 /* Call an internal function that changes a connection, which may have been dropped since it was found. */
@@ -119,7 +106,7 @@ change_connection(const Caller *caller, const char *function, OwnerCall *call)
 
 	(void) owner_call(caller, function, call, &dropped);
 	if (dropped)
-		connection_was_dropped();
+		owner_call_found_nothing("connection");
 }
 
 /* Bring a model into its kept form, or raise what is wrong with it. */

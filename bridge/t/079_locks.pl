@@ -18,7 +18,7 @@ my $control = control_server('control');
 my $model   = connection_model($remote);
 my $dir     = PostgreSQL::Test::Utils::tempdir('stalls');
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop AUTHORIZATION reader; CREATE TABLE shop.orders (id int); ALTER TABLE shop.orders OWNER TO reader');
-$control->safe_psql('postgres', q(CREATE ROLE grantee; CREATE ROLE other; CREATE ROLE alice; SELECT dqds_grant('editor', r) FROM unnest('{grantee,other,alice}'::text[]) AS r));
+$control->safe_psql('postgres', q(CREATE ROLE grantee; CREATE ROLE other; CREATE ROLE alice; SELECT dqds_grant('editor', r::regrole) FROM unnest('{grantee,other,alice}'::text[]) AS r));
 my ($super, $one, $two) = map { DqdsTest::Sql->connect($control) } 1 .. 3;
 # Nothing here may wait for ever, not even on a busy machine.
 $_->must(q(SET statement_timeout = '30s')) foreach $super, $one, $two;
@@ -161,7 +161,7 @@ foreach my $schema ('no such schema', 'shop')
 
 $super->must(q(SELECT dqds_create_credential('key', 'secret', '*'), dqds_create_token('other', '1 day', 'held'), dqds_unimport_tables('second', 'shop')));
 my $token = $super->value(q(SELECT token_id FROM dqds_tokens WHERE description = 'held'));
-my $rows  = 'SELECT FROM dqds_connection FOR UPDATE';
+my $rows  = 'SELECT 1 FROM dqds_connection FOR UPDATE';
 my @holds = (
 	[ $rows, 'update', update('shop') ],
 	[ $rows, 'drop', q(SELECT dqds_drop_connection('shop')) ],
@@ -175,13 +175,13 @@ my @holds = (
 	[ create('new'), 'rename to the same name', q(SELECT dqds_rename_connection('second', 'new')) ],
 	[ q(SELECT dqds_import_tables('second', 'shop')), 'unimport', q(SELECT dqds_unimport_tables('second', 'shop')) ],
 	[ q(SELECT dqds_import_tables('second', 'shop')), 'drop', q(SELECT dqds_drop_connection('second')) ],
-	[ q(SELECT FROM dqds_connection_grant FOR UPDATE), 'revoke connection', q(SELECT dqds_revoke_connection('shop', 'grantee')) ],
-	[ q(SELECT FROM dqds_credential FOR UPDATE), 'replace credential', q(SELECT dqds_replace_credential('key', 'other')) ],
-	[ q(SELECT FROM dqds_credential FOR UPDATE), 'drop credential', q(SELECT dqds_drop_credential('key')) ],
-	[ q(SELECT FROM dqds_credential FOR UPDATE), 'grant credential', q(SELECT dqds_grant_credential('key', 'other')) ],
+	[ q(SELECT 1 FROM dqds_connection_grant FOR UPDATE), 'revoke connection', q(SELECT dqds_revoke_connection('shop', 'grantee')) ],
+	[ q(SELECT 1 FROM dqds_credential FOR UPDATE), 'replace credential', q(SELECT dqds_replace_credential('key', 'other')) ],
+	[ q(SELECT 1 FROM dqds_credential FOR UPDATE), 'drop credential', q(SELECT dqds_drop_credential('key')) ],
+	[ q(SELECT 1 FROM dqds_credential FOR UPDATE), 'grant credential', q(SELECT dqds_grant_credential('key', 'other')) ],
 	[ q(SELECT dqds_grant_credential('key', 'other')), 'grant the same credential', q(SELECT dqds_grant_credential('key', 'other')) ],
 	[ q(SELECT dqds_create_credential('k', 'secret', '*')), 'create credential', q(SELECT dqds_create_credential('k', 'secret', '*')) ],
-	[ q(SELECT FROM dqds_token FOR UPDATE), 'revoke token', "SELECT dqds_revoke_token($token)" ],
+	[ q(SELECT 1 FROM dqds_token FOR UPDATE), 'revoke token', "SELECT dqds_revoke_token($token)" ],
 	[ q(SELECT dqds_grant('viewer', 'other')), 'grant level', q(SELECT dqds_grant('viewer', 'alice')) ],
 	[ q(SELECT dqds_grant('viewer', 'other')), 'revoke level', q(SELECT dqds_revoke('admin', 'alice')) ],
 	[ q(SELECT dqds_grant('viewer', 'other')), 'a role that is not known yet', q(SELECT dqds_create_token('fresh')) ]);
@@ -198,7 +198,7 @@ my $all = $super->value(q(SELECT string_agg(DISTINCT proname, ' ') FROM pg_proc 
 my %changed = map { $_ => 1 } @changed;
 is(join(' ', grep { !$changed{$_} } split / /, $all), 'dqds_revoke_credential', 'these are all functions that change something, but one');
 $one->must(q(SELECT dqds_grant_credential('key', 'other')));
-$one->must('BEGIN; SELECT FROM dqds_credential_grant FOR UPDATE');
+$one->must('BEGIN; SELECT 1 FROM dqds_credential_grant FOR UPDATE');
 is_busy('revoke credential', q(SELECT dqds_revoke_credential('key', 'other')), $two);
 $one->must('ROLLBACK');
 
