@@ -68,7 +68,7 @@ grant_usage(const LevelChange *change, const char *role)
 							   quote_identifier(get_namespace_name(change->caller->schema)), role));
 }
 
-/* A level includes those before it, so whoever loses one loses those after it. */
+/* A level includes those before it, so a role that loses one loses those after it. */
 static void
 change_level(void *argument)
 {

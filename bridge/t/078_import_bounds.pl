@@ -92,7 +92,7 @@ my %serve = (
 	'columns with comments' => [ \@ten, sub { column('t' . $_[0] % 10, 1 + int($_[0] / 10), "c$_[0]", $fat) } ],
 	'columns, small'        => [ \@ten, sub { column('t' . $_[0] % 10, 1 + int($_[0] / 10), "c$_[0]") } ],
 	'columns of one table'  => [ [ [ 'wide', 'table', undef, undef ] ], sub { column('wide', 1 + $_[0], "c$_[0]") } ],
-	'types of 200 kB'       => [ \@ten, sub { [ 't1', 1 + $_[0], "c$_[0]", 'y' x 200_000, (undef) x 5, undef ] } ],
+	'types of 100 kB'       => [ \@ten, sub { [ 't1', 1 + $_[0], "c$_[0]", $fat, (undef) x 5, undef ] } ],
 	'control characters'    => [ \@ten, sub { column('t' . $_[0] % 10, 1 + int($_[0] / 10), "\x01" x 10_000 . $_[0]) } ]);
 my @servers = map { serve($_, @{ $serve{$_} }) } sort keys %serve;
 my $bridge  = start_bridge($control, connections => [ 'shop', sort keys %serve ]);

@@ -113,7 +113,7 @@ is($sql->value('SELECT granted_to FROM dqds_credentials'), '{teller}', 'and of c
 
 # --- Her number -----------------------------------------------------------------------------------------------------
 
-# has_nothing(ROLE, NODE): whoever has the number now. Levels are granted as they would be to any role.
+# has_nothing(ROLE, NODE, WHAT): the role that has the number now has nothing of alice. Levels are granted as they would be to any role.
 sub has_nothing
 {
 	my ($role, $node, $what) = @_;
