@@ -52,12 +52,13 @@ $$;
 -- ---- roles that the registry knows ------------------------------------------------------------
 
 -- A number that PostgreSQL has given to a role may belong to another one later.  So a row that names a role counts only
--- while that role may execute this function by a grant of its own, which PostgreSQL takes away when the role is dropped.
-CREATE FUNCTION @extschema@.dqds_enrolled()
+-- while that role may execute this function by a grant of its own, which PostgreSQL takes away when the role is dropped.  It
+-- is in pg_catalog, where no GRANT ... ON ALL FUNCTIONS IN SCHEMA reaches it.
+CREATE FUNCTION pg_catalog.dqds_enrolled()
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'dqds_enrolled';
-COMMENT ON FUNCTION @extschema@.dqds_enrolled() IS 'does nothing; EXECUTE on it marks the roles that the registry names, until they are dropped';
+COMMENT ON FUNCTION pg_catalog.dqds_enrolled() IS 'does nothing; EXECUTE on it marks the roles that the registry names, until they are dropped';
 
 CREATE TYPE @extschema@.dqds_role;
 

@@ -544,7 +544,7 @@ extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 
 /* ---- roles that the registry names (roles.c) ------------------------------------------- */
 
-extern bool role_is_enrolled(Oid schema, Oid role);
+extern bool role_is_enrolled(Oid role);
 extern void role_enrol(const Caller *caller, Oid role);
 extern Oid role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
 extern Oid role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n);

@@ -103,6 +103,9 @@ run_change(FunctionCallInfo fcinfo, bool granted)
 	change.level = name_argument(fcinfo, 0, "level");
 	change.role = role_argument(&caller, fcinfo, 1);
 	owner_run(&caller, "privilege", change_level, &change);
+	/* By now: the first connection of the role would have to wait for others that change privileges. */
+	if (granted)
+		role_enrol(&caller, change.role);
 	statement_show(&scope);
 }
 

@@ -248,7 +248,7 @@ read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *ent
 
 	entry->id = DatumGetInt64(column(scan, tuple, CONNECTION_ID));
 	entry->name = text_column(scan, tuple, CONNECTION_NAME);
-	entry->owner = role_is_enrolled(caller->schema, owner) ? owner : InvalidOid;
+	entry->owner = role_is_enrolled(owner) ? owner : InvalidOid;
 	entry->model = DatumGetJsonbPCopy(column(scan, tuple, CONNECTION_MODEL));
 	entry->environment_members = text_list(column(scan, tuple, CONNECTION_ENVIRONMENT));
 	entry->secrets = NULL;
@@ -302,7 +302,7 @@ was_granted(const Caller *caller, const char *table, const char *index, int64 id
 	{
 		Oid grantee = DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE));
 
-		granted = has_privs_of_role(role, grantee) && role_is_enrolled(caller->schema, grantee);
+		granted = has_privs_of_role(role, grantee) && role_is_enrolled(grantee);
 	}
 	scan_end(&scan);
 	return granted;
@@ -530,7 +530,7 @@ registry_token_role(const Caller *caller, Datum token_hash)
 		DatumGetTimestampTz(column(&scan, tuple, TOKEN_EXPIRES_AT)) > GetCurrentTimestamp())
 		role = DatumGetObjectId(column(&scan, tuple, TOKEN_ROLE));
 	scan_end(&scan);
-	return role_is_enrolled(caller->schema, role) ? role : InvalidOid;
+	return role_is_enrolled(role) ? role : InvalidOid;
 }
 
 /* ---- what was imported --------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
@@ -37,11 +38,13 @@ PG_FUNCTION_INFO_V1(dqds_live_role);
 
 /* ---- who is enrolled -------------------------------------------------------------- */
 
+/* It is in pg_catalog, so that no one is enrolled by GRANT … ON ALL FUNCTIONS IN SCHEMA of the extension's. */
 static Oid
-enrolled_function(Oid schema)
+enrolled_function(void)
 {
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(ENROLLED_FUNCTION),
-						   PointerGetDatum(buildoidvector(NULL, 0)), ObjectIdGetDatum(schema));
+						   PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 }
 
 /* Is EXECUTE granted to this very role, not to PUBLIC or a role that it is a member of? */
@@ -58,10 +61,9 @@ is_grantee(Acl *acl, Oid role)
 
 /*
  * Does what the registry says of this number count for the role that has it now?
- * schema is that of the extension.
  */
 bool
-role_is_enrolled(Oid schema, Oid role)
+role_is_enrolled(Oid role)
 {
 	HeapTuple tuple;
 	Datum value;
@@ -70,7 +72,7 @@ role_is_enrolled(Oid schema, Oid role)
 
 	if (!OidIsValid(role))
 		return false;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(enrolled_function(schema)));
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(enrolled_function()));
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
@@ -102,12 +104,12 @@ enrol(void *argument)
 	OwnerCall call = {0};
 
 	privileges_lock(caller);
-	if (role_is_enrolled(caller->schema, enrolment->role))
+	if (role_is_enrolled(enrolment->role))
 		return;
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(enrolment->role), false);
 	(void) owner_call_inside(caller, "dqds_forget_role", &call, NULL);
 	owner_command(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s",
-						   format_procedure_qualified(enrolled_function(caller->schema)),
+						   format_procedure_qualified(enrolled_function()),
 						   quote_identifier(GetUserNameFromId(enrolment->role, false))));
 }
 
@@ -120,7 +122,7 @@ role_enrol(const Caller *caller, Oid role)
 {
 	Enrolment enrolment = {caller, role};
 
-	if (!role_is_enrolled(caller->schema, role))
+	if (!role_is_enrolled(role))
 		owner_run(caller, "role", enrol, &enrolment);
 }
 
@@ -133,12 +135,6 @@ dqds_enrolled(PG_FUNCTION_ARGS)
 }
 
 /* ---- the type ---------------------------------------------------------------------- */
-
-static Oid
-schema_of(FunctionCallInfo fcinfo)
-{
-	return get_func_namespace(fcinfo->flinfo->fn_oid);
-}
 
 /* dqds_role_in: a name as in SQL, or - for no one; a number is no one, too */
 Datum
@@ -156,7 +152,7 @@ Datum
 dqds_role_out(PG_FUNCTION_ARGS)
 {
 	Oid role = PG_GETARG_OID(0);
-	char *name = role_is_enrolled(schema_of(fcinfo), role) ? GetUserNameFromId(role, true) : NULL;
+	char *name = role_is_enrolled(role) ? GetUserNameFromId(role, true) : NULL;
 
 	PG_RETURN_CSTRING(name == NULL ? pstrdup("-") : pstrdup(quote_identifier(name)));
 }
@@ -167,7 +163,7 @@ dqds_live_role(PG_FUNCTION_ARGS)
 {
 	Oid role = PG_GETARG_OID(0);
 
-	PG_RETURN_OID(role_is_enrolled(schema_of(fcinfo), role) ? role : InvalidOid);
+	PG_RETURN_OID(role_is_enrolled(role) ? role : InvalidOid);
 }
 
 /* ---- arguments ---------------------------------------------------------------------- */

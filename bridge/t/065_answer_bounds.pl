@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Under;
 use DqdsTest::FakePostgres;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
@@ -84,7 +85,7 @@ foreach my $what (sort keys %hostile)
 	my ($answer, $grown) = ask('SELECT count(*) FROM dqds_list_tables(' . sql_literal($what) . ", 's')");
 	like($answer->{error}{sqlstate} // 'no error', qr/^($hostile{$what}[0])$/, "$what: refused") or diag(explain($answer));
 	like($answer->{error}{message} // '', qr/ sent | larger than 64 MB$| reported an error: | did not finish /, "$what: in words");
-	cmp_ok($grown, '<', 48, sprintf '%s: the backend grows by %.1f MiB', $what, $grown);
+	memory_below($grown, 48, sprintf '%s: the backend grows by %.1f MiB', $what, $grown);
 }
 
 # A test of a connection expects one number.
@@ -92,7 +93,7 @@ foreach my $what ('endless rows with long comments', 'endless parameters', 'endl
 {
 	my ($answer, $grown) = ask('SELECT * FROM dqds_test_connection(' . sql_literal($what) . ')');
 	is($answer->{rows}[0]{connection_test_result}, 'FAILURE', "a test, $what: a failure");
-	cmp_ok($grown, '<', 16, sprintf 'a test, %s: the backend grows by %.1f MiB', $what, $grown);
+	memory_below($grown, 16, sprintf 'a test, %s: the backend grows by %.1f MiB', $what, $grown);
 }
 
 # --- The size of an answer ------------------------------------------------------------------------------------------

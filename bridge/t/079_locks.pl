@@ -164,6 +164,7 @@ my $token = $super->value(q(SELECT token_id FROM dqds_tokens WHERE description =
 my $rows  = 'SELECT 1 FROM dqds_connection FOR UPDATE';
 my @holds = (
 	[ $rows, 'update', update('shop') ],
+	[ $rows, 'update for the bridge', update('shop') =~ s/dqds_update_connection/dqds_update_connection_json/r ],
 	[ $rows, 'drop', q(SELECT dqds_drop_connection('shop')) ],
 	[ $rows, 'drop for the bridge', q(SELECT dqds_drop_connection_json('shop')) ],
 	[ $rows, 'rename', q(SELECT dqds_rename_connection('shop', 'x')) ],
@@ -172,6 +173,7 @@ my @holds = (
 	[ $rows, 'import', q(SELECT * FROM dqds_import_tables('second', 'shop')) ],
 	[ $rows, 'import for the bridge', q(SELECT * FROM dqds_import_tables_json('{"connectionName": "second", "schemaName": "shop"}', NULL)) ],
 	[ create('new'), 'create of the same name', create('new') ],
+	[ create('new'), 'the same for the bridge', create('new') =~ s/dqds_create_connection/dqds_create_connection_json/r ],
 	[ create('new'), 'rename to the same name', q(SELECT dqds_rename_connection('second', 'new')) ],
 	[ q(SELECT dqds_import_tables('second', 'shop')), 'unimport', q(SELECT dqds_unimport_tables('second', 'shop')) ],
 	[ q(SELECT dqds_import_tables('second', 'shop')), 'drop', q(SELECT dqds_drop_connection('second')) ],

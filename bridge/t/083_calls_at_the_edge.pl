@@ -27,7 +27,7 @@ my @calls = (
 	"dqds_create_connection('new', $model)", "dqds_update_connection('new', $model)", q(dqds_rename_connection('new', 'newer')), q(dqds_grant_connection('newer', 'role')),
 	q(dqds_revoke_connection('newer', 'role')), q(dqds_set_connection_owner('newer', 'role')), q(dqds_import_tables('newer', 'shop')), q(dqds_unimport_tables('newer', 'shop')),
 	q(dqds_import_tables_json('{"connectionName": "newer", "schemaName": "shop"}', NULL)), q(dqds_drop_connection('newer')),
-	"dqds_create_connection('again', $model)", q(dqds_drop_connection_json('again')),
+	"dqds_create_connection_json('again', $model)", "dqds_update_connection_json('again', $model)", q(dqds_drop_connection_json('again')),
 	q(dqds_create_credential('key', 'secret', '*')), q(dqds_replace_credential('key', 'other')), q(dqds_grant_credential('key', 'role')), q(dqds_revoke_credential('key', 'role')), q(dqds_drop_credential('key')),
 	q(dqds_grant('editor', 'alice')), q(dqds_revoke('viewer', 'alice')), q(dqds_create_token('alice')), q(dqds_revoke_token((SELECT min(token_id) FROM dqds_tokens))));
 my %called = map { /^(\w+)/ ? ($1 => 1) : () } @calls;
@@ -57,7 +57,7 @@ sub registry { return $sql->value(q(SELECT concat((SELECT string_agg(t::text, ' 
 my $before = registry();
 foreach my $call (@calls)
 {
-	my $in_use = $call =~ s/'new'/'another'/r =~ s/create_credential\('key'/create_credential('other key'/r =~ s/create_connection\('again'/create_connection('and again'/r =~ s/dqds_update_connection\('another'/dqds_update_connection('new'/r
+	my $in_use = $call =~ s/'new'/'another'/r =~ s/create_credential\('key'/create_credential('other key'/r =~ s/create_connection_json\('again'/create_connection_json('and again'/r =~ s/dqds_update_connection\('another'/dqds_update_connection('new'/r
 	  =~ s/\(SELECT min.*\)\)/1)/r =~ s/dqds_rename_connection\('another', 'newer'/dqds_rename_connection('new', 'renamed'/r;
 	my $error = fault($sql->query('SELECT count(*) FROM many WHERE i < 100 AND wrongly_safe(' . sql_literal($in_use) . ', i) > 0'));
 	my ($function) = $call =~ /^(\w+)/;
