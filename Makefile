@@ -69,6 +69,7 @@ EXTENSION_SOURCES = \
 	src/session_login.c \
 	src/session_query.c \
 	src/shown_model.c \
+	src/sorted_rows.c \
 	src/test_functions.c \
 	src/token_functions.c
 

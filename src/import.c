@@ -16,23 +16,17 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "sorted_rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
 
 /* Tables whose columns are asked for at once. */
 #define ASKED_TABLES 5000
-
-/* Memory of each of the two sorts, in kilobytes; what is beyond goes to disk. */
-#define SORT_MEMORY_KB 4096
 
 /* Memory of what is stored at once, about; one table may take more, up to the second limit. */
 #define BATCH_BYTES     (4 * 1024 * 1024)
@@ -56,16 +50,6 @@ StaticAssertDecl(COLUMN_VALUES <= MAX_ANSWER_COLUMNS, "a column has more values 
 StaticAssertDecl(2 + TABLE_VALUES + COLUMN_VALUES <= MAX_OWNER_CALL_ARGUMENTS,
 				 "dqds_store_import has more arguments than a call can have");
 
-/* Rows of an answer, sorted by the name of the table and, for columns, by their position. */
-typedef struct SortedRows
-{
-	const Oid *types;
-	int nvalues;
-	Tuplesortstate *sort;
-	TupleTableSlot *in;
-	TupleTableSlot *out; /* empty at the end */
-} SortedRows;
-
 typedef struct Import
 {
 	const Caller *caller;
@@ -87,85 +71,13 @@ typedef struct Batch
 	size_t bytes;
 } Batch;
 
-/* ---- sorted rows -------------------------------------------------------------------- */
-
-static void
-rows_begin(SortedRows *rows, const Oid *types, int nvalues, int nkeys)
-{
-	static AttrNumber numbers[] = {1, 2};
-	static Oid operators[] = {TextLessOperator, Int4LessOperator};
-	static Oid collations[] = {C_COLLATION_OID, InvalidOid};
-	static bool nulls_first[] = {false, false};
-	TupleDesc desc = CreateTemplateTupleDesc(nvalues);
-
-	for (int i = 0; i < nvalues; i++)
-		TupleDescInitEntry(desc, i + 1, NULL, types[i], -1, 0);
-	rows->types = types;
-	rows->nvalues = nvalues;
-	rows->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	rows->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	rows->sort = tuplesort_begin_heap(desc, nkeys, numbers, operators, collations, nulls_first,
-									  SORT_MEMORY_KB, NULL, TUPLESORT_RANDOMACCESS);
-}
-
-static void
-rows_end(SortedRows *rows)
-{
-	ExecDropSingleTupleTableSlot(rows->in);
-	ExecDropSingleTupleTableSlot(rows->out);
-	tuplesort_end(rows->sort);
-}
-
-static void
-value_from_text(Oid type, const char *text, Datum *value, bool *isnull)
-{
-	switch (type)
-	{
-		case INT4OID:
-		case INT8OID:
-			row_integer(value, isnull, text, type == INT8OID);
-			break;
-		case BOOLOID:
-			row_boolean(value, isnull, text);
-			break;
-		default:
-			row_text(value, isnull, text);
-	}
-}
-
 /* Take a row of the answer, counting it against the budget. */
 static void
-rows_take(SortedRows *rows, Import *import, const char **values)
+take_row(Import *import, SortedRows *rows, const char **values)
 {
-	size_t bytes = 0;
+	size_t bytes = sorted_rows_put(rows, values);
 
-	ExecClearTuple(rows->in);
-	for (int i = 0; i < rows->nvalues; i++)
-	{
-		bytes += sizeof(Datum) + (values[i] == NULL ? 0 : strlen(values[i]));
-		value_from_text(rows->types[i], values[i], &rows->in->tts_values[i],
-						&rows->in->tts_isnull[i]);
-	}
-	ExecStoreVirtualTuple(rows->in);
 	answer_budget_take(&import->budget, &import->listing->connection.target, bytes);
-	tuplesort_puttupleslot(rows->sort, rows->in);
-}
-
-/* Go on to the next row; false at the end. */
-static bool
-rows_next(SortedRows *rows)
-{
-	if (!tuplesort_gettupleslot(rows->sort, true, false, rows->out, NULL))
-		return false;
-	slot_getallattrs(rows->out);
-	return true;
-}
-
-/* The name of the current row's table, palloc'd; NULL at the end. */
-static char *
-rows_name(SortedRows *rows)
-{
-	return TupIsNull(rows->out) ? NULL : TextDatumGetCString(rows->out->tts_values[0]);
 }
 
 /* ---- fetching ------------------------------------------------------------------------- */
@@ -188,7 +100,7 @@ take_table(Listing *listing, const char **values)
 	Import *import = listing->output;
 
 	check_name_length(listing, values[0]);
-	rows_take(&import->tables, import, values);
+	take_row(import, &import->tables, values);
 }
 
 static void
@@ -196,7 +108,7 @@ take_column(Listing *listing, const char **values)
 {
 	Import *import = listing->output;
 
-	rows_take(&import->columns, import, values);
+	take_row(import, &import->columns, values);
 }
 
 static void
@@ -207,7 +119,7 @@ fetch_tables(Import *import)
 	listing->emit = take_table;
 	listing->output = import;
 	listing_run(listing, QUESTION_TABLES, import->caller);
-	tuplesort_performsort(import->tables.sort);
+	sorted_rows_sort(&import->tables);
 	/* What was asked for has been found: from now on the names decide. */
 	listing->contains = NULL;
 	listing->max_rows = -1;
@@ -220,10 +132,10 @@ next_names(SortedRows *tables, bool *any)
 	ArrayBuildState *names = initArrayResult(TEXTOID, CurrentMemoryContext, false);
 	int count = 0;
 
-	while (count < ASKED_TABLES && rows_next(tables))
+	while (count < ASKED_TABLES && sorted_rows_next(tables))
 	{
 		/* Copied: the row is gone with the next one. */
-		char *name = rows_name(tables);
+		char *name = sorted_rows_name(tables);
 
 		accumArrayResult(names, CStringGetTextDatum(name), false, TEXTOID, CurrentMemoryContext);
 		pfree(name);
@@ -256,8 +168,8 @@ fetch_columns(Import *import)
 		MemoryContextReset(context);
 	}
 	MemoryContextDelete(context);
-	tuplesort_performsort(import->columns.sort);
-	tuplesort_rescan(import->tables.sort);
+	sorted_rows_sort(&import->columns);
+	sorted_rows_rewind(&import->tables);
 }
 
 /* ---- storing --------------------------------------------------------------------------- */
@@ -330,7 +242,7 @@ add_columns(Import *import, Batch *batch, const char *name)
 	int count = 0;
 	char *of;
 
-	while ((of = rows_name(columns)) != NULL && strcmp(of, name) <= 0)
+	while ((of = sorted_rows_name(columns)) != NULL && strcmp(of, name) <= 0)
 	{
 		int32 position = DatumGetInt32(columns->out->tts_values[1]);
 
@@ -344,7 +256,7 @@ add_columns(Import *import, Batch *batch, const char *name)
 			count++;
 		}
 		pfree(of);
-		(void) rows_next(columns);
+		(void) sorted_rows_next(columns);
 	}
 	return count;
 }
@@ -422,10 +334,10 @@ store(Import *import)
 	char *last = NULL;
 
 	batch_begin(&batch);
-	(void) rows_next(&import->columns);
-	while (rows_next(&import->tables))
+	(void) sorted_rows_next(&import->columns);
+	while (sorted_rows_next(&import->tables))
 	{
-		char *name = rows_name(&import->tables);
+		char *name = sorted_rows_name(&import->tables);
 
 		CHECK_FOR_INTERRUPTS();
 		if (last == NULL || strcmp(last, name) != 0)
@@ -450,12 +362,12 @@ import_run(Listing *listing, const Caller *caller, const ImportSink *sink)
 {
 	Import import = {.caller = caller, .listing = listing, .sink = sink};
 
-	rows_begin(&import.tables, table_types, TABLE_VALUES, 1);
-	rows_begin(&import.columns, column_types, COLUMN_VALUES, 2);
+	sorted_rows_begin(&import.tables, table_types, TABLE_VALUES, 1);
+	sorted_rows_begin(&import.columns, column_types, COLUMN_VALUES, 2);
 	fetch_tables(&import);
 	fetch_columns(&import);
 	imports_lock(caller, listing->connection.registry_id);
 	store(&import);
-	rows_end(&import.tables);
-	rows_end(&import.columns);
+	sorted_rows_end(&import.tables);
+	sorted_rows_end(&import.columns);
 }

@@ -124,7 +124,8 @@ sub watch
 	my %seen = (memory => 0, files => 0, stopped => 0, others => 0, failed => []);
 	my $end  = time + patience(240);
 	%first = ();
-	until ($done->())
+	# At least once: an import may have ended before it is looked at.
+	for (my $ended = 0; !$ended; $ended = $done->())
 	{
 		my $all = 0;
 		foreach my $pid ($pids->())

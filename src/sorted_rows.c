@@ -1,0 +1,118 @@
+/*
+ * sorted_rows.c
+ *		Rows of a remote's answer, sorted by the name of a table, kept on disk beyond a few megabytes.
+ *
+ * The first value of a row is the name, which is sorted by its bytes; the second
+ * one may be a number to sort by within the name.  Memory and temporary files
+ * end with the transaction at the latest.
+ *
+ * It must not know what the rows are of.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "sorted_rows.h"
+#include "utils/builtins.h"
+
+/* Memory of the sort, in kilobytes; what is beyond goes to disk. */
+#define SORT_MEMORY_KB 4096
+
+/*
+ * Begin with no rows.  types are those of the values: text, integer, bigint or
+ * boolean.  nkeys is 1, or 2 where the second value, an integer, is sorted by.
+ */
+void
+sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, int nkeys)
+{
+	static AttrNumber numbers[] = {1, 2};
+	static Oid operators[] = {TextLessOperator, Int4LessOperator};
+	static Oid collations[] = {C_COLLATION_OID, InvalidOid};
+	static bool nulls_first[] = {false, false};
+	TupleDesc desc = CreateTemplateTupleDesc(nvalues);
+
+	for (int i = 0; i < nvalues; i++)
+		TupleDescInitEntry(desc, i + 1, NULL, types[i], -1, 0);
+	rows->types = types;
+	rows->nvalues = nvalues;
+	rows->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	rows->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	rows->sort = tuplesort_begin_heap(desc, nkeys, numbers, operators, collations, nulls_first,
+									  SORT_MEMORY_KB, NULL, TUPLESORT_RANDOMACCESS);
+}
+
+static void
+value_from_text(Oid type, const char *text, Datum *value, bool *isnull)
+{
+	switch (type)
+	{
+		case INT4OID:
+		case INT8OID:
+			row_integer(value, isnull, text, type == INT8OID);
+			break;
+		case BOOLOID:
+			row_boolean(value, isnull, text);
+			break;
+		default:
+			row_text(value, isnull, text);
+	}
+}
+
+/* Add a row, which is copied; returns how many bytes it takes, about. */
+size_t
+sorted_rows_put(SortedRows *rows, const char **values)
+{
+	size_t bytes = 0;
+
+	ExecClearTuple(rows->in);
+	for (int i = 0; i < rows->nvalues; i++)
+	{
+		bytes += sizeof(Datum) + (values[i] == NULL ? 0 : strlen(values[i]));
+		value_from_text(rows->types[i], values[i], &rows->in->tts_values[i],
+						&rows->in->tts_isnull[i]);
+	}
+	ExecStoreVirtualTuple(rows->in);
+	tuplesort_puttupleslot(rows->sort, rows->in);
+	return bytes;
+}
+
+/* All rows are there; from now on they can be read. */
+void
+sorted_rows_sort(SortedRows *rows)
+{
+	tuplesort_performsort(rows->sort);
+}
+
+/* Read from the beginning again. */
+void
+sorted_rows_rewind(SortedRows *rows)
+{
+	tuplesort_rescan(rows->sort);
+}
+
+/* Go on to the next row; false at the end. */
+bool
+sorted_rows_next(SortedRows *rows)
+{
+	if (!tuplesort_gettupleslot(rows->sort, true, false, rows->out, NULL))
+		return false;
+	slot_getallattrs(rows->out);
+	return true;
+}
+
+/* The name in the current row, palloc'd; NULL where there is no row. */
+char *
+sorted_rows_name(const SortedRows *rows)
+{
+	return TupIsNull(rows->out) ? NULL : TextDatumGetCString(rows->out->tts_values[0]);
+}
+
+/* Give everything back. */
+void
+sorted_rows_end(SortedRows *rows)
+{
+	ExecDropSingleTupleTableSlot(rows->in);
+	ExecDropSingleTupleTableSlot(rows->out);
+	tuplesort_end(rows->sort);
+}

@@ -1,0 +1,30 @@
+/*
+ * sorted_rows.h
+ *		Rows of a remote's answer, sorted by the name of a table, kept on disk beyond a few megabytes.
+ */
+#ifndef DQDS_SORTED_ROWS_H
+#define DQDS_SORTED_ROWS_H
+
+#include "dqds.h"
+#include "executor/tuptable.h"
+#include "utils/tuplesort.h"
+
+/* The current row is in out, which is empty before the first one and behind the last. */
+typedef struct SortedRows
+{
+	const Oid *types; /* of the values; the caller's */
+	int nvalues;
+	Tuplesortstate *sort;
+	TupleTableSlot *in;
+	TupleTableSlot *out;
+} SortedRows;
+
+extern void sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, int nkeys);
+extern size_t sorted_rows_put(SortedRows *rows, const char **values);
+extern void sorted_rows_sort(SortedRows *rows);
+extern void sorted_rows_rewind(SortedRows *rows);
+extern bool sorted_rows_next(SortedRows *rows);
+extern char *sorted_rows_name(const SortedRows *rows);
+extern void sorted_rows_end(SortedRows *rows);
+
+#endif /* DQDS_SORTED_ROWS_H */
