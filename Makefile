@@ -56,6 +56,7 @@ EXTENSION_SOURCES = \
 	src/owner_call.c \
 	src/password_guard.c \
 	src/policy.c \
+	src/privileges.c \
 	src/reactor.c \
 	src/registry.c \
 	src/registry_write.c \

@@ -95,6 +95,9 @@ COMMENT ON FUNCTION @extschema@.dqds_live_role(@extschema@.dqds_role) IS 'the ro
 
 -- ---- the registry -----------------------------------------------------------------------------
 
+-- There are no foreign keys: their triggers run as the owner of the tables, and find them by the name of their schema, which
+-- may be renamed at that very moment.  The internal functions below keep the tables consistent.
+
 CREATE TABLE @extschema@.dqds_connection (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	name text COLLATE "C" NOT NULL CHECK (name <> ''),
@@ -113,12 +116,12 @@ CREATE TABLE @extschema@.dqds_connection (
 CREATE UNIQUE INDEX dqds_connection_name_hash_key ON @extschema@.dqds_connection (name_hash) WHERE name_hash IS NOT NULL;
 
 CREATE TABLE @extschema@.dqds_connection_secret (
-	connection_id bigint PRIMARY KEY REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
+	connection_id bigint PRIMARY KEY,
 	secrets jsonb NOT NULL
 );
 
 CREATE TABLE @extschema@.dqds_connection_grant (
-	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
+	connection_id bigint NOT NULL,
 	grantee @extschema@.dqds_role NOT NULL,
 	PRIMARY KEY (connection_id, grantee)
 );
@@ -134,14 +137,14 @@ CREATE TABLE @extschema@.dqds_credential (
 );
 
 CREATE TABLE @extschema@.dqds_credential_grant (
-	credential_id bigint NOT NULL REFERENCES @extschema@.dqds_credential ON DELETE CASCADE,
+	credential_id bigint NOT NULL,
 	grantee @extschema@.dqds_role NOT NULL,
 	PRIMARY KEY (credential_id, grantee)
 );
 
 CREATE TABLE @extschema@.dqds_imported_table (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	connection_id bigint NOT NULL REFERENCES @extschema@.dqds_connection ON DELETE CASCADE,
+	connection_id bigint NOT NULL,
 	schema_name text COLLATE "C" NOT NULL,
 	table_name text COLLATE "C" NOT NULL,
 	table_kind text,
@@ -153,7 +156,7 @@ CREATE TABLE @extschema@.dqds_imported_table (
 );
 
 CREATE TABLE @extschema@.dqds_imported_column (
-	table_id bigint NOT NULL REFERENCES @extschema@.dqds_imported_table ON DELETE CASCADE,
+	table_id bigint NOT NULL,
 	ordinal_position integer NOT NULL,
 	column_name text COLLATE "C" NOT NULL,
 	column_type text,
@@ -805,26 +808,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'internal: the place of a level in their order; NULL for an unknown one';
 
--- The privileges of the levels from one rank to another, as PostgreSQL writes them in GRANT, every overload by itself.
-CREATE FUNCTION @extschema@.dqds_level_privileges(from_rank integer, to_rank integer)
-RETURNS text[]
+-- Members of the extension, not what others have put beside them; every overload.
+CREATE FUNCTION @extschema@.dqds_level_members(kind text, from_rank integer, to_rank integer)
+RETURNS oid[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT array_agg(
-		CASE o.kind
-			WHEN 'view' THEN format('SELECT ON %s', c.oid::regclass)
-			ELSE format('EXECUTE ON FUNCTION %s', p.oid::regprocedure)
-		END)
+	SELECT array_agg(d.objid)
 	FROM @extschema@.dqds_level_objects() o
-		-- Members of the extension, not what others have put beside them.
 		JOIN (pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 				AND e.extname = 'dqds' AND d.deptype = 'e') ON true
 		LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
 		LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-	WHERE o.rank BETWEEN from_rank AND to_rank
+	WHERE o.kind = dqds_level_members.kind AND o.rank BETWEEN from_rank AND to_rank
 		AND CASE o.kind WHEN 'view' THEN c.relname = o.name ELSE p.proname = o.name END;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_level_privileges(integer, integer) IS 'internal: the privileges that the levels of some ranks bring';
+COMMENT ON FUNCTION @extschema@.dqds_level_members(text, integer, integer) IS 'internal: the views, or the functions, that the levels of some ranks open';
 
 -- What rows say of a number that was another role's does not count for the role that has it now.
 CREATE FUNCTION @extschema@.dqds_forget_role(role regrole)
@@ -864,6 +862,14 @@ BEGIN ATOMIC
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
 END;
 COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and make them wait; NULL when it was dropped';
+
+CREATE FUNCTION @extschema@.dqds_keep_connection(id bigint)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_keep_connection.id FOR KEY SHARE;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_keep_connection(bigint) IS 'internal: let no one drop a connection until the end of the transaction; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, environment_members text[])
 RETURNS boolean
@@ -910,20 +916,34 @@ CREATE FUNCTION @extschema@.dqds_remove_connection(id bigint)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+	-- By itself, so that the next statement sees what those wrote who kept the connection.
+	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id FOR UPDATE;
+	WITH removed_table AS (
+		DELETE FROM @extschema@.dqds_imported_table t WHERE t.connection_id = dqds_remove_connection.id RETURNING t.id
+	), removed_column AS (
+		DELETE FROM @extschema@.dqds_imported_column ic USING removed_table r WHERE ic.table_id = r.id
+	), removed_grant AS (
+		DELETE FROM @extschema@.dqds_connection_grant g WHERE g.connection_id = dqds_remove_connection.id
+	), removed_secret AS (
+		DELETE FROM @extschema@.dqds_connection_secret s WHERE s.connection_id = dqds_remove_connection.id
+	)
 	DELETE FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id RETURNING true;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_remove_connection(bigint) IS 'internal: forget a connection with its secrets, grants and imports; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_store_connection_grant(id bigint, grantee regrole)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+	WITH kept AS (
+		SELECT c.id FROM @extschema@.dqds_connection c WHERE c.id = dqds_store_connection_grant.id FOR KEY SHARE
+	)
 	INSERT INTO @extschema@.dqds_connection_grant (connection_id, grantee)
-	VALUES (dqds_store_connection_grant.id, dqds_store_connection_grant.grantee)
+	SELECT kept.id, dqds_store_connection_grant.grantee FROM kept
 	ON CONFLICT DO NOTHING;
-	SELECT true;
+	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_store_connection_grant.id;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_store_connection_grant(bigint, regrole) IS 'internal: let a role use a connection';
+COMMENT ON FUNCTION @extschema@.dqds_store_connection_grant(bigint, regrole) IS 'internal: let a role use a connection; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_remove_connection_grant(id bigint, grantee regrole)
 RETURNS boolean
@@ -939,12 +959,15 @@ CREATE FUNCTION @extschema@.dqds_store_credential_grant(id bigint, grantee regro
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+	WITH kept AS (
+		SELECT c.id FROM @extschema@.dqds_credential c WHERE c.id = dqds_store_credential_grant.id FOR KEY SHARE
+	)
 	INSERT INTO @extschema@.dqds_credential_grant (credential_id, grantee)
-	VALUES (dqds_store_credential_grant.id, dqds_store_credential_grant.grantee)
+	SELECT kept.id, dqds_store_credential_grant.grantee FROM kept
 	ON CONFLICT DO NOTHING;
-	SELECT true;
+	SELECT true FROM @extschema@.dqds_credential c WHERE c.id = dqds_store_credential_grant.id;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_store_credential_grant(bigint, regrole) IS 'internal: let a role use a credential';
+COMMENT ON FUNCTION @extschema@.dqds_store_credential_grant(bigint, regrole) IS 'internal: let a role use a credential; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_remove_credential_grant(id bigint, grantee regrole)
 RETURNS boolean
@@ -984,9 +1007,14 @@ CREATE FUNCTION @extschema@.dqds_remove_credential(id bigint)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+	-- As with a connection.
+	SELECT true FROM @extschema@.dqds_credential c WHERE c.id = dqds_remove_credential.id FOR UPDATE;
+	WITH removed_grant AS (
+		DELETE FROM @extschema@.dqds_credential_grant g WHERE g.credential_id = dqds_remove_credential.id
+	)
 	DELETE FROM @extschema@.dqds_credential c WHERE c.id = dqds_remove_credential.id RETURNING true;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_remove_credential(bigint) IS 'internal: forget a credential; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_remove_credential(bigint) IS 'internal: forget a credential with its grants; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_store_token(role regrole, token_hash bytea, created_by regrole, expires_at timestamptz, description text)
 RETURNS bigint
@@ -1086,6 +1114,18 @@ END;
 COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], bigint[], text[], text[], integer[], text[],
 	text[], integer[], integer[], integer[], boolean[], boolean[], text[]) IS 'internal: store imported tables with their columns';
 
+CREATE FUNCTION @extschema@.dqds_has_imports(connection_id bigint, schema_name text, table_names text[])
+RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (
+		SELECT FROM @extschema@.dqds_imported_table t
+		WHERE t.connection_id = dqds_has_imports.connection_id
+			AND t.schema_name = dqds_has_imports.schema_name
+			AND (table_names IS NULL OR t.table_name = ANY (table_names)));
+END;
+COMMENT ON FUNCTION @extschema@.dqds_has_imports(bigint, text, text[]) IS 'internal: are there imported tables that could be forgotten?';
+
 CREATE FUNCTION @extschema@.dqds_remove_imports(connection_id bigint, schema_name text, table_names text[])
 RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -1096,6 +1136,8 @@ BEGIN ATOMIC
 			AND t.schema_name = dqds_remove_imports.schema_name
 			AND (table_names IS NULL OR t.table_name = ANY (table_names))
 		RETURNING t.id
+	), removed_column AS (
+		DELETE FROM @extschema@.dqds_imported_column ic USING removed r WHERE ic.table_id = r.id
 	)
 	SELECT count(*) FROM removed;
 END;

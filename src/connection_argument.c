@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "dqds.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -239,8 +240,19 @@ array_may_hold_secret(Datum array)
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements,
 					  &nulls, &count);
 	for (int i = 0; i < count; i++)
-		if (!nulls[i] && name_may_hold_secret(TextDatumGetCString(elements[i])))
+	{
+		char *name;
+		bool may_hold_secret;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			continue;
+		name = TextDatumGetCString(elements[i]);
+		may_hold_secret = name_may_hold_secret(name);
+		pfree(name);
+		if (may_hold_secret)
 			return true;
+	}
 	return false;
 }
 

@@ -144,14 +144,16 @@ dqds_drop_credential(PG_FUNCTION_ARGS)
 	Caller caller;
 	StatementScope scope;
 	OwnerCall call = {.what = "credential"};
+	int64 id;
 	bool dropped;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_drop_credential");
-	owner_call_add(&call, INT8OID, Int64GetDatum(find_credential(&caller, fcinfo)), false);
+	id = find_credential(&caller, fcinfo);
+	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
 	(void) owner_call(&caller, "dqds_remove_credential", &call, &dropped);
-	if (dropped)
+	if (dropped || registry_credential_left(&caller, id))
 		owner_call_found_nothing("credential");
 	statement_show(&scope);
 	PG_RETURN_VOID();

@@ -390,6 +390,7 @@ extern bool limits_enter_address(const Target *target, const struct sockaddr *ad
 								 LimitSlot *slot, Failure *failure);
 extern void limits_leave(LimitSlot *slot);
 extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
+extern void limits_privileges_tag(LOCKTAG *tag, uint32 lock);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
 
@@ -514,6 +515,8 @@ extern bool caller_is_operator(const Caller *caller);
 extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
 extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
+extern bool registry_connection_left(const Caller *caller, int64 id);
+extern bool registry_credential_left(const Caller *caller, int64 id);
 extern bool registry_names_grantee(const Caller *caller, const char *table, const char *index,
 								   int64 id, Oid role);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
@@ -546,6 +549,7 @@ extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 
 extern bool role_is_enrolled(Oid role);
 extern void role_enrol(const Caller *caller, Oid role);
+extern void role_enrol_at_once(const Caller *caller, Oid role);
 extern Oid role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n);
 extern Oid role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n);
 
@@ -576,8 +580,25 @@ extern Datum owner_call_inside(const Caller *caller, const char *function, Owner
 extern void owner_run(const Caller *caller, const char *what, void (*work)(void *argument),
 					  void *argument);
 extern void owner_call_found_nothing(const char *what);
-extern void owner_command(const char *command);
-extern void privileges_lock(const Caller *caller);
+
+/* ---- privileges on the extension's objects (privileges.c) ------------------------------- */
+
+typedef enum Privilege
+{
+	PRIVILEGE_EXECUTE, /* on functions */
+	PRIVILEGE_SELECT,  /* on views */
+	PRIVILEGE_USAGE    /* on schemas */
+} Privilege;
+
+typedef enum PrivilegesLock
+{
+	PRIVILEGES_OF_LEVELS,
+	PRIVILEGES_OF_ENROLMENT
+} PrivilegesLock;
+
+extern void privileges_change(Privilege privilege, const Oid *objects, int count, Oid role,
+							  bool granted);
+extern bool privileges_lock(PrivilegesLock lock, bool wait);
 
 /* ---- a function's first argument (connection_argument.c) ----------------------------------- */
 

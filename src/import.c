@@ -3,7 +3,7 @@
  *		Fetches tables with their columns from a remote, and stores them in the registry.
  *
  *	1. the tables are listed, then their columns, some tables at a time, over the same session
- *	2. imports of this connection are locked
+ *	2. imports of this connection are locked, and it is kept from being dropped
  *	3. tables and columns, both sorted by name, are joined and stored in batches
  *
  * What arrives is kept on disk beyond a few megabytes, and is bounded by
@@ -325,6 +325,19 @@ batch_store(Import *import, Batch *batch)
 	batch_begin(batch);
 }
 
+/* The connection stays until the end of the transaction: else what is stored would be no one's. */
+static void
+keep_connection(const Import *import)
+{
+	OwnerCall call = {0};
+	bool dropped;
+
+	owner_call_add(&call, INT8OID, Int64GetDatum(import->listing->connection.registry_id), false);
+	(void) owner_call(import->caller, "dqds_keep_connection", &call, &dropped);
+	if (dropped)
+		owner_call_found_nothing("connection");
+}
+
 /* Join tables and columns, and store them.  A table that came twice is stored once. */
 static void
 store(Import *import)
@@ -367,6 +380,7 @@ import_run(Listing *listing, const Caller *caller, const ImportSink *sink)
 	fetch_tables(&import);
 	fetch_columns(&import);
 	imports_lock(caller, listing->connection.registry_id);
+	keep_connection(&import);
 	store(&import);
 	sorted_rows_end(&import.tables);
 	sorted_rows_end(&import.columns);

@@ -98,6 +98,13 @@ wait_for_imports(void *argument)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+/* Is there something to forget?  Else nothing needs to be locked. */
+static bool
+has_imports(const Caller *caller, OwnerCall *call)
+{
+	return DatumGetBool(owner_call(caller, "dqds_has_imports", call, NULL));
+}
+
 /*
  * From now on to the end of the transaction no other one stores or forgets
  * imported tables of this connection.  Nothing else waits for it: the connection
@@ -117,7 +124,7 @@ dqds_unimport_tables(PG_FUNCTION_ARGS)
 	StatementScope scope;
 	ConnectionArgument connection;
 	OwnerCall call = {0};
-	Datum count;
+	Datum count = Int64GetDatum(0);
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
@@ -128,8 +135,11 @@ dqds_unimport_tables(PG_FUNCTION_ARGS)
 	owner_call_add_text(&call, name_argument(fcinfo, 1, "schema_name"));
 	owner_call_add(&call, TEXTARRAYOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
 				   PG_ARGISNULL(2));
-	imports_lock(&caller, connection.registry_id);
-	count = owner_call(&caller, "dqds_remove_imports", &call, NULL);
+	if (has_imports(&caller, &call))
+	{
+		imports_lock(&caller, connection.registry_id);
+		count = owner_call(&caller, "dqds_remove_imports", &call, NULL);
+	}
 	statement_show(&scope);
 	PG_RETURN_DATUM(count);
 }

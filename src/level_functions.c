@@ -48,24 +48,33 @@ level_rank(const Caller *caller, const char *level)
 	return DatumGetInt32(rank);
 }
 
-/* The privileges of the ranks from first to last, as GRANT takes them: an array of text. */
-static ArrayType *
-level_privileges(const Caller *caller, int first, int last)
+/* Change the privileges on the views, or functions, that the levels of the ranks from first to last open. */
+static void
+change_kind(const LevelChange *change, const char *kind, Privilege privilege, int first, int last)
 {
 	OwnerCall call = {0};
+	bool none;
+	Datum members;
+	ArrayType *array;
 
+	owner_call_add_text(&call, kind);
 	owner_call_add(&call, INT4OID, Int32GetDatum(first), false);
 	owner_call_add(&call, INT4OID, Int32GetDatum(last), false);
-	return DatumGetArrayTypeP(owner_call_inside(caller, "dqds_level_privileges", &call, NULL));
+	members = owner_call_inside(change->caller, "dqds_level_members", &call, &none);
+	if (none)
+		return;
+	array = DatumGetArrayTypeP(members);
+	privileges_change(privilege, (Oid *) ARR_DATA_PTR(array),
+					  ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)), change->role,
+					  change->granted);
 }
 
 /* Without USAGE on the schema no privilege in it is of use. */
 static void
-grant_usage(const LevelChange *change, const char *role)
+grant_usage(const LevelChange *change)
 {
 	if (!dqds_may_use_schema(change->caller->schema, change->role))
-		owner_command(psprintf("GRANT USAGE ON SCHEMA %s TO %s",
-							   quote_identifier(get_namespace_name(change->caller->schema)), role));
+		privileges_change(PRIVILEGE_USAGE, &change->caller->schema, 1, change->role, true);
 }
 
 /* A level includes those before it, so a role that loses one loses those after it. */
@@ -73,21 +82,15 @@ static void
 change_level(void *argument)
 {
 	const LevelChange *change = argument;
-	const char *role = quote_identifier(GetUserNameFromId(change->role, false));
 	int rank = level_rank(change->caller, change->level);
-	Datum *privileges;
-	bool *nulls;
-	int count;
+	int first = change->granted ? 0 : rank;
+	int last = change->granted ? rank : BEYOND_RANKS;
 
-	privileges_lock(change->caller);
-	deconstruct_array(level_privileges(change->caller, change->granted ? 0 : rank,
-									   change->granted ? rank : BEYOND_RANKS),
-					  TEXTOID, -1, false, TYPALIGN_INT, &privileges, &nulls, &count);
-	for (int i = 0; i < count; i++)
-		owner_command(psprintf(change->granted ? "GRANT %s TO %s" : "REVOKE %s FROM %s",
-							   TextDatumGetCString(privileges[i]), role));
+	(void) privileges_lock(PRIVILEGES_OF_LEVELS, true);
+	change_kind(change, "view", PRIVILEGE_SELECT, first, last);
+	change_kind(change, "function", PRIVILEGE_EXECUTE, first, last);
 	if (change->granted)
-		grant_usage(change, role);
+		grant_usage(change);
 }
 
 static void
@@ -103,9 +106,9 @@ run_change(FunctionCallInfo fcinfo, bool granted)
 	change.level = name_argument(fcinfo, 0, "level");
 	change.role = role_argument(&caller, fcinfo, 1);
 	owner_run(&caller, "privilege", change_level, &change);
-	/* By now: the first connection of the role would have to wait for others that change privileges. */
+	/* By now, if it can be: the first connection of the role would have to wait for others that are enrolled. */
 	if (granted)
-		role_enrol(&caller, change.role);
+		role_enrol_at_once(&caller, change.role);
 	statement_show(&scope);
 }
 

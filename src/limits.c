@@ -27,6 +27,7 @@
 #define LOCK_CLASS_NAME       0xD9D6 /* the hashes of this one and the next are of the caller's choice */
 #define LOCK_CLASS_ADDRESS    0xD9D7
 #define LOCK_CLASS_IMPORTS    0xD9D8
+#define LOCK_CLASS_PRIVILEGES 0xD9D9
 
 /* Models that are not registered carry no limit of their own that could be trusted. */
 #define ADHOC_LIMIT 8
@@ -168,4 +169,11 @@ limits_import_tag(LOCKTAG *tag, int64 connection_id)
 {
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) connection_id >> 32),
 						 (uint32) connection_id, LOCK_CLASS_IMPORTS);
+}
+
+/* The locks under which privileges are changed, of which privileges.c knows the numbers. */
+void
+limits_privileges_tag(LOCKTAG *tag, uint32 lock)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, lock, LOCK_CLASS_PRIVILEGES);
 }

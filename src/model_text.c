@@ -42,9 +42,28 @@ model_looks_like_one(const char *text, size_t length)
 	return at < length && text[at] == '{';
 }
 
+/* The length of a text in JSON, as escape_json() writes it. */
+static size_t
+quoted_length(const char *text, size_t bytes)
+{
+	size_t length = 2;
+
+	for (size_t i = 0; i < bytes; i++)
+	{
+		unsigned char c = text[i];
+
+		if (c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t')
+			length += 2;
+		else
+			length += c < ' ' ? 6 : 1;
+	}
+	return length;
+}
+
 /*
  * May a connection have this name?  A name that looks like a model would be
- * taken for one where a connection may be either.  False: *failure is
+ * taken for one where a connection may be either, and one that is too long makes
+ * answers of every list of connections too long.  False: *failure is
  * DQDS_INVALID_CONNECTION, and shows nothing of the name.
  */
 bool
@@ -55,9 +74,10 @@ model_name_usable(const char *name, Failure *failure)
 	if (length == 0)
 		failure_set(failure, DQDS_INVALID_CONNECTION, NULL,
 					"the name of a connection must not be empty");
-	else if (length > MAX_MODEL_BYTES)
+	else if (quoted_length(name, length) - strlen("\"\"") > MAX_MODEL_BYTES)
 		failure_set(failure, DQDS_INVALID_CONNECTION, NULL,
-					"the name of a connection must not have more than %d bytes", MAX_MODEL_BYTES);
+					"the name of a connection must not have more than %d bytes as JSON",
+					MAX_MODEL_BYTES);
 	else if (model_looks_like_one(name, length))
 		failure_set(failure, DQDS_INVALID_CONNECTION,
 					"Text that begins with a brace is a connection model.",
@@ -101,24 +121,6 @@ typedef struct Walk
 	Datum too_much;   /* numbers from here on have too many digits, */
 	Datum too_little; /* and those down from here */
 } Walk;
-
-/* The length of a string in JSON text, as escape_json() writes it. */
-static size_t
-quoted_length(const JsonbValue *string)
-{
-	size_t length = 2;
-
-	for (int i = 0; i < string->val.string.len; i++)
-	{
-		unsigned char c = string->val.string.val[i];
-
-		if (c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t')
-			length += 2;
-		else
-			length += c < ' ' ? 6 : 1;
-	}
-	return length;
-}
 
 /* May a number be written out without more than some hundred digits? */
 static bool
@@ -199,7 +201,7 @@ count_scalar(Walk *walk, const JsonbValue *value, Failure *failure)
 	switch (value->type)
 	{
 		case jbvString:
-			walk->bytes += quoted_length(value);
+			walk->bytes += quoted_length(value->val.string.val, value->val.string.len);
 			break;
 		case jbvNumeric:
 			if (!count_number(walk, value->val.numeric))
@@ -247,7 +249,7 @@ model_within_bounds(Jsonb *model, Failure *failure)
 		{
 			count_separator(&walk);
 			walk.levels[walk.level].key = item;
-			walk.bytes += quoted_length(&item) + strlen(": ");
+			walk.bytes += quoted_length(item.val.string.val, item.val.string.len) + strlen(": ");
 		}
 		else
 		{

@@ -22,9 +22,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -89,8 +87,8 @@ set_settings(void)
 }
 
 /*
- * Two changes of one privilege at once: PostgreSQL's own commands take no lock
- * (privileges_lock) before they make one, and then have an error without a code.
+ * Two changes of one privilege at once: PostgreSQL's own commands do not take
+ * privileges_lock before they make one, and then have an error without a code.
  */
 static bool
 is_concurrent_update(void)
@@ -136,11 +134,6 @@ explain_error(const char *what)
 			failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
 						"another transaction is changing the same %s", what);
 			failure_raise(&failure);
-			break;
-		case ERRCODE_FOREIGN_KEY_VIOLATION:
-			FlushErrorState();
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-							errmsg("the %s was dropped meanwhile", what)));
 			break;
 		case ERRCODE_UNIQUE_VIOLATION:
 			FlushErrorState();
@@ -258,30 +251,4 @@ owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *is
 	if (isnull != NULL)
 		*isnull = invocation.isnull;
 	return invocation.result;
-}
-
-/*
- * Run a GRANT or REVOKE within owner_run.  The names in it come from the numbers
- * of the objects; it runs no code, so that a schema that is renamed at this very
- * moment can bring it no further than to an object of the role that renamed it.
- */
-void
-owner_command(const char *command)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not change a privilege");
-	SPI_finish();
-}
-
-/*
- * Within owner_run: one transaction at a time changes privileges, because
- * PostgreSQL refuses two changes of those on one object at once.
- */
-void
-privileges_lock(const Caller *caller)
-{
-	LockRelationOid(get_relname_relid("dqds_connection_grant", caller->schema),
-					ShareUpdateExclusiveLock);
 }

@@ -329,6 +329,59 @@ registry_names_grantee(const Caller *caller, const char *table, const char *inde
 	return found;
 }
 
+/* Tables whose rows belong to a connection or to a credential, with an index on its id. */
+typedef struct Dependants
+{
+	const char *table;
+	const char *index;
+	AttrNumber owner_id;
+} Dependants;
+
+static const Dependants of_connection[] = {
+	{"dqds_connection_secret", "dqds_connection_secret_pkey", SECRET_CONNECTION_ID},
+	{"dqds_connection_grant", "dqds_connection_grant_pkey", GRANT_OBJECT_ID},
+	{"dqds_imported_table", "dqds_imported_table_name_key", IMPORTED_CONNECTION_ID},
+};
+
+static const Dependants of_credential[] = {
+	{"dqds_credential_grant", "dqds_credential_grant_pkey", GRANT_OBJECT_ID},
+};
+
+static bool
+any_left(const Caller *caller, const Dependants *dependants, int count, int64 id)
+{
+	bool found = false;
+
+	for (int i = 0; i < count && !found; i++)
+	{
+		Scan scan;
+		ScanKeyData key;
+
+		bigint_key(&key, dependants[i].owner_id, id);
+		scan_begin(&scan, caller->schema, dependants[i].table, dependants[i].index, NULL, 1, &key);
+		found = HeapTupleIsValid(systable_getnext(scan.desc));
+		scan_end(&scan);
+	}
+	return found;
+}
+
+/*
+ * Is there a row that belongs to this connection, which has just been dropped?
+ * One that is newer than the transaction's snapshot could not be removed with it.
+ */
+bool
+registry_connection_left(const Caller *caller, int64 id)
+{
+	return any_left(caller, of_connection, lengthof(of_connection), id);
+}
+
+/* The same for a credential. */
+bool
+registry_credential_left(const Caller *caller, int64 id)
+{
+	return any_left(caller, of_credential, lengthof(of_credential), id);
+}
+
 /* Owners and admins may edit. */
 bool
 registry_may_edit(const Caller *caller, const RegistryEntry *entry)

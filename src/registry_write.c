@@ -233,6 +233,8 @@ drop_connection(FunctionCallInfo fcinfo)
 	get_to_change(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
 	change_connection(&caller, "dqds_remove_connection", &call);
+	if (registry_connection_left(&caller, entry.id))
+		owner_call_found_nothing("connection");
 	statement_show(&scope);
 }
 

@@ -19,14 +19,12 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(dqds_enrolled);
@@ -93,6 +91,7 @@ typedef struct Enrolment
 {
 	const Caller *caller;
 	Oid role;
+	bool wait; /* for another role that is being enrolled; else this one is left out */
 } Enrolment;
 
 /* As the owner.  What an earlier role of the same number left behind goes first. */
@@ -100,27 +99,38 @@ static void
 enrol(void *argument)
 {
 	const Enrolment *enrolment = argument;
-	const Caller *caller = enrolment->caller;
+	Oid function = enrolled_function();
 	OwnerCall call = {0};
 
-	privileges_lock(caller);
+	if (!privileges_lock(PRIVILEGES_OF_ENROLMENT, enrolment->wait))
+		return;
+	/* Another one may have done it meanwhile. */
+	AcceptInvalidationMessages();
 	if (role_is_enrolled(enrolment->role))
 		return;
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(enrolment->role), false);
-	(void) owner_call_inside(caller, "dqds_forget_role", &call, NULL);
-	owner_command(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s",
-						   format_procedure_qualified(enrolled_function()),
-						   quote_identifier(GetUserNameFromId(enrolment->role, false))));
+	(void) owner_call_inside(enrolment->caller, "dqds_forget_role", &call, NULL);
+	privileges_change(PRIVILEGE_EXECUTE, &function, 1, enrolment->role, true);
 }
 
 /*
  * Make the registry know a role that exists; to be done before a row names it.
- * Errors: QD022 when another transaction changes privileges for too long.
+ * Errors: QD022 when another transaction enrols a role for too long.
  */
 void
 role_enrol(const Caller *caller, Oid role)
 {
-	Enrolment enrolment = {caller, role};
+	Enrolment enrolment = {caller, role, true};
+
+	if (!role_is_enrolled(role))
+		owner_run(caller, "role", enrol, &enrolment);
+}
+
+/* The same, but only if no other transaction is enrolling a role: then it is left for later. */
+void
+role_enrol_at_once(const Caller *caller, Oid role)
+{
+	Enrolment enrolment = {caller, role, false};
 
 	if (!role_is_enrolled(role))
 		owner_run(caller, "role", enrol, &enrolment);

@@ -297,6 +297,32 @@ $app->must('DROP SCHEMA old CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA
 	$app->must('ALTER DATABASE postgres RESET search_path');
 }
 
+# --- Event triggers of the database ----------------------------------------------------------------------------------
+
+# One that writes down what is done, into a table that it finds by its name alone: a caller's temporary table of that name, with a
+# trigger of the caller's, is not for the extension's owner to write to.
+{
+	psql(q(
+		CREATE TABLE ddl_log (who name, tag text); GRANT INSERT ON ddl_log TO PUBLIC;
+		CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ddl_log VALUES (current_user, tg_tag); END $$;
+		CREATE ROLE writers; CREATE ROLE mallory LOGIN IN ROLE writers; SELECT dqds_grant('editor', 'writers');
+		CREATE EVENT TRIGGER log_ddl ON ddl_command_end EXECUTE FUNCTION log_ddl()));
+	my $mallory = DqdsTest::Sql->connect($control, user => 'mallory');
+	$mallory->must(q(
+		CREATE FUNCTION pg_temp.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung: event trigger as % of %', current_user, session_user; RETURN new; END $$;
+		CREATE TEMP TABLE ddl_log (who name, tag text);
+		CREATE TRIGGER trap BEFORE INSERT ON pg_temp.ddl_log FOR EACH ROW EXECUTE FUNCTION pg_temp.trap();
+		GRANT ALL ON pg_temp.ddl_log TO PUBLIC));
+	$from = log_end();
+	$mallory->must('CREATE TEMP TABLE bait ()');
+	is(sprung_since($from), 'event trigger as mallory of mallory', 'the trap springs for the one who set it');
+	$from = log_end();
+	$mallory->must("SELECT dqds_create_connection('of mallory', $literal)");
+	is(sprung_since($from), '', 'but not for the owner of the extension, who makes a role known');
+	psql('DROP EVENT TRIGGER log_ddl');
+	$mallory->close;
+}
+
 # --- Overloads beside the functions ---------------------------------------------------------------------------------------
 
 # Functions of the role that may create in the schema, with the very types that literals are taken for.

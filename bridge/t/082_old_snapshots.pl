@@ -57,6 +57,30 @@ my @changes = (
 	[ 'credential replaced', q(SELECT dqds_replace_credential('key', 'wrong')), q(SELECT * FROM dqds_test_connection('by key')), 'SUCCESS', 'authentication_failed' ],
 	[ 'new owner',           q(SELECT dqds_set_connection_owner('by key', 'owner')), q(SELECT * FROM dqds_test_connection('by key')), 'SUCCESS', '42704 connection "by key" does not exist' ],
 	[ 'role left',           q(DROP OWNED BY alice),                            $test,   'SUCCESS', $denied ]);
+# What is dropped leaves nothing behind, also where an old snapshot does not show all that belongs to it.
+foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+{
+	my $fails = $level eq 'READ COMMITTED' ? '' : '40001';
+	foreach my $row (
+		[ 'a connection', 'dqds_connection_grant', q(SELECT dqds_drop_connection('shop')), q(SELECT dqds_grant_connection('shop', 'owner')) ],
+		[ 'a connection', 'dqds_imported_table', q(SELECT dqds_drop_connection('shop')), q(SELECT * FROM dqds_import_tables('shop', 'pg_catalog', tables_import_limit => 3)) ],
+		[ 'a credential', 'dqds_credential_grant', q(SELECT dqds_drop_credential('key')), q(SELECT dqds_grant_credential('key', 'owner')) ])
+	{
+		my ($what, $table, $drop, $add) = @$row;
+		set_up();
+		my $dropper = DqdsTest::Sql->connect($control);
+		$dropper->must("BEGIN ISOLATION LEVEL $level; SELECT count(*) FROM dqds_connection");
+		$super->must($add);
+		is($dropper->query($drop)->{error}{sqlstate} // '', $fails, "$level: $what is dropped, for which $table has a row that is newer");
+		$dropper->must($fails ? 'ROLLBACK' : 'COMMIT');
+		$dropper->must($drop) if $fails;
+		is($super->value("SELECT count(*) FROM $table WHERE " . ($what =~ s/.* //r) . '_id NOT IN (SELECT id FROM dqds_' . ($what =~ s/.* //r) . ')'), 0, 'and none is left');
+		is($super->value('SELECT count(*) FROM dqds_imported_column WHERE table_id NOT IN (SELECT id FROM dqds_imported_table)'), 0, 'nor a column');
+		$super->must('SELECT dqds_create_credential(\'key\', ' . sql_literal(remote_password($remote)) . q{, '*')}) if $what eq 'a credential';
+		$dropper->close;
+	}
+}
+
 foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 {
 	foreach my $plan ('off', 'on')

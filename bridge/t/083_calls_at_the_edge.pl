@@ -179,13 +179,14 @@ $sql->must(q(SELECT dqds_drop_connection(connection_name) FROM dqds_connections)
 my $mysql = q('{"provider_type": "mysql"}');
 is(fault($sql->query("SELECT dqds_create_connection(repeat('n', @{[LONGEST]}), $mysql)")), '', 'a name of 1 MB');
 my $error = $sql->query("SELECT dqds_create_connection(repeat('n', @{[LONGEST + 1]}), $mysql)")->{error};
-is("$error->{sqlstate} $error->{message}", 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes', 'one byte more is too long');
+is("$error->{sqlstate} $error->{message}", 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes as JSON', 'one byte more is too long');
 $error = $sql->query("SELECT dqds_rename_connection(repeat('n', @{[LONGEST]}), repeat('n', @{[LONGEST + 1]}))")->{error};
 is($error->{sqlstate}, 'QD020', 'for a rename as well');
-is(fault($sql->query("SELECT dqds_create_connection('e' || repeat(chr(233), @{[LONGEST / 2]}), $mysql)")), 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes', 'bytes are counted, not characters');
+is(fault($sql->query("SELECT dqds_create_connection('e' || repeat(chr(233), @{[LONGEST / 2]}), $mysql)")), 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes as JSON', 'bytes are counted, not characters');
 is(fault($sql->query("SELECT dqds_create_connection(lpad(i::text, @{[LONGEST]}, chr(233 - 190 * (i % 2))), $mysql) FROM generate_series(1, 19, 2) AS i")), '', 'ten more');
-is(fault($sql->query("SELECT dqds_create_connection(i || repeat(chr(9), @{[LONGEST - 2]}), $mysql) FROM generate_series(11, 19) AS i")), '', 'nine of characters that JSON escapes');
-is($sql->value('SELECT count(*) FROM dqds_connections WHERE length(model::text) > ' . LONGEST), 20, 'the view shows all twenty');
+is(fault($sql->query("SELECT dqds_create_connection(i || repeat(chr(9), @{[LONGEST / 2 - 1]}), $mysql) FROM generate_series(11, 19) AS i")), '', 'nine of characters that JSON escapes');
+is(fault($sql->query("SELECT dqds_create_connection(repeat(chr(1), @{[int(LONGEST / 6) + 1]}), $mysql)")), 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes as JSON', 'so does each control character, by six');
+is($sql->value('SELECT count(*) FROM dqds_connections WHERE length(model::text) > ' . LONGEST / 2), 20, 'the view shows all twenty');
 is($sql->value(q(SELECT count(*) FROM dqds_test_connections())), 20, 'a test of all is one row for each');
 my $bridge = start_bridge($control, level => 'admin');
 my ($raw, $closed) = raw_request($bridge, "GET /api/connections HTTP/1.1\r\nHost: localhost\r\n\r\n", 300);
