@@ -365,6 +365,7 @@ typedef struct AuthGuard
 	int max_iterations;
 	const char *tls_error; /* static text of OpenSSL's */
 	bool done;             /* the requests are over */
+	bool logged_in;        /* with AuthenticationOk */
 	int length;            /* of what was seen and may go on */
 	int whole;             /* of it, whole messages */
 	unsigned char bytes[2 * MAX_AUTH_REQUEST];
@@ -390,6 +391,13 @@ extern bool limits_enter_address(const Target *target, const struct sockaddr *ad
 								 LimitSlot *slot, Failure *failure);
 extern void limits_leave(LimitSlot *slot);
 extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
+
+/* ---- memory that libpq loses (lost_memory.c) ------------------------------------- */
+
+extern int64 lost_memory_heap(void);
+extern void lost_memory_note(const struct sockaddr *address, int64 bytes);
+extern bool lost_memory_permits(const Target *target, const struct sockaddr *address,
+								Failure *failure);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
 

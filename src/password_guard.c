@@ -35,6 +35,9 @@
 #define HEADER_SIZE    5 /* type and length */
 #define MD5_SALT_BYTES 4
 
+/* ParameterStatus, BackendKeyData, ReadyForQuery, notices, errors, notifications. */
+#define STARTUP_MESSAGES "SKZNEA"
+
 /* Kinds of authentication request, of the protocol's AuthenticationXXX messages. */
 #define AUTH_OK            0
 #define AUTH_CLEARTEXT     3
@@ -235,8 +238,30 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 	rest.end = message + 1 + length;
 	verdict = is_request ? check_content(guard, code, rest) : check_negotiation(rest);
 	guard->whole = *needed;
-	guard->done = is_request && code == AUTH_OK && verdict == GUARD_PASS;
+	guard->logged_in = is_request && code == AUTH_OK && verdict == GUARD_PASS;
+	guard->done = guard->logged_in;
 	return verdict;
+}
+
+/*
+ * What has come together with AuthenticationOk, and stands behind it: libpq loses
+ * memory for each message of some of the types that have no place there.  What
+ * comes later is not looked at; session_login.c bounds what it costs.
+ */
+static GuardVerdict
+check_startup(AuthGuard *guard)
+{
+	int64 at = guard->whole;
+
+	while (at < guard->length)
+	{
+		if (guard->bytes[at] == '\0' || strchr(STARTUP_MESSAGES, guard->bytes[at]) == NULL)
+			return GUARD_FORGED;
+		if (guard->length - at < HEADER_SIZE)
+			break;
+		at += 1 + (int64) Max(read_uint32(guard->bytes + at + 1), 4);
+	}
+	return GUARD_PASS;
 }
 
 /* Check all messages from guard->bytes on; guard->whole is how many bytes are of whole ones. */
@@ -248,6 +273,8 @@ check_messages(AuthGuard *guard, bool tls, int *needed)
 	{
 		GuardVerdict verdict = check_message(guard, tls, needed);
 
+		if (verdict == GUARD_PASS && guard->logged_in)
+			return check_startup(guard);
 		if (verdict != GUARD_PASS || guard->done)
 			return verdict;
 	}
@@ -265,6 +292,7 @@ guard_reset(AuthGuard *guard, const Target *target)
 	guard->max_iterations =
 		(int64) MAX_SCRAM_ITERATIONS * SCRAM_ITERATION_BLOCKS / (SCRAM_ITERATION_BLOCKS + blocks);
 	guard->done = false;
+	guard->logged_in = false;
 	guard->length = 0;
 	guard->tls_error = NULL;
 }
