@@ -146,6 +146,7 @@ struct Target
 	List
 		*secret_values; /* the password and what references stood for (char *), never to be shown */
 	bool has_reference; /* in another member than the password */
+	bool stored_secret; /* a secret in it is stored, and not written out by the caller */
 	List *own_words;    /* what the model says in members that a remote may repeat (char *) */
 };
 
