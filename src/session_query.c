@@ -414,7 +414,7 @@ session_start_cancel(Session *session)
 	if (cancel == NULL)
 		return false;
 	pg_atomic_fetch_add_u32(&cancelling, 1);
-	session->cancel = background_run(run_cancel, free_cancel, cancel);
+	session->cancel = background_run(BACKGROUND_CANCEL, run_cancel, free_cancel, cancel);
 	if (session->cancel == NULL)
 		return false;
 	/* It is no longer read: what still comes would wake us over and over. */
