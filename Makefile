@@ -48,6 +48,7 @@ EXTENSION_SOURCES = \
 	src/list_functions.c \
 	src/listing.c \
 	src/login_trace.c \
+	src/lost_memory.c \
 	src/model.c \
 	src/model_form.c \
 	src/model_target.c \

@@ -30,14 +30,15 @@
 #define THREAD_STACK_SIZE (256 * 1024)
 
 /*
- * A call that nobody waits for any more may take its time, and keeps a thread
- * and a socket.  The server is told of that descriptor until the thread has
- * ended, so that it keeps fewer files open itself; and with so many of them, no
- * new one is begun.
+ * A call that is no longer waited for may take its time, and keeps a thread and a
+ * socket.  The server is told of that descriptor until the thread has ended, so
+ * that it keeps fewer files open itself; and with so many of a kind, no new one of
+ * this kind is begun: servers that let cancel requests hang take nothing from the
+ * resolution of names.
  */
-#define MAX_ABANDONED 256
+#define MAX_ABANDONED 128
 
-static pg_atomic_uint32 abandoned_jobs; /* that still run */
+static pg_atomic_uint32 abandoned_jobs[NUM_BACKGROUND_KINDS]; /* that still run */
 static uint32 reserved_descriptors = 0; /* for them, and for some that have just ended */
 
 struct BackgroundJob
@@ -46,6 +47,7 @@ struct BackgroundJob
 	pthread_cond_t finished;
 	bool done;      /* run() has returned */
 	bool abandoned; /* the backend let go: the thread frees the job */
+	BackgroundKind kind;
 	void (*run)(void *);
 	void (*dispose)(void *);
 	void *argument; /* malloc'd by the caller, freed by dispose */
@@ -57,7 +59,11 @@ static int wakeup_descriptor = -1;
 static void
 release_descriptors(void)
 {
-	for (; reserved_descriptors > pg_atomic_read_u32(&abandoned_jobs); reserved_descriptors--)
+	uint32 running = 0;
+
+	for (int kind = 0; kind < NUM_BACKGROUND_KINDS; kind++)
+		running += pg_atomic_read_u32(&abandoned_jobs[kind]);
+	for (; reserved_descriptors > running; reserved_descriptors--)
 		ReleaseExternalFD();
 }
 
@@ -118,8 +124,10 @@ thread_main(void *arg)
 
 	if (abandoned)
 	{
+		BackgroundKind kind = job->kind;
+
 		free_job(job);
-		pg_atomic_fetch_sub_u32(&abandoned_jobs, 1);
+		pg_atomic_fetch_sub_u32(&abandoned_jobs[kind], 1);
 	}
 	return NULL;
 }
@@ -154,15 +162,15 @@ background_thread(void *(*main_function)(void *), void *argument)
  * Start run(argument) in a thread.  argument must be malloc'd, not palloc'd; it
  * belongs to the job from now on and is freed by dispose.  Returns NULL, with
  * the argument disposed of, when no thread or memory could be had, or too many
- * calls of before still hang.
+ * earlier calls of the same kind still hang.
  */
 BackgroundJob *
-background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
+background_run(BackgroundKind kind, void (*run)(void *), void (*dispose)(void *), void *argument)
 {
 	BackgroundJob *job = NULL;
 	pthread_condattr_t clock;
 
-	if (pg_atomic_read_u32(&abandoned_jobs) < MAX_ABANDONED)
+	if (pg_atomic_read_u32(&abandoned_jobs[kind]) < MAX_ABANDONED)
 		job = calloc(1, sizeof(BackgroundJob));
 	if (job == NULL)
 	{
@@ -174,6 +182,7 @@ background_run(void (*run)(void *), void (*dispose)(void *), void *argument)
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&job->finished, &clock);
 	pthread_condattr_destroy(&clock);
+	job->kind = kind;
 	job->run = run;
 	job->dispose = dispose;
 	job->argument = argument;
@@ -228,7 +237,7 @@ background_release(BackgroundJob *job)
 	done = job->done;
 	job->abandoned = true;
 	if (!done)
-		pg_atomic_fetch_add_u32(&abandoned_jobs, 1);
+		pg_atomic_fetch_add_u32(&abandoned_jobs[job->kind], 1);
 	pthread_mutex_unlock(&job->mutex);
 	if (done)
 		free_job(job);

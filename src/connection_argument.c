@@ -70,6 +70,7 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 		return;
 	result->target.connection_id = entry->id;
 	result->target.connection_name = entry->name;
+	result->target.stored_secret = true;
 	policy_limit_timeout(caller, entry->owner, &result->target);
 }
 
@@ -126,6 +127,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (normal.kept_secret)
 	{
 		result->target.connection_id = entry.id;
+		result->target.stored_secret = true;
 		result->target.parallel_limit = model_parallel_limit(entry.model);
 	}
 	if (!result->target.password_required)

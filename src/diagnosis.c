@@ -458,6 +458,17 @@ explain_login_state(const Target *target, const char *sqlstate, Failure *failure
 	return false;
 }
 
+/*
+ * A remote repeats what the options of a connection say after it has read them,
+ * so that backslashes in them are gone, and the mask in place of a secret would
+ * show that a guess in the options is right.
+ */
+static bool
+hides_login_words(const Target *target)
+{
+	return target->options != NULL && target->stored_secret;
+}
+
 static bool
 explain_libpq_message(const Target *target, ConnectStage stage, const char *message,
 					  Failure *failure)
@@ -469,6 +480,10 @@ explain_libpq_message(const Target *target, ConnectStage stage, const char *mess
 		bool leads_in = strlen(piece) > 2 && strcmp(piece + strlen(piece) - 2, ": ") == 0;
 
 		if (hit == NULL)
+			continue;
+		/* Words that come with a SQLSTATE are the remote's. */
+		if (strstr(libpq_messages[i].explanation.message, "%m") != NULL &&
+			find_sqlstate(message) != NULL && hides_login_words(target))
 			continue;
 		explain(&libpq_messages[i].explanation, target, leads_in ? hit + strlen(piece) : message,
 				failure);
@@ -498,6 +513,10 @@ diagnose_connect(const Target *target, ConnectStage stage, const char *message, 
 	static const Explanation unknown = {DQDS_REMOTE_ERROR,
 										"the server at %h:%p refused the login: %m",
 										"Look at the log of the remote server."};
+	static const Explanation hidden = {
+		DQDS_REMOTE_ERROR, "the server at %h:%p refused the login",
+		"Look at the log of the remote server; its words are not shown where a connection with "
+		"options uses a stored secret."};
 
 	if (sqlstate != NULL && explain_login_state(target, sqlstate, failure))
 		return;
@@ -509,7 +528,7 @@ diagnose_connect(const Target *target, ConnectStage stage, const char *message, 
 	}
 	if (sqlstate != NULL)
 	{
-		explain(&unknown, target, sqlstate + 7, failure);
+		explain(hides_login_words(target) ? &hidden : &unknown, target, sqlstate + 7, failure);
 		note_sqlstate(failure, sqlstate);
 		return;
 	}

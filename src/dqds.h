@@ -146,6 +146,7 @@ struct Target
 	List
 		*secret_values; /* the password and what references stood for (char *), never to be shown */
 	bool has_reference; /* in another member than the password */
+	bool stored_secret; /* a secret in it is stored, and not written out by the caller */
 	List *own_words;    /* what the model says in members that a remote may repeat (char *) */
 };
 
@@ -287,9 +288,19 @@ extern int reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 
 typedef struct BackgroundJob BackgroundJob;
 
+/* What a call is for; each kind has a budget of its own of calls that hang. */
+typedef enum BackgroundKind
+{
+	BACKGROUND_RESOLVE,
+	BACKGROUND_CANCEL
+} BackgroundKind;
+
+#define NUM_BACKGROUND_KINDS (BACKGROUND_CANCEL + 1)
+
 extern void background_start_module(void);
 extern bool background_thread(void *(*thread_main)(void *), void *argument);
-extern BackgroundJob *background_run(void (*run)(void *), void (*dispose)(void *), void *argument);
+extern BackgroundJob *background_run(BackgroundKind kind, void (*run)(void *),
+									 void (*dispose)(void *), void *argument);
 extern bool background_done(BackgroundJob *job);
 extern bool background_wait(BackgroundJob *job, int64 deadline_us);
 extern void background_release(BackgroundJob *job);
@@ -365,6 +376,7 @@ typedef struct AuthGuard
 	int max_iterations;
 	const char *tls_error; /* static text of OpenSSL's */
 	bool done;             /* the requests are over */
+	bool logged_in;        /* with AuthenticationOk */
 	int length;            /* of what was seen and may go on */
 	int whole;             /* of it, whole messages */
 	unsigned char bytes[2 * MAX_AUTH_REQUEST];
@@ -391,6 +403,13 @@ extern bool limits_enter_address(const Target *target, const struct sockaddr *ad
 extern void limits_leave(LimitSlot *slot);
 extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
 extern void limits_privileges_tag(LOCKTAG *tag, uint32 lock);
+
+/* ---- memory that libpq loses (lost_memory.c) ------------------------------------- */
+
+extern int64 lost_memory_heap(void);
+extern void lost_memory_note(const struct sockaddr *address, int64 bytes);
+extern bool lost_memory_permits(const Target *target, const struct sockaddr *address,
+								Failure *failure);
 
 /* ---- one remote session (session.c) ---------------------------------------- */
 

@@ -12,6 +12,10 @@
  *	- SCRAM with as many iterations as the server likes: a billion of them keep
  *	  the backend busy, and deaf to every signal, for minutes.
  *
+ * Only a request that is exactly as the protocol has it passes.  libpq reads it
+ * again in its own way, and what is neither forbidden nor understood here could
+ * mean something else there.
+ *
  * Without TLS each message is looked at while it still lies in the kernel, and
  * libpq is let at it only when it ends with a whole message, so that no request
  * can hide in pieces, or behind another one.  What arrives between the look and
@@ -28,7 +32,11 @@
 
 #include "dqds.h"
 
-#define HEADER_SIZE 5 /* type and length */
+#define HEADER_SIZE    5 /* type and length */
+#define MD5_SALT_BYTES 4
+
+/* ParameterStatus, BackendKeyData, ReadyForQuery, notices, errors, notifications. */
+#define STARTUP_MESSAGES "SKZNEA"
 
 /* Kinds of authentication request, of the protocol's AuthenticationXXX messages. */
 #define AUTH_OK            0
@@ -44,44 +52,146 @@ read_uint32(const unsigned char *bytes)
 	return (uint32) bytes[0] << 24 | (uint32) bytes[1] << 16 | (uint32) bytes[2] << 8 | bytes[3];
 }
 
-/* "r=NONCE,s=SALT,i=ITERATIONS": neither nonce nor salt can hold a comma. */
+/* ---- what a request holds ------------------------------------------------------- */
+
+/* The bytes of a message that are still to be read. */
+typedef struct Rest
+{
+	const unsigned char *at;
+	const unsigned char *end;
+} Rest;
+
+/* Skip word; false: something else is there. */
 static bool
-is_expensive(const unsigned char *content, int length, int max_iterations)
+skip_word(Rest *rest, const char *word)
+{
+	int length = strlen(word);
+
+	if (rest->end - rest->at < length || memcmp(rest->at, word, length) != 0)
+		return false;
+	rest->at += length;
+	return true;
+}
+
+/* Skip the printable characters of SCRAM (RFC 5802), which are all of ASCII but the comma; false: there is none. */
+static bool
+skip_printable(Rest *rest)
+{
+	const unsigned char *start = rest->at;
+
+	while (rest->at<rest->end && * rest->at> ' ' && *rest->at < 0x7f && *rest->at != ',')
+		rest->at++;
+	return rest->at > start;
+}
+
+/* The same for the characters of base64. */
+static bool
+skip_base64(Rest *rest)
+{
+	const unsigned char *start = rest->at;
+
+	while (rest->at < rest->end &&
+		   strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", *rest->at) !=
+			   NULL &&
+		   *rest->at != '\0')
+		rest->at++;
+	return rest->at > start;
+}
+
+/*
+ * "r=NONCE,s=SALT,i=ITERATIONS", the server's first message in SCRAM, and nothing
+ * else: libpq reads the number with strtol(), which takes blanks and a sign as
+ * well, and refuses extensions itself.
+ */
+static GuardVerdict
+check_scram_first(const AuthGuard *guard, Rest rest)
 {
 	int64 iterations = 0;
 
-	for (int at = 0; at + 2 < length; at++)
+	if (!skip_word(&rest, "r=") || !skip_printable(&rest) || !skip_word(&rest, ",s=") ||
+		!skip_base64(&rest) || !skip_word(&rest, ",i=") || rest.at == rest.end || *rest.at == '0')
+		return GUARD_FORGED;
+	for (; rest.at < rest.end; rest.at++)
 	{
-		if (memcmp(content + at, ",i=", 3) != 0)
-			continue;
-		for (at += 3; at < length && isdigit(content[at]) && iterations <= max_iterations; at++)
-			iterations = iterations * 10 + (content[at] - '0');
-		break;
+		if (*rest.at < '0' || *rest.at > '9')
+			return GUARD_FORGED;
+		iterations = Min(iterations * 10 + (*rest.at - '0'), PG_INT32_MAX);
 	}
-	return iterations > max_iterations;
+	return iterations > guard->max_iterations ? GUARD_EXPENSIVE : GUARD_PASS;
 }
 
-/* A whole request, or, with content NULL, what its kind alone tells. */
+/*
+ * "v=SIGNATURE", or "e=ERROR", the server's last message in SCRAM.  libpq would
+ * take the first one in its place.
+ */
 static GuardVerdict
-check_request(const AuthGuard *guard, uint32 code, const unsigned char *content, int length,
-			  bool tls)
+check_scram_final(Rest rest)
+{
+	if (!skip_word(&rest, "v=") && !skip_word(&rest, "e="))
+		return GUARD_FORGED;
+	return skip_printable(&rest) && rest.at == rest.end ? GUARD_PASS : GUARD_FORGED;
+}
+
+/* Names of mechanisms, each with a zero behind it, and one zero more at the very end. */
+static GuardVerdict
+check_mechanisms(Rest rest)
+{
+	while (skip_printable(&rest))
+		if (rest.at == rest.end || *rest.at++ != '\0')
+			return GUARD_FORGED;
+	return rest.end - rest.at == 1 && *rest.at == '\0' ? GUARD_PASS : GUARD_FORGED;
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/* May the server ask for this kind of authentication? */
+static GuardVerdict
+check_kind(const AuthGuard *guard, uint32 code, bool tls)
 {
 	switch (code)
 	{
 		case AUTH_CLEARTEXT:
 			return guard->cleartext_allowed || (tls && guard->tls_is_verified) ? GUARD_PASS
 																			   : GUARD_CLEARTEXT;
-		case AUTH_SASL_CONTINUE:
-			return is_expensive(content, length, guard->max_iterations) ? GUARD_EXPENSIVE
-																		: GUARD_PASS;
 		case AUTH_OK:
 		case AUTH_MD5:
 		case AUTH_SASL:
+		case AUTH_SASL_CONTINUE:
 		case AUTH_SASL_FINAL:
 			return GUARD_PASS;
 		default:
 			return GUARD_UNSUPPORTED;
 	}
+}
+
+/*
+ * A whole request of a kind that is permitted; rest is what stands behind its code.
+ * libpq does not skip what is left of a message, but takes it for the next one: so
+ * the length must be the one that the kind has.
+ */
+static GuardVerdict
+check_content(const AuthGuard *guard, uint32 code, Rest rest)
+{
+	switch (code)
+	{
+		case AUTH_MD5:
+			return rest.end - rest.at == MD5_SALT_BYTES ? GUARD_PASS : GUARD_FORGED;
+		case AUTH_SASL:
+			return check_mechanisms(rest);
+		case AUTH_SASL_CONTINUE:
+			return check_scram_first(guard, rest);
+		case AUTH_SASL_FINAL:
+			return check_scram_final(rest);
+		default:
+			return rest.end == rest.at ? GUARD_PASS : GUARD_FORGED;
+	}
+}
+
+/* NegotiateProtocolVersion: a version, and how many options are unknown; we send none. */
+static GuardVerdict
+check_negotiation(Rest rest)
+{
+	return rest.end - rest.at == 4 && read_uint32(rest.at) == 0 ? GUARD_PASS : GUARD_FORGED;
 }
 
 /*
@@ -98,6 +208,7 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 	GuardVerdict verdict = GUARD_PASS;
 	uint32 length;
 	uint32 code;
+	Rest rest;
 
 	/*
 	 * Anything else ends the authentication, one way or another, but for
@@ -114,27 +225,43 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 		return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
 	length = read_uint32(message + 1);
 	code = read_uint32(message + HEADER_SIZE);
-	/* libpq refuses these itself */
 	if (length > MAX_AUTH_REQUEST || length < 8)
-	{
-		guard->done = true;
-		return GUARD_PASS;
-	}
+		return GUARD_FORGED;
 	if (is_request)
-		verdict = check_request(guard, code, NULL, 0, tls);
-	if (verdict != GUARD_PASS || (is_request && code == AUTH_OK))
-	{
-		guard->done = true;
+		verdict = check_kind(guard, code, tls);
+	if (verdict != GUARD_PASS)
 		return verdict;
-	}
 	*needed = at + 1 + length;
 	if (guard->length < *needed)
 		return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
-	if (is_request)
-		verdict = check_request(guard, code, message + HEADER_SIZE + 4, length - 8, tls);
-	guard->done = verdict != GUARD_PASS;
+	rest.at = message + HEADER_SIZE + 4;
+	rest.end = message + 1 + length;
+	verdict = is_request ? check_content(guard, code, rest) : check_negotiation(rest);
 	guard->whole = *needed;
+	guard->logged_in = is_request && code == AUTH_OK && verdict == GUARD_PASS;
+	guard->done = guard->logged_in;
 	return verdict;
+}
+
+/*
+ * What has come together with AuthenticationOk, and stands behind it: libpq loses
+ * memory for each message of some of the types that have no place there.  What
+ * comes later is not looked at; session_login.c bounds what it costs.
+ */
+static GuardVerdict
+check_startup(AuthGuard *guard)
+{
+	int64 at = guard->whole;
+
+	while (at < guard->length)
+	{
+		if (guard->bytes[at] == '\0' || strchr(STARTUP_MESSAGES, guard->bytes[at]) == NULL)
+			return GUARD_FORGED;
+		if (guard->length - at < HEADER_SIZE)
+			break;
+		at += 1 + (int64) Max(read_uint32(guard->bytes + at + 1), 4);
+	}
+	return GUARD_PASS;
 }
 
 /* Check all messages from guard->bytes on; guard->whole is how many bytes are of whole ones. */
@@ -146,6 +273,8 @@ check_messages(AuthGuard *guard, bool tls, int *needed)
 	{
 		GuardVerdict verdict = check_message(guard, tls, needed);
 
+		if (verdict == GUARD_PASS && guard->logged_in)
+			return check_startup(guard);
 		if (verdict != GUARD_PASS || guard->done)
 			return verdict;
 	}
@@ -163,6 +292,7 @@ guard_reset(AuthGuard *guard, const Target *target)
 	guard->max_iterations =
 		(int64) MAX_SCRAM_ITERATIONS * SCRAM_ITERATION_BLOCKS / (SCRAM_ITERATION_BLOCKS + blocks);
 	guard->done = false;
+	guard->logged_in = false;
 	guard->length = 0;
 	guard->tls_error = NULL;
 }

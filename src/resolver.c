@@ -95,7 +95,7 @@ resolver_start(const char *host, int port)
 	if (lookup->rc == 0)
 		return resolution;
 
-	resolution->job = background_run(lookup_run, lookup_free, lookup);
+	resolution->job = background_run(BACKGROUND_RESOLVE, lookup_run, lookup_free, lookup);
 	if (resolution->job == NULL)
 	{
 		free(resolution);

@@ -17,7 +17,9 @@
  * long, before a secret takes the place of a reference.  And a secret is masked
  * in a remote's text only when it does not stand in the model's own words, which
  * the remote may have repeated: otherwise the mask would show which of many
- * guesses, say in the name of the user, is right.
+ * guesses, say in the name of the user, is right.  Options are repeated by a remote
+ * after it has read them, without their backslashes: where they come together with
+ * a stored secret, none of its words about a login are shown (diagnosis.c).
  */
 #include "postgres.h"
 
@@ -220,6 +222,7 @@ secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 	if (next_reference(rest, &end) == NULL)
 		return true;
 	target->has_reference |= !is_password(path);
+	target->stored_secret = true;
 	if (!check_references(path, *value, failure))
 		return false;
 	if (target->scope == NULL)

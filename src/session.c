@@ -33,9 +33,27 @@ close_live_sessions_at_exit(int code, Datum arg)
 	session_close_all_busy();
 }
 
+/*
+ * Note what libpq has allocated since the heap was before (lost_memory_heap), and
+ * return it; negative: it has freed more.
+ */
+int64
+session_count_heap(Session *session, int64 before)
+{
+	int64 taken = lost_memory_heap() - before;
+
+	session->heap_bytes += taken;
+	if (session->state == SESSION_BUSY || session->state == SESSION_IDLE)
+		session->kept_bytes += taken;
+	return taken;
+}
+
+/* Close the connection, if any.  What libpq does not free then is lost. */
 void
 session_release_connection(Session *session)
 {
+	int64 heap_before = lost_memory_heap();
+
 	if (session->result != NULL)
 		PQclear(session->result);
 	session->result = NULL;
@@ -45,6 +63,9 @@ session_release_connection(Session *session)
 	if (session->conn != NULL)
 		PQfinish(session->conn);
 	session->conn = NULL;
+	(void) session_count_heap(session, heap_before);
+	lost_memory_note((const struct sockaddr *) &session->peer, session->heap_bytes);
+	session->heap_bytes = 0;
 }
 
 /*
@@ -380,7 +401,8 @@ session_still_allowed(const Session *session, const Target *target, Failure *fai
 bool
 session_reusable(const Session *session)
 {
-	return session->state == SESSION_IDLE && PQstatus(session->conn) == CONNECTION_OK &&
+	return session->state == SESSION_IDLE && session->kept_bytes <= MAX_LIBPQ_HEAP &&
+		   PQstatus(session->conn) == CONNECTION_OK &&
 		   PQtransactionStatus(session->conn) == PQTRANS_IDLE;
 }
 
@@ -392,8 +414,11 @@ session_reusable(const Session *session)
 void
 session_disconnect(Session *session)
 {
+	int64 heap_before = dqds_heap_in_use();
+
 	/* libpq closes the socket, and with it the kernel forgets that it was watched. */
 	PQfinish(session->conn);
+	session->heap_bytes += (int64) dqds_heap_in_use() - heap_before;
 	session->conn = NULL;
 	session->fd = -1;
 }

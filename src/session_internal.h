@@ -66,6 +66,8 @@ struct Session
 
 	/* Once there is a connection.  fd is -1 when libpq holds no socket. */
 	PGconn *conn;
+	int64 heap_bytes; /* what it has allocated and not freed, about */
+	int64 kept_bytes; /* of it, since the login */
 	bool external_fd; /* AcquireExternalFD is to be given back */
 	int fd;
 	struct sockaddr_storage peer;
@@ -80,7 +82,7 @@ struct Session
 	bool complete;       /* the question's result has come to its end */
 	bool reading;        /* something of the answer has been read */
 	int64 rowless_bytes; /* what has come since the last row, or since then, about */
-	int64 libpq_bytes;   /* what libpq has allocated since then, about */
+	int64 libpq_bytes;   /* what libpq has allocated since then, or in the end of the login, about */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
@@ -89,6 +91,17 @@ struct Session
 	int uses;                      /* answers completed */
 	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */
 };
+
+/*
+ * How much memory libpq may take in the end of a login, or during an answer.  It
+ * makes its buffer as large as a message announces itself, in powers of two; this
+ * is enough for a row with the longest comment that the queries ask for
+ * (dialect.c), which is 64 kB.  More than that must not be: libpq keeps messages
+ * that were not asked for (ParameterStatus), and loses two hundred times the length
+ * of others (ParameterDescription), between rows as well, and one read can fill
+ * the whole buffer with them before we see it.
+ */
+#define MAX_LIBPQ_HEAP (200 * 1024)
 
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
@@ -110,6 +123,7 @@ extern void libpq_leave(const LibpqScope *scope);
 /* ---- session.c ------------------------------------------------------------------ */
 
 extern void session_fail(Session *session);
+extern int64 session_count_heap(Session *session, int64 before);
 extern ConnectStage session_stage(PGconn *conn);
 extern void session_release_connection(Session *session);
 

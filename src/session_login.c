@@ -164,6 +164,7 @@ session_connect_next(Session *session, Failure *failure)
 	{
 		const struct sockaddr *address = session->addresses[session->next_address++];
 		char hostaddr[NI_MAXHOST];
+		int64 heap_before;
 
 		session_release_connection(session);
 		failure->code = DQDS_OK;
@@ -174,7 +175,11 @@ session_connect_next(Session *session, Failure *failure)
 		if (session->address_slot != NULL &&
 			!limits_enter_address(session->target, address, session->address_slot, failure))
 			continue;
+		if (!lost_memory_permits(session->target, address, failure))
+			continue;
+		heap_before = lost_memory_heap();
 		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
+		(void) session_count_heap(session, heap_before);
 		if (session->conn == NULL)
 		{
 			diagnose_known(session->target, DQDS_BUSY, failure);
@@ -194,6 +199,7 @@ session_connect_next(Session *session, Failure *failure)
 		 */
 		PQsetnonblocking(session->conn, 1);
 		session->login_bytes = 0;
+		session->libpq_bytes = 0;
 		guard_reset(&session->guard, session->target);
 		session->fd = PQsocket(session->conn);
 		reactor_watch(session->fd, EPOLLOUT, session->id);
@@ -371,10 +377,30 @@ complete_login(Session *session, Failure *failure)
 	session->state = SESSION_IDLE;
 }
 
+/* Let libpq go on; what it takes from the authentication on is counted. */
+static PostgresPollingStatusType
+poll_libpq(Session *session)
+{
+	ConnStatusType stage = PQstatus(session->conn);
+	int64 heap_before = lost_memory_heap();
+	PostgresPollingStatusType status;
+	int64 taken;
+	LibpqScope scope;
+
+	libpq_enter(&scope);
+	status = PQconnectPoll(session->conn);
+	libpq_leave(&scope);
+	session_drop_notifications(session->conn);
+	taken = session_count_heap(session, heap_before);
+	/* Before it, TLS takes as much as the root certificates need. */
+	if (stage == CONNECTION_AWAITING_RESPONSE || stage == CONNECTION_AUTH_OK)
+		session->libpq_bytes += taken;
+	return status;
+}
+
 void
 session_poll_login(Session *session, uint32 events, Failure *failure)
 {
-	LibpqScope scope;
 	PostgresPollingStatusType status;
 	int waiting = 0;
 
@@ -391,12 +417,15 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 		return;
 	}
 	session->stage = session_stage(session->conn);
-	libpq_enter(&scope);
-	status = PQconnectPoll(session->conn);
-	libpq_leave(&scope);
-	session_drop_notifications(session->conn);
+	status = poll_libpq(session);
 	if (status != PGRES_POLLING_FAILED)
 		trace_progress(session, session->stage, session_stage(session->conn));
+	if (status != PGRES_POLLING_FAILED && session->libpq_bytes > MAX_LIBPQ_HEAP)
+	{
+		diagnose_answer(session->target, "more than a login can have", failure);
+		session_fail(session);
+		return;
+	}
 
 	switch (status)
 	{

@@ -17,7 +17,6 @@
 #include "compat.h"
 #include "port/atomics.h"
 #include "session_internal.h"
-#include "utils/memutils.h"
 
 /* Longer than any name, and than any comment as the queries cut it. */
 #define MAX_VALUE_BYTES (1024 * 1024)
@@ -30,17 +29,6 @@
 #define MAX_ROWLESS_BYTES (2 * 1024 * 1024)
 #define MAX_SHORT_BYTES   (64 * 1024)
 #define MAX_READ_BYTES    (64 * 1024)
-
-/*
- * How much memory libpq may take during an answer.  It makes its buffer as large
- * as a message announces itself, in powers of two; this is enough for a row with
- * the longest comment that the queries ask for (dialect.c), which is 64 kB.  More
- * than that must not be: libpq keeps messages that were not asked for
- * (ParameterStatus), and loses two hundred times the length of others
- * (ParameterDescription), between rows as well, and one read can fill the whole
- * buffer with them before we see it.
- */
-#define MAX_LIBPQ_HEAP (200 * 1024)
 
 /* An error's text that is longer is not looked at. */
 #define MAX_REMOTE_MESSAGE (64 * 1024)
@@ -332,18 +320,6 @@ sends_too_much(Session *session)
 	return session->rowless_bytes > (expects_little(session) ? MAX_SHORT_BYTES : MAX_ROWLESS_BYTES);
 }
 
-/*
- * Bytes that this process has allocated outside of PostgreSQL's memory contexts,
- * about: by libpq and what it uses.
- */
-static int64
-foreign_heap(void)
-{
-	size_t heap = dqds_heap_in_use();
-
-	return heap == 0 ? 0 : (int64) heap - (int64) MemoryContextMemAllocated(TopMemoryContext, true);
-}
-
 /* Hand on all results that are complete. */
 static void
 take_results(Session *session, RowSink on_row, void *sink, Failure *failure)
@@ -372,7 +348,7 @@ take_results(Session *session, RowSink on_row, void *sink, Failure *failure)
 void
 session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
-	int64 foreign_before = foreign_heap();
+	int64 heap_before = lost_memory_heap();
 
 	if (sends_too_much(session))
 	{
@@ -396,10 +372,8 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	session_drop_notifications(session->conn);
 
 	take_results(session, on_row, sink, failure);
-	if (session->state != SESSION_BUSY)
-		return;
-	session->libpq_bytes += foreign_heap() - foreign_before;
-	if (session->libpq_bytes > MAX_LIBPQ_HEAP)
+	session->libpq_bytes += session_count_heap(session, heap_before);
+	if (session->state == SESSION_BUSY && session->libpq_bytes > MAX_LIBPQ_HEAP)
 		refuse_answer(session, "more than a row can have", failure);
 }
 
@@ -440,7 +414,7 @@ session_start_cancel(Session *session)
 	if (cancel == NULL)
 		return false;
 	pg_atomic_fetch_add_u32(&cancelling, 1);
-	session->cancel = background_run(run_cancel, free_cancel, cancel);
+	session->cancel = background_run(BACKGROUND_CANCEL, run_cancel, free_cancel, cancel);
 	if (session->cancel == NULL)
 		return false;
 	/* It is no longer read: what still comes would wake us over and over. */

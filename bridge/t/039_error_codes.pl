@@ -290,7 +290,8 @@ my @cases = (
 	[ unresolved_secret => 'an unknown variable', { password => '${DQDS_SECRET_NOPE}' }, is => { REFERENCE => 'DQDS_SECRET_NOPE', KEY => 'postgresql.password' } ],
 	[ unresolved_secret => 'a credential for another host', { password => '${credential://abroad}' } ],
 	[ busy => 'as many as there may be', { parallel_jobs_limit => 1 }, before => \&occupy, after => \&vacate ],
-	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
+	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, unregistered => 1, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
+	[ remote_error => 'the same in a registered connection', { options => '-c no_such_setting=1' }, only => 'registered' ],
 	[ remote_error => 'an answer without end', { port => port_of($endless) }, only => 'list', is => { SIZE => '1 MB' } ],
 	[ remote_error => 'a query that needs more than the role may have', { database => 'many', user => 'frugal' }, only => 'list', is => { REASON => qr/temporary file size exceeds temp_file_limit \(0kB\)/ } ]);
 
@@ -374,6 +375,7 @@ sub ways_of
 	my (%opt) = @_;
 	my $rest = $opt{unusable} ? 'REST create' : 'REST list';
 	return ('SQL list', 'REST list') if ($opt{only} // '') eq 'list';
+	return ('REST list') if ($opt{only} // '') eq 'registered';
 	return ('SQL test', 'SQL list', 'REST test', $opt{unregistered} ? () : $rest);
 }
 

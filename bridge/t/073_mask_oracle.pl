@@ -82,7 +82,7 @@ same_for_guesses("$_->[0], where nothing listens", 'op', $secret, $_->[1]) forea
 	same_for_guesses("$_->[0], after a login", 'op', $password, $_->[1]) foreach
 	  [ 'database', sub { connection_model($remote, @real, database => $_[0]) } ],
 	  [ 'options, not shown', sub { connection_model($remote, @real, options => "-c application_name=$_[0]") } ],
-	  [ 'an unknown option', sub { connection_model($remote, @real, options => "-c no_such_$_[0]=1") } ];
+	  [ 'an unknown option, not shown', sub { connection_model($remote, @real, options => "-c no_such_$_[0]=1") } ];
 	$sql{super}->must(q(SELECT dqds_replace_credential('all', 'Winter-2026!')));
 }
 
@@ -95,10 +95,11 @@ my $parrot = start_fake_server(sub {
 	send_bytes($client, pg_error('XX000', 'refused: ' . join ', ', map { "$_ \"" . ($said{$_} // '') . '"' } qw(user database application_name options)));
 });
 @place = (host => '127.0.0.1', port => '' . $parrot->port, user => 'u', database => 'd', sslmode => 'disable', password => '${credential://here}');
-foreach my $key (qw(user database options))
+foreach my $key ('user', 'database', 'options')
 {
-	same_for_guesses("$key, repeated", 'op', $secret, sub { connection_model(undef, @place, $key => "x$_[0]y") });
-	same_for_guesses("$key, repeated with many guesses", 'op', $secret, sub { connection_model(undef, @place, $key => "one$_[0]two$_[0]") });
+	my $not = $key eq 'options' ? ', not shown' : '';
+	same_for_guesses("$key, repeated$not", 'op', $secret, sub { connection_model(undef, @place, $key => "x$_[0]y") });
+	same_for_guesses("$key, repeated with many guesses$not", 'op', $secret, sub { connection_model(undef, @place, $key => "one$_[0]two$_[0]") });
 }
 same_for_guesses('application_name, repeated', 'op', $secret, sub { connection_model(undef, @place, properties => { application_name => "x$_[0]y" }) });
 same_for_guesses('ApplicationName, repeated',  'op', $secret, sub { connection_model(undef, @place, properties => { ApplicationName => "x$_[0]y" }) });
@@ -112,6 +113,42 @@ foreach my $row (
 	my ($role, $what, $said, %with) = @$row;
 	my $answer = $sql{$role}->query('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model(undef, @place, %with)) . '::text)');
 	like($answer->{rows}[0]{error_message}, $said, "$what that a remote says is masked");
+}
+
+# --- Guesses in options that a real server reads ----------------------------------------------------------------------------
+
+# It takes the backslashes out of options, and repeats what is left: then no mask stands in the way, or the right guess is masked.
+{
+	my $escaped = sub { return join '', map { "\\$_" } split //, $_[0]; };
+	my $real    = remote_password($remote);
+	$sql{super}->must(q{SELECT dqds_replace_credential('here', } . sql_literal($real) . ')');
+	my $owner = DqdsTest::Sql->connect($control, user => 'admin');
+	$owner->must(q{SELECT dqds_create_connection('shop', } . sql_literal(connection_model($remote)) . ')');
+	my $hint = 'Look at the log of the remote server; its words are not shown where a connection with options uses a stored secret.';
+	my $said = sub {
+		my ($role, $argument) = @_;
+		my ($row) = @{ $sql{$role}->query("SELECT * FROM dqds_test_connection($argument)")->{rows} };
+		return join '|', map { $_ // '' } @$row{qw(error_code sqlstate error_message hint)};
+	};
+	my $hidden = "remote_error|22023|the server at 127.0.0.1:@{[ $remote->port ]} refused the login|$hint";
+	my %with = (
+		'a credential'                      => [ 'op',    sub { sql_literal(connection_model($remote, password => '${credential://here}', options => $_[0])) . '::text' } ],
+		'a password that a mask keeps'      => [ 'admin', sub { sql_literal(connection_model($remote, connection_name => 'shop', password => '********', options => $_[0])) . '::text, false' } ],
+		'a registered connection'           => [ 'admin', sub { $owner->must(q{SELECT dqds_update_connection('shop', } . sql_literal(connection_model($remote, password => '********', options => $_[0])) . ')'); "'shop'" } ]);
+	foreach my $what (sort keys %with)
+	{
+		my ($role, $argument) = @{ $with{$what} };
+		foreach my $guess ($real, 'another guess' =~ tr/ /-/r)
+		{
+			foreach my $options ('-c work_mem=' . $escaped->($guess), '-c work_mem=SSL\ error:\ ' . $escaped->($guess))
+			{
+				is($said->($role, $argument->($options)), $hidden, "$what, a guess in the options: the words of the server are not shown");
+			}
+		}
+	}
+	# With a password of the caller's own there is nothing to find out.
+	like($said->('op', sql_literal(connection_model($remote, options => '-c work_mem=large')) . '::text'), qr/refused the login: invalid value for parameter "work_mem": "large"/, 'with a password of the caller the words are shown');
+	$sql{super}->must(q{SELECT dqds_replace_credential('here', } . sql_literal($secret) . ')');
 }
 
 # --- Messages show what the model says ----------------------------------------------------------------------------------------
