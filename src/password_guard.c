@@ -79,8 +79,13 @@ skip_printable(Rest *rest)
 {
 	const unsigned char *start = rest->at;
 
-	while (rest->at<rest->end && * rest->at> ' ' && *rest->at < 0x7f && *rest->at != ',')
-		rest->at++;
+	for (; rest->at < rest->end; rest->at++)
+	{
+		unsigned char c = *rest->at;
+
+		if (c <= ' ' || c >= 0x7f || c == ',')
+			break;
+	}
 	return rest->at > start;
 }
 
