@@ -34,9 +34,12 @@ const Statement statement_nothing = {"dqds_bridge_nothing", "SELECT 1"};
 /*
  * SET names no function and no operator, and wins over what ALTER DATABASE,
  * ALTER ROLE and the connection string say.  Parameters hold passwords, which an
- * error must not put into the server's log.
+ * error must not put into the server's log.  Names come without quotation
+ * marks where they need none, that of search_path included, and an error does not
+ * end the session.
  */
 const char sql_bind_names[] =
+	"SET quote_all_identifiers = off; SET exit_on_error = off; "
 	"SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0";
 
 const char search_path_wanted[] = "pg_catalog, pg_temp";
