@@ -26,7 +26,7 @@ typedef struct Identity
 /*
  * Identifies the caller from the headers alone: the body stays unread.  Where
  * identity is NULL the caller need not be known (/api/ishealthy).  Without a token
- * Host and Origin must be ours.
+ * Host and Origin must be ours, and Sec-Fetch-Site must not be cross-site.
  */
 bool access_check(const Options *options, const HttpRequest *request, Identity *identity,
 				  Failure *failure);
