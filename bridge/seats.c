@@ -30,7 +30,7 @@
 /* Idle connections of all addresses together: half of the threads but an eighth. */
 #define IDLE_EIGHTHS 3
 
-/* One of so many threads is kept free as long as there is an idle connection to end. */
+/* One of so many threads is kept free as long as there are idle connections to end. */
 #define SPARE_FRACTION 32
 
 /* How often the usher looks again while it finds nothing to end. */
@@ -161,11 +161,14 @@ longest_idle(void)
 	for (int i = 0; i < hall.count; i++)
 	{
 		Seat *seat = &hall.seats[i];
+		bool is_same;
 		int count;
 
 		if (seat->state != SEAT_IDLE || seat->is_passed_over)
 			continue;
-		count = count_of_caller(seat->caller, SEAT_IDLE);
+		/* most often all are of one address, which is counted once */
+		is_same = longest != NULL && strcmp(seat->caller, longest->caller) == 0;
+		count = is_same ? most : count_of_caller(seat->caller, SEAT_IDLE);
 		if (count > most || (count == most && seat->number < longest->number))
 		{
 			longest = seat;
@@ -175,19 +178,33 @@ longest_idle(void)
 	return longest;
 }
 
-/* How many idle connections there are too many, or too many for a thread to be left. */
+/* How many threads there are too few for the next connections. */
+static int
+missing_threads(void)
+{
+	int spare = (hall.count + SPARE_FRACTION - 1) / SPARE_FRACTION;
+
+	return spare - count_of_state(SEAT_FREE) - count_of_state(SEAT_ENDED);
+}
+
+/*
+ * How many idle connections there are too many, or too many for a thread to be
+ * left.  For that, the last one is not ended: the next connection would have
+ * nothing but its thread either.
+ */
 static int
 surplus_of_idle(void)
 {
 	int idle = count_of_state(SEAT_IDLE);
-	int spare = (hall.count + SPARE_FRACTION - 1) / SPARE_FRACTION;
-	int missing = spare - count_of_state(SEAT_FREE) - count_of_state(SEAT_ENDED);
 	int surplus = idle - eighths_of_all(IDLE_EIGHTHS);
+	int missing = missing_threads();
 
+	if (missing > idle - 1)
+		missing = idle - 1;
 	return missing > surplus ? missing : surplus;
 }
 
-/* Under the lock.  Returns false when it could not end as many as it should. */
+/* Under the lock.  Returns false when it is to be called again, though no connection comes. */
 static bool
 make_room(void)
 {
@@ -198,7 +215,7 @@ make_room(void)
 		hall.seats[i].is_passed_over = false;
 	while (surplus_of_idle() > 0 && (seat = longest_idle()) != NULL)
 		seat->is_passed_over = !end_idle(seat);
-	return surplus_of_idle() <= 0;
+	return surplus_of_idle() <= 0 && (missing_threads() <= 0 || count_of_state(SEAT_NEW) == 0);
 }
 
 /*
@@ -212,8 +229,7 @@ usher_main(void *unused)
 	pthread_mutex_lock(&hall.lock);
 	while (!hall.is_stopping)
 	{
-		/* where all are busy there is nothing to be done, until another connection comes */
-		if (make_room() || count_of_state(SEAT_NEW) + count_of_state(SEAT_IDLE) == 0)
+		if (make_room())
 			pthread_cond_wait(&hall.crowded, &hall.lock);
 		else
 			condition_wait(&hall.crowded, &hall.lock, clock_now_ms() + USHER_INTERVAL_MS);

@@ -135,7 +135,13 @@ sub others_are_served
 		{
 			foreach my $token ($other, $third)
 			{
-				my $answer = ask($bridge, '127.0.0.1', as_bytes($token, @{ $request{$kind} }), $request{$kind}[0]);
+				my $answer;
+				# The attack has the same address: on a busy machine a connection may be the longest idle one of it before its header is sent.
+				foreach (1 .. 3)
+				{
+					$answer = ask($bridge, '127.0.0.1', as_bytes($token, @{ $request{$kind} }), $request{$kind}[0]);
+					last if $answer->{status} || $answer->{seconds} > 1;
+				}
 				# The control database has 80 ms to say that it is well, which a busy machine may not have.
 				my $good = $answer->{status} == 200 || ($kind eq 'health' && $answer->{status} == 503 && $answer->{body} eq '"UNAVAILABLE"');
 				$slowest = $answer->{seconds} if $answer->{seconds} > $slowest;
@@ -221,7 +227,7 @@ my $try_again = 'try again in a moment, or raise';
 	$process->stop;
 	all_is_free_again($bridge, $what);
 
-	# Each of these comes for the first time, so that its role is still to be found out. In the end there are more than are kept.
+	# Each of these comes for the first time, so that its role is still to be found out.
 	$what = 'slow readers with a new token each';
 	my @new = $sql->column(q(SELECT dqds_create_token('thief') FROM generate_series(1, 2500)));
 	$process = attack($bridge, 40, '127.0.0.1', sub { as_bytes(shift @new // $thief[0], GET => '/api/connections') });
