@@ -8,7 +8,9 @@
  *
  * Without a token nothing proves that a request comes from where we think.  A
  * web page on evil.example may resolve to 127.0.0.1 (DNS rebinding), but its
- * browser then says so in Host and Origin.
+ * browser then says so in Host and Origin.  And a page of any site may let its
+ * browser send requests here without an Origin, as for an image: the browser then
+ * says in Sec-Fetch-Site that they come from another site.
  */
 #include "access.h"
 
@@ -85,12 +87,15 @@ check_host_and_origin(const Options *options, const HttpRequest *request, Failur
 {
 	const char *host = http_header(request, "Host");
 	const char *origin = http_header(request, "Origin");
+	const char *site = http_header(request, "Sec-Fetch-Site");
 
 	if (host != NULL && !is_our_name(options, host))
 		return fail(failure, 403, "the Host header does not name this service");
 	if (origin != NULL &&
 		(http_count_header(request, "Origin") > 1 || !is_our_origin(options, origin)))
 		return fail(failure, 403, "requests from this Origin are not allowed");
+	if (site != NULL && strcasecmp(site, "cross-site") == 0)
+		return fail(failure, 403, "requests from other sites are not allowed");
 	return true;
 }
 

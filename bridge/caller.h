@@ -7,18 +7,27 @@
 
 #include <stdbool.h>
 
-/* "role ", "token " or "address ", and what is called so. */
+/* "role ", "address " or "token at address ", and the name of the role or the address. */
 #define CALLER_SIZE 80
 
 /*
- * Writes the name of the caller into caller, of CALLER_SIZE bytes: the role of
- * the token if an earlier answer has told it, else the hash of the token, or
- * the address where token_hash is "".  Returns true when the role is known.
+ * Writes the caller of requests without a token from that address, a literal of
+ * IPv4 or IPv6, into caller, which has CALLER_SIZE bytes.  The addresses that a
+ * machine has for itself (127.0.0.0/8, ::1) are one caller, and so are those of
+ * a network of IPv6 with a prefix of 64 bits, which one machine may use all of.
  */
-bool caller_name(const char *token_hash, const char *address, char *caller);
+void caller_of_address(const char *address, char *caller);
 
-/* The control database has answered that the token stands for this role. */
-void caller_learn(const char *token_hash, const char *role);
+/*
+ * Likewise the caller of a request with a token.  Returns true when an earlier
+ * answer has told the token's role.  Else the caller is the one of all tokens
+ * from that address whose role is not known: good for proving the token, and for
+ * nothing else.
+ */
+bool caller_of_token(const char *token_hash, const char *address, char *caller);
+
+/* The control database has answered that the token stands for this role: writes the caller. */
+void caller_learn(const char *token_hash, const char *role, char *caller);
 
 /* The control database has refused the token. */
 void caller_forget(const char *token_hash);

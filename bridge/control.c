@@ -4,7 +4,8 @@
  *
  * A call sends in one pipeline, and so in one round trip and one transaction:
  *		1. take on the role, and limit the time, both until the transaction ends
- *		   (an error here, as for a role that has become a superuser, ends it);
+ *		   (an error here ends it, as when that role or the login role has become
+ *		   a superuser);
  *		2. the statement itself.
  * Either is prepared ahead of its first use on a connection, in the same
  * pipeline.  The role comes first and in a statement of its own, because
@@ -132,12 +133,10 @@ send_call(ControlConnection *connection, const ControlCall *call, Pipeline *pipe
 	const char *role = call->role ? call->role : "none";
 	const char *role_values[] = {has_token(call) ? call->token_hash : role, timeout,
 								 connection->allow_superuser ? "true" : "false"};
-	int role_value_count = has_token(call) ? 2 : 3;
 	int left_ms = clock_ms_until(call->deadline_ms);
 
 	snprintf(timeout, sizeof(timeout), "%d", left_ms > 0 ? left_ms : 1);
-	if (!send_statement(connection, pipeline, STEP_ROLE, role_statement(call), role_values,
-						role_value_count) ||
+	if (!send_statement(connection, pipeline, STEP_ROLE, role_statement(call), role_values, 3) ||
 		!send_statement(connection, pipeline, STEP_STATEMENT, call->statement, call->values,
 						call->value_count))
 		return false;

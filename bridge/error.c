@@ -138,11 +138,12 @@ fail_sqlstate(Failure *failure, const ControlResult *result, int remote_status)
 	}
 	if (result->in_role && strcmp(result->sqlstate, "22023") == 0)
 	{
-		log_event(LOG_ERROR, "the role of a request cannot be taken on: it does not exist, or is a "
-							 "superuser, which needs --allow-superuser");
+		log_event(LOG_ERROR,
+				  "the role of a request cannot be taken on: it does not exist, or it or "
+				  "the login role is a superuser, which needs --allow-superuser");
 		return fail(failure, 503,
-					"the role of this request cannot be taken on: it does not exist, or is a "
-					"superuser");
+					"the role of this request cannot be taken on: it does not exist, or it or the "
+					"login role of the bridge is a superuser");
 	}
 	log_event(LOG_ERROR,
 			  result->in_role ? "the role of a request cannot be taken on: SQLSTATE %s"

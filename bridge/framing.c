@@ -41,8 +41,8 @@ parse_length(const char *value, int64_t *length)
 }
 
 /* Two of these would mean that two readers of the request may understand two different things. */
-static const char *const single_headers[] = {"Host", "Authorization", "Content-Length",
-											 "Content-Type", "Expect"};
+static const char *const single_headers[] = {"Host",         "Authorization", "Content-Length",
+											 "Content-Type", "Expect",        "Sec-Fetch-Site"};
 
 static bool
 check_headers(const HttpRequest *request, Failure *failure)

@@ -92,14 +92,14 @@ new_request(struct mg_connection *connection)
 /*
  * A socket that is closed with unread data in it is reset, and the reset may
  * overtake the answer.  So what was not wanted is thrown away, for a moment; or
- * only as far as it is there, when the caller has all the threads it may have.
+ * only as far as it is there, when the caller has many of the threads it may have.
  */
 static void
 linger(HttpRequest *request)
 {
 	struct pollfd client = {.fd = http_descriptor(request), .events = POLLIN};
 	int64_t deadline_ms = clock_now_ms() + LINGER_MS;
-	bool may_wait = seat_is_within_share(request->seat);
+	bool may_wait = seat_may_linger(request->seat);
 	char discarded[4096];
 
 	if (client.fd < 0)

@@ -4,16 +4,16 @@
  *
  * A thread is held from the moment that it takes a connection until that is
  * closed: while the header comes, while the body comes, while the request waits
- * for the pool, while a client reads slowly.  One caller may hold half of them.
+ * for the pool, while a client reads slowly.  Of requests one caller may hold a
+ * fixed share (SeatShare); what is over it, is refused.
  *
- * Until the header is there nothing is known but the address.  A connection
- * that is idle so long can only be shut down; that happens as soon as there are
- * too many of one address, to the one that has been idle longest.  Behind a
- * proxy all callers have one address: requests whose role is known do not count
- * for it.
+ * A connection whose header is still to come may be shut down at any time, and is
+ * when there are too many of them, or when hardly a thread is left for the next
+ * one: of the address with the most of them, the one that has been idle longest.
+ * So requests of others find a thread, whoever holds idle connections.
  *
- * It decides by counts alone, never by time.  What a refused request is
- * answered is not its business.
+ * It decides by counts alone, never by time.  What a refused request is answered
+ * is not its business.
  */
 #include "seats.h"
 
@@ -24,11 +24,17 @@
 #include <string.h>
 
 #include "caller.h"
+#include "clock.h"
 #include "descriptor.h"
 
-/* An address with many requests may still wait for headers: one for so many threads, and two. */
-#define IDLE_FRACTION 8
-#define LEAST_IDLE    2
+/* Idle connections of all addresses together: half of the threads but an eighth. */
+#define IDLE_EIGHTHS 3
+
+/* One of so many threads is kept free as long as there are idle connections to end. */
+#define SPARE_FRACTION 32
+
+/* How often the usher looks again while it finds nothing to end. */
+#define USHER_INTERVAL_MS 10
 
 typedef enum SeatState
 {
@@ -46,13 +52,18 @@ struct Seat
 	char address[48];
 	int port;
 	int local_port;
-	char caller[CALLER_SIZE]; /* "": counts for the address */
-	uint64_t number;          /* the lower, the earlier taken */
+	char caller[CALLER_SIZE]; /* whom it counts for; while it is idle, its address */
+	SeatShare share;
+	uint64_t number;     /* the lower, the earlier taken */
+	bool is_passed_over; /* within make_room(): its header has come */
 };
 
 static struct
 {
 	pthread_mutex_t lock;
+	pthread_cond_t crowded; /* there is work for the usher, or it is stopping */
+	pthread_t usher;
+	bool is_stopping;
 	Seat *seats;
 	int count;
 	bool several_addresses;
@@ -60,67 +71,36 @@ static struct
 	uint64_t next_number;
 } hall = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-bool
-seats_start(int threads, bool several_addresses, PeerFinder find_peer)
+static int
+eighths_of_all(int eighths)
 {
-	hall.seats = calloc((size_t) threads, sizeof(Seat));
-	hall.count = threads;
-	hall.several_addresses = several_addresses;
-	hall.find_peer = find_peer;
-	return hall.seats != NULL;
-}
-
-void
-seats_stop(void)
-{
-	free(hall.seats);
-	hall.seats = NULL;
-	hall.count = 0;
+	return (hall.count * eighths + 7) / 8;
 }
 
 int
-seats_limit(void)
+seats_limit(SeatShare share)
 {
-	return hall.count > 1 ? hall.count / 2 : 1;
+	return share == SEATS_OF_ROLE && hall.count > 1 ? hall.count / 2 : eighths_of_all((int) share);
 }
 
-/* Seats of the address in that state which are not counted for a caller of their own. */
 static int
-count_of_address(const char *address, SeatState state)
+count_of_state(SeatState state)
 {
 	int count = 0;
 
 	for (int i = 0; i < hall.count; i++)
-		count += hall.seats[i].state == state && hall.seats[i].caller[0] == '\0' &&
-				 strcmp(hall.seats[i].address, address) == 0;
+		count += hall.seats[i].state == state;
 	return count;
 }
 
 static int
-count_of_caller(const char *caller)
+count_of_caller(const char *caller, SeatState state)
 {
 	int count = 0;
 
 	for (int i = 0; i < hall.count; i++)
-		count += hall.seats[i].state == SEAT_BUSY && strcmp(hall.seats[i].caller, caller) == 0;
+		count += hall.seats[i].state == state && strcmp(hall.seats[i].caller, caller) == 0;
 	return count;
-}
-
-/* The idle seat of the address that was taken first, of those with at least that number; NULL: none. */
-static Seat *
-next_idle(const char *address, uint64_t number)
-{
-	Seat *next = NULL;
-
-	for (int i = 0; i < hall.count; i++)
-	{
-		Seat *seat = &hall.seats[i];
-
-		if (seat->state == SEAT_IDLE && seat->number >= number &&
-			strcmp(seat->address, address) == 0 && (next == NULL || seat->number < next->number))
-			next = seat;
-	}
-	return next;
 }
 
 /*
@@ -144,32 +124,13 @@ set_peer(Seat *seat, const Peer *peer)
 	snprintf(seat->address, sizeof(seat->address), "%s", peer->address);
 	seat->port = peer->port;
 	seat->local_port = peer->local_port;
-}
-
-/*
- * Ends idle connections of an address, so that a new one is within its share.
- * An address whose requests hold its share already keeps a few seats for
- * headers.
- */
-static void
-make_room(const char *address)
-{
-	int allowed = seats_limit() - count_of_address(address, SEAT_BUSY);
-	int least = hall.count / IDLE_FRACTION > LEAST_IDLE ? hall.count / IDLE_FRACTION : LEAST_IDLE;
-	int surplus;
-	Seat *seat;
-
-	if (allowed < least)
-		allowed = least;
-	surplus = count_of_address(address, SEAT_IDLE) - allowed + 1;
-	for (uint64_t number = 0; surplus > 0 && (seat = next_idle(address, number)) != NULL;
-		 number = seat->number + 1)
-		surplus -= end_idle(seat);
+	caller_of_address(seat->address, seat->caller);
+	seat->share = SEATS_OF_ADDRESS;
 }
 
 /*
  * CivetWeb tells where a connection comes from just after it has told of the
- * connection: it is found out when the next one comes.
+ * connection: it is found out when the next one comes, or by the usher.
  */
 static void
 look_up_new(void)
@@ -184,8 +145,122 @@ look_up_new(void)
 			continue;
 		set_peer(seat, &peer);
 		seat->state = SEAT_IDLE;
-		make_room(seat->address);
 	}
+}
+
+/*
+ * Of the address with the most idle seats, the one that was taken first; of several
+ * such addresses, the one whose seat that is.  NULL: there is none.
+ */
+static Seat *
+longest_idle(void)
+{
+	Seat *longest = NULL;
+	int most = 0;
+
+	for (int i = 0; i < hall.count; i++)
+	{
+		Seat *seat = &hall.seats[i];
+		bool is_same;
+		int count;
+
+		if (seat->state != SEAT_IDLE || seat->is_passed_over)
+			continue;
+		/* most often all are of one address, which is counted once */
+		is_same = longest != NULL && strcmp(seat->caller, longest->caller) == 0;
+		count = is_same ? most : count_of_caller(seat->caller, SEAT_IDLE);
+		if (count > most || (count == most && seat->number < longest->number))
+		{
+			longest = seat;
+			most = count;
+		}
+	}
+	return longest;
+}
+
+/* How many threads there are too few for the next connections. */
+static int
+missing_threads(void)
+{
+	int spare = (hall.count + SPARE_FRACTION - 1) / SPARE_FRACTION;
+
+	return spare - count_of_state(SEAT_FREE) - count_of_state(SEAT_ENDED);
+}
+
+/*
+ * How many idle connections there are too many, or too many for a thread to be
+ * left.  For that, the last one is not ended: the next connection would have
+ * nothing but its thread either.
+ */
+static int
+surplus_of_idle(void)
+{
+	int idle = count_of_state(SEAT_IDLE);
+	int surplus = idle - eighths_of_all(IDLE_EIGHTHS);
+	int missing = missing_threads();
+
+	if (missing > idle - 1)
+		missing = idle - 1;
+	return missing > surplus ? missing : surplus;
+}
+
+/* Under the lock.  Returns false when it is to be called again, though no connection comes. */
+static bool
+make_room(void)
+{
+	Seat *seat;
+
+	look_up_new();
+	for (int i = 0; i < hall.count; i++)
+		hall.seats[i].is_passed_over = false;
+	while (surplus_of_idle() > 0 && (seat = longest_idle()) != NULL)
+		seat->is_passed_over = !end_idle(seat);
+	return surplus_of_idle() <= 0 && (missing_threads() <= 0 || count_of_state(SEAT_NEW) == 0);
+}
+
+/*
+ * When the last threads have taken connections, no next one comes to make room:
+ * the usher does, as soon as the addresses are known.
+ */
+static void *
+usher_main(void *unused)
+{
+	(void) unused;
+	pthread_mutex_lock(&hall.lock);
+	while (!hall.is_stopping)
+	{
+		if (make_room())
+			pthread_cond_wait(&hall.crowded, &hall.lock);
+		else
+			condition_wait(&hall.crowded, &hall.lock, clock_now_ms() + USHER_INTERVAL_MS);
+	}
+	pthread_mutex_unlock(&hall.lock);
+	return NULL;
+}
+
+bool
+seats_start(int threads, bool several_addresses, PeerFinder find_peer)
+{
+	hall.seats = calloc((size_t) threads, sizeof(Seat));
+	hall.count = threads;
+	hall.several_addresses = several_addresses;
+	hall.find_peer = find_peer;
+	condition_init(&hall.crowded);
+	return hall.seats != NULL && pthread_create(&hall.usher, NULL, usher_main, NULL) == 0;
+}
+
+void
+seats_stop(void)
+{
+	pthread_mutex_lock(&hall.lock);
+	hall.is_stopping = true;
+	pthread_cond_signal(&hall.crowded);
+	pthread_mutex_unlock(&hall.lock);
+	pthread_join(hall.usher, NULL);
+
+	free(hall.seats);
+	hall.seats = NULL;
+	hall.count = 0;
 }
 
 Seat *
@@ -194,12 +269,13 @@ seat_take(const void *connection)
 	Seat *seat = NULL;
 
 	pthread_mutex_lock(&hall.lock);
-	look_up_new();
 	for (int i = 0; i < hall.count && seat == NULL; i++)
 		if (hall.seats[i].state == SEAT_FREE)
 			seat = &hall.seats[i];
 	/* there is one for each worker thread */
 	*seat = (Seat){.state = SEAT_NEW, .connection = connection, .number = hall.next_number++};
+	if (!make_room())
+		pthread_cond_signal(&hall.crowded);
 	pthread_mutex_unlock(&hall.lock);
 	return seat;
 }
@@ -232,35 +308,26 @@ seat_has_begun(const Seat *seat)
 	return begun;
 }
 
-/* Under the lock. */
-static bool
-is_within_share(const Seat *seat)
+bool
+seat_charge(Seat *seat, const char *caller, SeatShare share)
 {
-	int count = seat->caller[0] != '\0' ? count_of_caller(seat->caller)
-										: count_of_address(seat->address, SEAT_BUSY);
+	int count;
 
-	return count <= seats_limit();
+	pthread_mutex_lock(&hall.lock);
+	snprintf(seat->caller, sizeof(seat->caller), "%s", caller);
+	seat->share = share;
+	count = count_of_caller(caller, SEAT_BUSY);
+	pthread_mutex_unlock(&hall.lock);
+	return count <= seats_limit(share);
 }
 
 bool
-seat_charge(Seat *seat, const char *caller)
+seat_may_linger(const Seat *seat)
 {
-	bool within;
+	int count;
 
 	pthread_mutex_lock(&hall.lock);
-	snprintf(seat->caller, sizeof(seat->caller), "%s", caller ? caller : "");
-	within = is_within_share(seat);
+	count = count_of_caller(seat->caller, SEAT_BUSY);
 	pthread_mutex_unlock(&hall.lock);
-	return within;
-}
-
-bool
-seat_is_within_share(const Seat *seat)
-{
-	bool within;
-
-	pthread_mutex_lock(&hall.lock);
-	within = is_within_share(seat);
-	pthread_mutex_unlock(&hall.lock);
-	return within;
+	return count * 2 <= seats_limit(seat->share);
 }

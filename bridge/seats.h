@@ -10,6 +10,19 @@
 /* A worker thread while it has a connection.  The fields belong to seats.c. */
 typedef struct Seat Seat;
 
+/*
+ * Whom a seat counts for, and so how many eighths of the worker threads a caller
+ * may hold.  A client with a token that sends requests without one, too, is two
+ * callers: together they leave an eighth, but for the moment in which the control
+ * database is asked about tokens.
+ */
+typedef enum SeatShare
+{
+	SEATS_OF_TOKENS = 1,  /* requests of one address with tokens that are still to be proved */
+	SEATS_OF_ADDRESS = 3, /* requests of one address without a token */
+	SEATS_OF_ROLE = 4     /* requests with the tokens of one role */
+} SeatShare;
+
 /* Where a connection comes from. */
 typedef struct Peer
 {
@@ -32,7 +45,7 @@ bool seats_start(int threads, bool several_addresses, PeerFinder find_peer);
 void seats_stop(void);
 
 /*
- * A worker thread has taken a connection, and waits for its header.  Idle
+ * A worker thread has taken a connection, and waits for its header.  Other idle
  * connections may be shut down for it.  seat_leave() must follow, before the
  * connection is closed.
  */
@@ -44,15 +57,15 @@ void seat_begin(Seat *seat, const Peer *peer);
 bool seat_has_begun(const Seat *seat);
 
 /*
- * Counts the seat for a caller (as caller.h names it, copied), or with NULL for
- * its address.  Returns false when more than seats_limit() are counted so.
+ * Counts the seat for a caller (as caller.h names it, copied).  Returns false when
+ * the caller has more than seats_limit() of them now.
  */
-bool seat_charge(Seat *seat, const char *caller);
+bool seat_charge(Seat *seat, const char *caller, SeatShare share);
 
-/* False when more than seats_limit() are counted as this one is. */
-bool seat_is_within_share(const Seat *seat);
+/* True when the caller of the seat has no more than half of what it may have. */
+bool seat_may_linger(const Seat *seat);
 
-/* How many seats a caller may have: half of the worker threads. */
-int seats_limit(void);
+/* How many seats one caller may have, with that share: at least one. */
+int seats_limit(SeatShare share);
 
 #endif /* BRIDGE_SEATS_H */

@@ -7,7 +7,8 @@
  *		2. which route is it (router.c, routes.c)?
  *		3. who is the caller (access.c)?  A caller that is not known learns
  *		   nothing about paths, so its refusal comes before that of the path;
- *		4. does that caller hold its share of the threads already (seats.c)?
+ *		4. does that caller hold its share of the threads already (caller.c,
+ *		   seats.c)?  A token whose role is not known yet is proved first;
  *		5. the parameters: path, query and, last, the body (parameters.c), which
  *		   is waited for only when the control database knows the token;
  *		6. one call of the control database (pool.c, control.c), whose rows
@@ -47,40 +48,85 @@ serve_setup(const Options *the_options)
 
 /* ---- The caller ---- */
 
-/* Requests with a token whose role is not known yet count for their address. */
+/* Counts the thread of the request for its caller; false: that has its share already. */
 static bool
-take_share(HttpRequest *request, const Identity *identity, Failure *failure)
+take_share(HttpRequest *request, const Identity *identity, SeatShare share, Failure *failure)
 {
-	char caller[CALLER_SIZE];
-	bool is_known = caller_name(identity->token_hash, request->peer, caller);
-
-	if (seat_charge(request->seat, is_known ? caller : NULL))
+	if (seat_charge(request->seat, identity->caller, share))
 		return true;
 	failure->error_code = "busy";
 	return fail(failure, 503,
 				"this client already has %d requests running, its limit; try again in a moment, or "
 				"raise --threads",
-				seats_limit());
+				seats_limit(share));
 }
 
-/* One call of the control database for this request; keeps what it tells about the token. */
+/*
+ * One call of the control database for this request, which counts for its caller;
+ * keeps what it tells about the token.
+ */
 static void
-call_for(HttpRequest *request, const Identity *identity, const ControlCall *call, Waits waits,
+call_for(HttpRequest *request, Identity *identity, const ControlCall *call, Waits waits,
 		 const char *source, bool may_repeat, ControlResult *result)
 {
-	char caller[CALLER_SIZE];
+	char caller[CALLER_SIZE]; /* the pool's, as long as the call runs */
 	Demand demand = {.caller = caller, .waits = waits, .source = source};
 
-	caller_name(identity->token_hash, request->peer, caller);
+	memcpy(caller, identity->caller, sizeof(caller));
 	pool_run(call, &demand, may_repeat, result);
 	if (result->role[0] != '\0')
 		memcpy(request->role, result->role, sizeof(request->role));
 	if (identity->token_hash[0] == '\0')
 		return;
 	if (result->role[0] != '\0')
-		caller_learn(identity->token_hash, result->role);
+		caller_learn(identity->token_hash, result->role, identity->caller);
 	else if (result->outcome == CONTROL_REFUSED && result->in_role)
 		caller_forget(identity->token_hash);
+}
+
+/* Asks the control database whether it knows the token, and as which role, which then is the caller. */
+static bool
+prove_token(HttpRequest *request, Identity *identity, Failure *failure)
+{
+	ControlCall call = {.statement = &statement_nothing,
+						.token_hash = identity->token_hash,
+						.deadline_ms = request->deadline_ms};
+	ControlResult result;
+
+	if (http_is_draining())
+		return fail(failure, 503, "the service is stopping");
+	call_for(request, identity, &call, WAITS_FOR_NOTHING, NULL, true, &result);
+	identity->is_proved = result.outcome == CONTROL_OK;
+	return identity->is_proved ? take_share(request, identity, SEATS_OF_ROLE, failure)
+							   : fail_control(failure, &result, 400);
+}
+
+/* True when the token has been proved for this request already, and without a token. */
+static bool
+prove_once(HttpRequest *request, Identity *identity, Failure *failure)
+{
+	return identity->token_hash[0] == '\0' || identity->is_proved ||
+		   prove_token(request, identity, failure);
+}
+
+/*
+ * Finds out which caller the request counts for, and counts it.  Only the control
+ * database knows the role of a token that comes for the first time: it is asked
+ * before anything else, which takes as long as it needs, and not as long as the
+ * client likes.
+ */
+static bool
+know_caller(HttpRequest *request, Identity *identity, Failure *failure)
+{
+	if (identity->token_hash[0] == '\0')
+	{
+		caller_of_address(request->peer, identity->caller);
+		return take_share(request, identity, SEATS_OF_ADDRESS, failure);
+	}
+	if (caller_of_token(identity->token_hash, request->peer, identity->caller))
+		return take_share(request, identity, SEATS_OF_ROLE, failure);
+	return take_share(request, identity, SEATS_OF_TOKENS, failure) &&
+		   prove_token(request, identity, failure);
 }
 
 /* ---- The call and its rows ---- */
@@ -152,7 +198,7 @@ break_off(Exchange *exchange, const ControlResult *result)
  */
 static bool
 run_route(HttpRequest *request, const Route *route, const Parameters *parameters,
-		  const Identity *identity, Failure *failure)
+		  Identity *identity, Failure *failure)
 {
 	Exchange exchange = {.request = request, .route = route};
 	ControlCall call = {.statement = &route->statement,
@@ -183,34 +229,15 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 
 /* ---- The steps ---- */
 
-/* Asks the control database whether it knows the token, and as which role.  True without a token. */
-static bool
-prove_token(HttpRequest *request, const Identity *identity, Failure *failure)
-{
-	ControlCall call = {.statement = &statement_nothing,
-						.token_hash = identity->token_hash,
-						.deadline_ms = request->deadline_ms};
-	ControlResult result;
-
-	if (identity->token_hash[0] == '\0')
-		return true;
-	if (http_is_draining())
-		return fail(failure, 503, "the service is stopping");
-	call_for(request, identity, &call, WAITS_FOR_NOTHING, NULL, true, &result);
-	return result.outcome == CONTROL_OK ? take_share(request, identity, failure)
-										: fail_control(failure, &result, 400);
-}
-
 /*
  * A request that fails before it comes to the database has a token that nothing
  * has looked at.  A client without a valid one learns nothing else, not even
  * which paths there are.
  */
 static bool
-fail_token_first(HttpRequest *request, const Identity *identity, const Failure *found,
-				 Failure *failure)
+fail_token_first(HttpRequest *request, Identity *identity, const Failure *found, Failure *failure)
 {
-	if (prove_token(request, identity, failure))
+	if (prove_once(request, identity, failure))
 		*failure = *found;
 	return false;
 }
@@ -234,25 +261,18 @@ serve_health(HttpRequest *request)
 }
 
 static bool
-serve_route(HttpRequest *request, const RouteMatch *match, const Identity *identity,
-			Failure *failure)
+serve_route(HttpRequest *request, const RouteMatch *match, Identity *identity, Failure *failure)
 {
 	Parameters parameters = {.count = 0};
 	Failure unreadable = {.status = 0};
-	bool proved = has_body(match->route);
 	bool answered;
 
 	if (http_is_draining())
 		return fail(failure, 503, "the service is stopping");
-	if (proved && !prove_token(request, identity, failure))
+	if (has_body(match->route) && !prove_once(request, identity, failure))
 		return false;
 	if (parameters_read(request, match, (size_t) options->max_body, &parameters, &unreadable))
 		answered = run_route(request, match->route, &parameters, identity, failure);
-	else if (proved)
-	{
-		*failure = unreadable;
-		answered = false;
-	}
 	else
 		answered = fail_token_first(request, identity, &unreadable, failure);
 	parameters_release(&parameters);
@@ -272,7 +292,7 @@ serve(HttpRequest *request, RouteMatch *match, Failure *failure)
 	if (found && match->route->form == ANSWER_HEALTH)
 		return access_check(options, request, NULL, failure) && serve_health(request);
 	if (!access_check(options, request, &identity, failure) ||
-		!take_share(request, &identity, failure))
+		!know_caller(request, &identity, failure))
 		return false;
 	return found ? serve_route(request, match, &identity, failure)
 				 : fail_token_first(request, &identity, &no_route, failure);

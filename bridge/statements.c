@@ -12,18 +12,20 @@
 #include "statements.h"
 
 /* clang-format off */
+/* No role has the empty name: taking it on is an error, which ends the transaction. */
 const Statement statement_take_token_role = {
 	"dqds_bridge_token_role",
-	"SELECT pg_catalog.set_config('role'::pg_catalog.text, "
-	"pg_catalog.dqds_token_role($1::pg_catalog.bytea)::pg_catalog.text, true), "
+	"SELECT pg_catalog.set_config('role'::pg_catalog.text, CASE WHEN $3::pg_catalog.bool OR NOT EXISTS "
+	"(SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user AND r.rolsuper) "
+	"THEN pg_catalog.dqds_token_role($1::pg_catalog.bytea)::pg_catalog.text ELSE ''::pg_catalog.text END, true), "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $2::pg_catalog.text, true)"};
 
-/* No role has the empty name: taking it on is an error, which ends the transaction. */
+/* Likewise the empty name. */
 const Statement statement_take_role = {
 	"dqds_bridge_role",
 	"SELECT pg_catalog.set_config('role'::pg_catalog.text, CASE WHEN $3::pg_catalog.bool OR NOT EXISTS "
-	"(SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) "
-	"$1::pg_catalog.text::pg_catalog.name AND r.rolsuper) "
+	"(SELECT FROM pg_catalog.pg_roles r WHERE (r.rolname OPERATOR(pg_catalog.=) "
+	"$1::pg_catalog.text::pg_catalog.name OR r.rolname OPERATOR(pg_catalog.=) session_user) AND r.rolsuper) "
 	"THEN $1::pg_catalog.text ELSE ''::pg_catalog.text END, true), "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $2::pg_catalog.text, true)"};
 
@@ -32,9 +34,12 @@ const Statement statement_nothing = {"dqds_bridge_nothing", "SELECT 1"};
 /*
  * SET names no function and no operator, and wins over what ALTER DATABASE,
  * ALTER ROLE and the connection string say.  Parameters hold passwords, which an
- * error must not put into the server's log.
+ * error must not put into the server's log.  Names come without quotation
+ * marks where they need none, that of search_path included, and an error does not
+ * end the session.
  */
 const char sql_bind_names[] =
+	"SET quote_all_identifiers = off; SET exit_on_error = off; "
 	"SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0";
 
 const char search_path_wanted[] = "pg_catalog, pg_temp";

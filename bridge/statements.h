@@ -12,11 +12,12 @@
 
 /*
  * Takes on the role of a token, by its hash ($1), and a time limit in
- * milliseconds ($2), until the transaction ends.
+ * milliseconds ($2), until the transaction ends.  $3: the login role may be a
+ * superuser; unless it is true, that is an error.
  */
 extern const Statement statement_take_token_role;
 
-/* Likewise a role by its name ($1), and a time limit ($2).  $3: it may be a superuser. */
+/* Likewise a role by its name ($1).  $3: that role and the login role may be superusers. */
 extern const Statement statement_take_role;
 
 /* Does nothing, for calls whose role is all that matters. */

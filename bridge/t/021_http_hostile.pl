@@ -175,6 +175,17 @@ hostile('origin-foreign', sub {
 });
 sends('two Origins', request('GET /api/connections', [ 'Origin: http://localhost', 'Origin: http://localhost' ]), 403);
 
+# What a page lets its browser load, an image say, comes without an Origin.
+my $cross = 'Sec-Fetch-Site: cross-site';
+hostile('origin-foreign', sub {
+	sends("$_ from another site", request("$_ $test", [ $json, $unsent, $cross ]), 403) foreach qw(POST GET);
+	sends('GET from another site', request('GET /api/connections', [$_]), 403) foreach $cross, 'sec-fetch-site: Cross-Site';
+	sends('GET from another site, our Origin', request('GET /api/connections', [ $cross, 'Origin: http://localhost' ]), 403);
+});
+sends("Sec-Fetch-Site $_", request('GET /api/connections', ["Sec-Fetch-Site: $_"]), 200) foreach qw(same-origin same-site none);
+sends('two Sec-Fetch-Sites', request('GET /api/connections', [ 'Sec-Fetch-Site: none', $cross ]), 400);
+sends('a good token from another site', request('GET /api/connections', [ $cross, "Authorization: Bearer $token" ]), 200);
+
 # --- Headers ---------------------------------------------------------------------------------------------------
 
 # Host is one of them.

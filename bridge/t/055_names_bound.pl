@@ -29,7 +29,8 @@ my $sql_like = qr/^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|SET|RESET|CALL|BEGI
 my %statements = map { my $file = $_; ($file => [ grep { /$sql_like/ } strings_of($file) ]) } map { s{.*/}{}r } glob 'bridge/*.c';
 is(join(' ', grep { @{ $statements{$_} } } sort keys %statements), 'routes.c statements.c', 'SQL stands in two files');
 my ($bind, @statements) = (grep({ /^SET / } @{ $statements{'statements.c'} }), grep { !/^SET / } map { @$_ } @statements{qw(statements.c routes.c)});
-is($bind, 'SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0', 'a session begins with names of the system only');
+is($bind, 'SET quote_all_identifiers = off; SET exit_on_error = off; SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0',
+	'a session begins with names of the system only');
 cmp_ok(scalar @statements, '>=', 13, scalar(@statements) . ' statements are read');
 
 # unbound(STATEMENT): the names in it whose meaning depends on the search_path.
@@ -187,6 +188,22 @@ $sql->must('ALTER ROLE dqds_bridge IN DATABASE postgres RESET search_path');
 no_trap('a search_path of the connection string', "$conninfo options='-c search_path=evil,public,pg_catalog'");
 unlike(join("\n", grep { /a trap has sprung/ } split /\n/, (split /ALTER DATABASE/, slurp_file($control->logfile))[-1]), qr/dqds-bridge/, 'nor does the log have one of the bridge');
 
+# Settings of the database that change how names are written, or what an error does to a session.
+foreach my $setting (qw(quote_all_identifiers exit_on_error))
+{
+	$sql->must("ALTER DATABASE postgres SET $setting = on");
+	my $bridge = start_bridge(undef, control_db => $conninfo);
+	foreach my $headers ({}, { Authorization => "Bearer $token{admin}" })
+	{
+		my $who = %$headers ? 'with a token' : 'without one';
+		my @got = map { my ($method, $target) = @$_; http($bridge, $method => $target, $headers)->{status} }
+		  ([ GET => '/api/connections' ], [ GET => '/api/connections/no-such/basic' ], [ DELETE => '/api/connections/no-such' ], [ GET => '/api/connections/shop/basic' ]);
+		is("@got", '200 404 404 200', "$setting = on: requests $who");
+	}
+	$bridge->stop;
+	$sql->must("ALTER DATABASE postgres RESET $setting");
+}
+
 # What else the connection string sets is kept.
 {
 	my $bridge = start_bridge(undef, control_db => "$conninfo options='-c default_transaction_read_only=on'");
@@ -202,7 +219,7 @@ unlike(join("\n", grep { /a trap has sprung/ } split /\n/, (split /ALTER DATABAS
 		pg_log_in($socket);
 		my ($type) = pg_read_message($socket);
 		die "no simple query but $type\n" if $type ne 'Q';
-		send_bytes($socket, pg_message('C', "SET\0") x 2 . pg_message('Z', 'I'));
+		send_bytes($socket, pg_message('C', "SET\0") x 4 . pg_message('Z', 'I'));
 		my @columns = ('f', 'f', 'f', '1.1', 'evil, pg_catalog', '60s');
 		my $description = pg_message('T', pack('n', scalar @columns) . join '', map { "c\0" . pack('NnNnNn', 0, 0, 25, 65535, 0xFFFFFFFF, 0) } @columns);
 		pg_answer($socket, pg_message('1', '') . pg_message('2', '') . $description . $row->(@columns) . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I'));

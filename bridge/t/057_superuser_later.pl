@@ -1,5 +1,6 @@
 # The role of requests without a token becomes a superuser while the bridge runs: not one of them runs as that role any more, and
-# nothing of what they ask for is done; requests with a token go on. Only --allow-superuser allows it.
+# nothing of what they ask for is done; requests with a token go on. When the login role becomes one, no request is served at all.
+# Only --allow-superuser allows either.
 use strict;
 use warnings;
 
@@ -42,10 +43,10 @@ foreach my $row (@requests)
 	my ($method, $target, $body) = @$row;
 	my $answer = http($bridge, $method => $target, {}, $body);
 	is(answer_fault($answer, 503, $method), undef, "a superuser: $method $target: 503");
-	is($answer->{json}{message}, 'the role of this request cannot be taken on: it does not exist, or is a superuser', 'which says why');
+	is($answer->{json}{message}, 'the role of this request cannot be taken on: it does not exist, or it or the login role of the bridge is a superuser', 'which says why');
 }
 is(state_of(), $before, 'a superuser: nothing was done');
-my $lines = () = $bridge->log =~ /error the role of a request cannot be taken on: it does not exist, or is a superuser, which needs --allow-superuser$/mg;
+my $lines = () = $bridge->log =~ /error the role of a request cannot be taken on: it does not exist, or it or the login role is a superuser, which needs --allow-superuser$/mg;
 is($lines, scalar @requests, 'a superuser: a line in the log for each');
 is(http($bridge, GET => $schemas, $token)->{status}, 200, 'a superuser: a request with a token is served');
 is(http($bridge, GET => $schemas)->{status}, 503, 'a superuser: and does not leave its role to one without');
@@ -54,5 +55,24 @@ is(http($allowed, GET => $schemas)->{status}, 200, '--allow-superuser: served');
 
 $sql->must('ALTER ROLE dqds_anonymous NOSUPERUSER');
 is(http($bridge, GET => $schemas)->{status}, 200, 'no superuser any more: served again');
+
+# The login role: what runs as another role could become it again.
+$before = state_of();
+$sql->must('ALTER ROLE dqds_bridge SUPERUSER');
+foreach my $row (@requests)
+{
+	my ($method, $target, $body) = @$row;
+	foreach my $headers ({}, $token)
+	{
+		my $what   = "the login role a superuser: $method $target " . (%$headers ? 'with a token' : 'without one');
+		my $answer = http($bridge, $method => $target, $headers, $body);
+		is(answer_fault($answer, 503, $method), undef, "$what: 503");
+		is($answer->{json}{message}, 'the role of this request cannot be taken on: it does not exist, or it or the login role of the bridge is a superuser', 'which says why');
+	}
+}
+is(state_of(), $before, 'the login role a superuser: nothing was done');
+is(http($allowed, GET => $schemas, $_)->{status}, 200, 'the login role a superuser: --allow-superuser: served') foreach {}, $token;
+$sql->must('ALTER ROLE dqds_bridge NOSUPERUSER');
+is(http($bridge, GET => $schemas, $_)->{status}, 200, 'the login role no superuser any more: served again') foreach {}, $token;
 is($_->stop, 0, 'status 0') foreach $bridge, $allowed;
 done_testing();
