@@ -82,7 +82,7 @@ struct Session
 	bool complete;       /* the question's result has come to its end */
 	bool reading;        /* something of the answer has been read */
 	int64 rowless_bytes; /* what has come since the last row, or since then, about */
-	int64 libpq_bytes;   /* what libpq has allocated since then, or in the end of the login, about */
+	int64 libpq_bytes; /* what libpq has allocated since then, or in the end of the login, about */
 	BackgroundJob *cancel;
 
 	/* What is known of the remote. */
