@@ -1114,18 +1114,6 @@ END;
 COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], bigint[], text[], text[], integer[], text[],
 	text[], integer[], integer[], integer[], boolean[], boolean[], text[]) IS 'internal: store imported tables with their columns';
 
-CREATE FUNCTION @extschema@.dqds_has_imports(connection_id bigint, schema_name text, table_names text[])
-RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT EXISTS (
-		SELECT FROM @extschema@.dqds_imported_table t
-		WHERE t.connection_id = dqds_has_imports.connection_id
-			AND t.schema_name = dqds_has_imports.schema_name
-			AND (table_names IS NULL OR t.table_name = ANY (table_names)));
-END;
-COMMENT ON FUNCTION @extschema@.dqds_has_imports(bigint, text, text[]) IS 'internal: are there imported tables that could be forgotten?';
-
 CREATE FUNCTION @extschema@.dqds_remove_imports(connection_id bigint, schema_name text, table_names text[])
 RETURNS bigint
 LANGUAGE sql VOLATILE

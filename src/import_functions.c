@@ -98,13 +98,6 @@ wait_for_imports(void *argument)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* Is there something to forget?  Else nothing needs to be locked. */
-static bool
-has_imports(const Caller *caller, OwnerCall *call)
-{
-	return DatumGetBool(owner_call(caller, "dqds_has_imports", call, NULL));
-}
-
 /*
  * From now on to the end of the transaction no other one stores or forgets
  * imported tables of this connection.  Nothing else waits for it: the connection
@@ -124,7 +117,7 @@ dqds_unimport_tables(PG_FUNCTION_ARGS)
 	StatementScope scope;
 	ConnectionArgument connection;
 	OwnerCall call = {0};
-	Datum count = Int64GetDatum(0);
+	Datum count;
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
@@ -135,11 +128,8 @@ dqds_unimport_tables(PG_FUNCTION_ARGS)
 	owner_call_add_text(&call, name_argument(fcinfo, 1, "schema_name"));
 	owner_call_add(&call, TEXTARRAYOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
 				   PG_ARGISNULL(2));
-	if (has_imports(&caller, &call))
-	{
-		imports_lock(&caller, connection.registry_id);
-		count = owner_call(&caller, "dqds_remove_imports", &call, NULL);
-	}
+	imports_lock(&caller, connection.registry_id);
+	count = owner_call(&caller, "dqds_remove_imports", &call, NULL);
 	statement_show(&scope);
 	PG_RETURN_DATUM(count);
 }

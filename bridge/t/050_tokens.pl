@@ -290,7 +290,7 @@ my @sql    = (
 	(map { [ "dqds_revoke_token($_)",         'admin', "SELECT dqds_revoke_token('TOKEN'::$_)" ] } qw(bigint integer text)),
 	# What only the extension's own code calls, and the tables, are for no level.
 	(map { [ $_, undef, "SELECT $_" ] } (
-		'dqds_forget_role(regrole)', 'dqds_has_imports(bigint,text,text[])', 'dqds_keep_connection(bigint)', 'dqds_level_members(text,integer,integer)', 'dqds_level_objects()', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
+		'dqds_forget_role(regrole)', 'dqds_keep_connection(bigint)', 'dqds_level_members(text,integer,integer)', 'dqds_level_objects()', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
 		'dqds_remove_connection(bigint)', 'dqds_remove_connection_grant(bigint,regrole)', 'dqds_remove_credential(bigint)', 'dqds_remove_credential_grant(bigint,regrole)',
 		'dqds_remove_imports(bigint,text,text[])', 'dqds_remove_token(bigint)', 'dqds_replace_connection(bigint,jsonb,jsonb,text[])',
 		'dqds_store_connection(text,regrole,jsonb,jsonb,text[])', 'dqds_store_connection_grant(bigint,regrole)', 'dqds_store_connection_name(bigint,text)',

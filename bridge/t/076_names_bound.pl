@@ -24,7 +24,7 @@ my @of_bridge = map { split /; / } map { @{ $sql_of{$_} } } grep { m{^bridge/} }
 my @settings  = grep { /^SET / } @of_bridge;
 my @bridge    = grep { !/^SET / } @of_bridge;
 cmp_ok(scalar @bridge, '>=', 13, 'statements of the bridge: ' . @bridge);
-is(join('; ', @settings), 'SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0', 'SET takes no name that could be another\'s');
+is(join('; ', @settings), 'SET quote_all_identifiers = off; SET exit_on_error = off; SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0', 'SET takes no name that could be another\'s');
 
 my %remote = remote_queries();
 is(join(' ', map { "$_=" . @{ $remote{$_} } } sort keys %remote), 'POSTGRES=6 POSTGRES_REENCODED=6 QUESTDB=6 REDSHIFT=6 SCAN=6', 'queries for remote servers');

@@ -27,7 +27,7 @@ my %is_remote_code = reverse %remote_code;
 
 # What the bridge may say of a control server that is being broken, by status.
 my %control_message = (
-	503 => qr/^(the control database is not available|the control database cannot be used: its session cannot be set up|\d+ (?:requests|connections) .*; try again in a moment, or raise --pool-size)$/,
+	503 => qr/^(the control database is not available|the control database cannot be used: its session cannot be set up|(?:all |this (?:client|data source) already has )?\d+ (?:requests|connections) .*; try again in a moment, or raise --pool-size)$/,
 	504 => qr/^the control database did not answer in time$/);
 
 # How a session of a control server that is being broken may end: SQLSTATE => what PostgreSQL says.
