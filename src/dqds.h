@@ -384,7 +384,7 @@ typedef struct AuthGuard
 
 extern void guard_reset(AuthGuard *guard, const Target *target);
 extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
-extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl);
+extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl, int *needed);
 extern GuardVerdict guard_tls_answer(int fd);
 
 /* ---- limits over all callers (limits.c) ----------------------------------------- */

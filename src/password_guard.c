@@ -20,9 +20,10 @@
  * libpq is let at it only when it ends with a whole message, so that no request
  * can hide in pieces, or behind another one.  What arrives between the look and
  * libpq's read is not seen: TLS is the remedy against a server that times its
- * packets with malice, not this.  Under TLS the next record is looked at, which
- * is what libpq reads then; a message may go on in the one behind it, so what
- * was seen of it is kept.
+ * packets with malice, not this.  Under TLS the next record is looked at, and
+ * libpq reads only when one is there as a whole: it reads that one, whatever comes
+ * meanwhile.  A message may go on in the record behind it, so what was seen of it
+ * is kept.
  */
 #include "postgres.h"
 
@@ -311,6 +312,9 @@ guard_plain(AuthGuard *guard, int fd, int *needed)
 {
 	ssize_t n = recv(fd, guard->bytes, sizeof(guard->bytes), MSG_PEEK | MSG_DONTWAIT);
 
+	*needed = 1;
+	if (n < 0 && errno == EAGAIN)
+		return GUARD_WAIT;
 	if (n <= 0)
 		return GUARD_PASS;
 	guard->length = n;
@@ -333,28 +337,48 @@ read_tls_error(void *ssl, int result)
 	return ERR_reason_error_string(error);
 }
 
+/* What a look that showed nothing means. */
+static GuardVerdict
+explain_failed_peek(AuthGuard *guard, void *ssl, int result)
+{
+	switch (SSL_get_error(ssl, result))
+	{
+		case SSL_ERROR_WANT_READ:
+			/* There is no whole record.  libpq must not try: the rest may come just then. */
+			return GUARD_WAIT;
+		case SSL_ERROR_WANT_WRITE:
+			/* A new key in the middle of the authentication, to a server that reads nothing. */
+			return GUARD_FORGED;
+		default:
+			guard->tls_error = read_tls_error(ssl, result);
+			return guard->tls_error == NULL ? GUARD_PASS : GUARD_TLS_ERROR;
+	}
+}
+
 /*
- * The same under TLS; ssl is OpenSSL's SSL.  Never GUARD_WAIT: libpq may read each
- * record.  GUARD_TLS_ERROR: guard->tls_error tells why nothing more can be read.
+ * The same under TLS; ssl is OpenSSL's SSL.  GUARD_WAIT: no whole record has come,
+ * and *needed is 1; each one that has come libpq may read.  GUARD_TLS_ERROR:
+ * guard->tls_error tells why nothing more can be read.
  */
 GuardVerdict
-guard_tls(AuthGuard *guard, void *ssl)
+guard_tls(AuthGuard *guard, void *ssl, int *needed)
 {
-	GuardVerdict verdict;
-	int needed;
+	GuardVerdict verdict = GUARD_PASS;
+	int of_message;
 	int n;
 
 	if (guard->done)
 		return GUARD_PASS;
+	*needed = 1;
 	ERR_clear_error();
 	n = SSL_peek(ssl, guard->bytes + guard->length, sizeof(guard->bytes) - guard->length);
 	if (n <= 0)
-		guard->tls_error = read_tls_error(ssl, n);
+		verdict = explain_failed_peek(guard, ssl, n);
 	ERR_clear_error();
 	if (n <= 0)
-		return guard->tls_error == NULL ? GUARD_PASS : GUARD_TLS_ERROR;
+		return verdict;
 	guard->length += n;
-	verdict = check_messages(guard, true, &needed);
+	verdict = check_messages(guard, true, &of_message);
 	guard->length -= guard->whole;
 	memmove(guard->bytes, guard->bytes + guard->whole, guard->length);
 	return verdict == GUARD_WAIT ? GUARD_PASS : verdict;

@@ -294,7 +294,7 @@ look_ahead(Session *session, int *needed)
 		return GUARD_PASS;
 	}
 	if (tls)
-		return guard_tls(&session->guard, PQsslStruct(session->conn, "OpenSSL"));
+		return guard_tls(&session->guard, PQsslStruct(session->conn, "OpenSSL"), needed);
 	return guard_plain(&session->guard, session->fd, needed);
 }
 

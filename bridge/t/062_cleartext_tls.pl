@@ -9,7 +9,10 @@ use DqdsTest::Outcome;
 use DqdsTest::Refusing;
 use DqdsTest::Sql;
 use DqdsTest::Tls;
+use IO::Select;
+use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 
 my $dir     = PostgreSQL::Test::Utils::tempdir('cleartext');
@@ -51,6 +54,35 @@ works($sql, "sslmode $_, the right certificate", connection_model($remote, user 
 	like($row->{error_message}, qr/in clear text/, 'it says what was asked for');
 	ok(poll_until(sub { -e "$file.end" }, 10), 'the connection ends');
 	unlike(-e $file ? slurp_file($file) : '', qr/\Q@{[ remote_password($remote) ]}\E/, 'and nothing was sent');
+}
+
+# Over a line that brings what the server says byte by byte, no request is overlooked, and a login is not given up.
+{
+	my $relay = start_fake_server(
+		sub {
+			my ($client) = @_;
+			my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $remote->port, Timeout => patience(10)) or die "cannot connect: $@";
+			my $select = IO::Select->new($client, $server);
+			setsockopt $client, IPPROTO_TCP, TCP_NODELAY, 1 or die "setsockopt: $!";
+			while (my @ready = $select->can_read(patience(10)))
+			{
+				foreach my $from (@ready)
+				{
+					my $count = sysread $from, my $bytes, 65536;
+					return if !$count;
+					if   ($from == $client) { send_bytes($server, $bytes); }
+					else                    { send_bytes($client, $_) foreach split //, $bytes; }
+				}
+			}
+		});
+	my @port = (port => '' . $relay->port);
+	foreach my $mode (qw(disable require))
+	{
+		works($sql, "byte by byte, sslmode $mode", connection_model($remote, @port, sslmode => $mode));
+		fails($sql, "byte by byte, sslmode $mode, clear text", connection_model($remote, @port, user => 'cleartext', sslmode => $mode),
+			'authentication_failed', message => qr/in clear text without verified TLS$/) foreach 1 .. 20;
+	}
+	works($sql, "byte by byte, sslmode $_", connection_model($remote, @port, user => 'cleartext', sslmode => $_)) foreach qw(verify-ca verify-full);
 }
 
 done_testing();
