@@ -94,7 +94,8 @@ my @failing = (
 	[ q(SELECT * FROM dqds_list_schemas('unknown')),                      '42704' ],
 	[ q(SET LOCAL statement_timeout = 5; SELECT * FROM dqds_test_connection('silent')), '57014' ],
 	[ q(SET LOCAL statement_timeout = 20; SELECT * FROM dqds_list_schemas('hanging')),  '57014' ],
-	[ q(SET LOCAL dqds.connect_timeout = 5; SELECT * FROM dqds_test_connection('silent')), 'server_silent' ],
+	# A busy machine may need these milliseconds for the connect alone.
+	[ q(SET LOCAL dqds.connect_timeout = 5; SELECT * FROM dqds_test_connection('silent')), 'server_silent|unreachable' ],
 	[ q(SET LOCAL dqds.query_timeout = 5; SELECT * FROM dqds_list_schemas('hanging')),     'QD015' ],
 	[ q(SELECT count(*) / 0 FROM dqds_list_schemas('remote')),                             '22012' ],
 	[ q(SELECT * FROM dqds_test_connections(ARRAY['refused', 'closing', 'remote', 'wrong_database'])), 'connection_refused' ]);
@@ -120,7 +121,7 @@ sub make_calls
 		my ($query, $expected) = @{ $kinds[ $n % @kinds ] };
 		my $answer = $sql->query($query);
 		my $got = $answer->{error} ? $answer->{error}{sqlstate} : $answer->{rows}[0]{error_code} // '';
-		$wrong{"$query: $got, not $expected"}++ if $got ne $expected;
+		$wrong{"$query: $got, not $expected"}++ if $got !~ /^(?:$expected)\z/;
 	}
 	diag("$wrong{$_} times: $_") foreach sort keys %wrong;
 	return scalar keys %wrong;
