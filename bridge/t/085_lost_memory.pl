@@ -77,10 +77,19 @@ foreach my $row (
 	my %codes;
 	$codes{ code_of($session, 'dqds_test_connection', model_of($server, $tls)) =~ s/\d+/N/gr }++ foreach 1 .. 30;
 	memory_below((anonymous_kb($session->pid) - $before) / 1024, 45, "30 logins with a flood $what");
-	like(join(' ', sort keys %codes), qr/^(not_postgres|remote_error|not_postgres remote_error)$/, 'each is refused as no login');
+	# Where much of the flood has come before the first look, it is refused for its length.
+	is(join(' ', grep { !/^(?:not_postgres|remote_error|server_silent)$/ } sort keys %codes), '', 'each is refused as no login');
 	is(code_of($session, 'dqds_test_connection', $good), 'SUCCESS', 'a good server works');
 	$session->close;
 	$server->stop;
+}
+
+# Under the sanitizers the C library does not tell what is allocated: nothing can be added up, and no server is refused for it.
+if (under())
+{
+	note('under ' . under() . ': what is lost in all is not measured');
+	done_testing();
+	exit;
 }
 
 # --- In all ----------------------------------------------------------------------------------------------------------
