@@ -19,7 +19,7 @@ typedef struct Identity
 {
 	const char *role;                 /* lives as long as the options; NULL: the token's role */
 	char token_hash[TOKEN_HASH_SIZE]; /* SHA-256 as a bytea; "" without a token */
-	char caller[CALLER_SIZE];         /* whom the request counts for; set by serve.c */
+	char caller[CALLER_SIZE];         /* that the request counts for; set by serve.c */
 	bool is_proved;                   /* the control database knows the token; set by serve.c */
 } Identity;
 

@@ -10,7 +10,7 @@
  * A connection whose header is still to come may be shut down at any time, and is
  * when there are too many of them, or when hardly a thread is left for the next
  * one: of the address with the most of them, the one that has been idle longest.
- * So requests of others find a thread, whoever holds idle connections.
+ * So requests of others find a thread, however many idle connections there are.
  *
  * It decides by counts alone, never by time.  What a refused request is answered
  * is not its business.
@@ -52,7 +52,7 @@ struct Seat
 	char address[48];
 	int port;
 	int local_port;
-	char caller[CALLER_SIZE]; /* whom it counts for; while it is idle, its address */
+	char caller[CALLER_SIZE]; /* that it counts for; while it is idle, its address */
 	SeatShare share;
 	uint64_t number;     /* the lower, the earlier taken */
 	bool is_passed_over; /* within make_room(): its header has come */

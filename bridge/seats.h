@@ -11,7 +11,7 @@
 typedef struct Seat Seat;
 
 /*
- * Whom a seat counts for, and so how many eighths of the worker threads a caller
+ * What a seat counts for, and so how many eighths of the worker threads a caller
  * may hold.  A client with a token that sends requests without one, too, is two
  * callers: together they leave an eighth, but for the moment in which the control
  * database is asked about tokens.

@@ -6,7 +6,7 @@
  * runs must not depend on what anyone may create, rename or set: in all SQL, here
  * and in routes.c, each function, type, operator and relation is named with its
  * schema, which is pg_catalog, and each parameter has a cast.  What is prepared is
- * parsed anew when a schema is renamed; so no other schema is named, not even that
+ * parsed again when a schema is renamed; so no other schema is named, not even that
  * of the extension.  bridge/t/055_names_bound.pl reads both files.
  */
 #include "statements.h"

@@ -159,40 +159,15 @@ dqds_drop_credential(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Call an internal function of a credential's id and a role, which is enrolled first if it is to be named from then on. */
-static void
-change_grant(FunctionCallInfo fcinfo, const char *command, const char *function, bool names_role)
-{
-	Caller caller;
-	StatementScope scope;
-	OwnerCall call = {.what = "credential"};
-	int64 id;
-	Oid role;
-	bool nothing;
-
-	caller_init(&caller, fcinfo);
-	statement_hide_names(&scope, fcinfo);
-	PreventCommandIfReadOnly(command);
-	role = names_role ? role_argument(&caller, fcinfo, 1)
-					  : role_argument_or_number(&caller, fcinfo, 1);
-	id = find_credential(&caller, fcinfo);
-	if (names_role)
-		role_enrol(&caller, role);
-	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
-	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
-	(void) owner_call(&caller, function, &call, &nothing);
-	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
-	if (nothing && (names_role || registry_names_grantee(&caller, "dqds_credential_grant",
-														 "dqds_credential_grant_pkey", id, role)))
-		owner_call_found_nothing("credential");
-	statement_show(&scope);
-}
+static const GrantTable credential_grant = {"credential", "dqds_credential_grant",
+											"dqds_credential_grant_pkey", find_credential};
 
 /* dqds_grant_credential(name, role) */
 Datum
 dqds_grant_credential(PG_FUNCTION_ARGS)
 {
-	change_grant(fcinfo, "dqds_grant_credential", "dqds_store_credential_grant", true);
+	grant_change(fcinfo, &credential_grant, "dqds_grant_credential", "dqds_store_credential_grant",
+				 true);
 	PG_RETURN_VOID();
 }
 
@@ -200,6 +175,7 @@ dqds_grant_credential(PG_FUNCTION_ARGS)
 Datum
 dqds_revoke_credential(PG_FUNCTION_ARGS)
 {
-	change_grant(fcinfo, "dqds_revoke_credential", "dqds_remove_credential_grant", false);
+	grant_change(fcinfo, &credential_grant, "dqds_revoke_credential",
+				 "dqds_remove_credential_grant", false);
 	PG_RETURN_VOID();
 }

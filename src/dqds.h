@@ -600,6 +600,20 @@ extern void owner_run(const Caller *caller, const char *what, void (*work)(void 
 					  void *argument);
 extern void owner_call_found_nothing(const char *what);
 
+/* ---- who may use a connection or a credential (grant_functions.c) ------------------------ */
+
+/* A table of grants: what it grants (for messages), its index, and how an argument becomes an id. */
+typedef struct GrantTable
+{
+	const char *what;
+	const char *table;
+	const char *index;
+	int64 (*find)(const Caller *caller, FunctionCallInfo fcinfo);
+} GrantTable;
+
+extern void grant_change(FunctionCallInfo fcinfo, const GrantTable *grant, const char *command,
+						 const char *function, bool names_role);
+
 /* ---- privileges on the extension's objects (privileges.c) ------------------------------- */
 
 typedef enum Privilege

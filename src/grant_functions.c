@@ -1,6 +1,7 @@
 /*
  * grant_functions.c
- *		SQL functions that say which roles may use a connection, and who owns it.
+ *		SQL functions that say which roles may use a connection, and who owns it;
+ *		and what they share with those of credentials.
  *
  * They are for admins, who have EXECUTE on them: so they find every connection,
  * whoever may use it.
@@ -28,15 +29,18 @@ connection_to_grant(const Caller *caller, FunctionCallInfo fcinfo)
 }
 
 /*
- * Call an internal function of a connection's id and a role as the owner; a role
- * that is to be named from then on is enrolled first.
+ * Call an internal function of the id of what is granted and a role, as the owner.
+ * fcinfo is that of the SQL function called command, whose arguments are a name
+ * and a role.  A role that is to be named from then on is enrolled first; else it
+ * may have been dropped.  Errors: 42704, 40001, QD022, and those of grant->find.
  */
-static void
-change_grant(FunctionCallInfo fcinfo, const char *command, const char *function, bool names_role)
+void
+grant_change(FunctionCallInfo fcinfo, const GrantTable *grant, const char *command,
+			 const char *function, bool names_role)
 {
 	Caller caller;
 	StatementScope scope;
-	OwnerCall call = {0};
+	OwnerCall call = {.what = grant->what};
 	int64 id;
 	Oid role;
 	bool nothing;
@@ -46,24 +50,28 @@ change_grant(FunctionCallInfo fcinfo, const char *command, const char *function,
 	PreventCommandIfReadOnly(command);
 	role = names_role ? role_argument(&caller, fcinfo, 1)
 					  : role_argument_or_number(&caller, fcinfo, 1);
-	id = connection_to_grant(&caller, fcinfo);
+	id = grant->find(&caller, fcinfo);
 	if (names_role)
 		role_enrol(&caller, role);
 	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
 	(void) owner_call(&caller, function, &call, &nothing);
 	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
-	if (nothing && (names_role || registry_names_grantee(&caller, "dqds_connection_grant",
-														 "dqds_connection_grant_pkey", id, role)))
-		owner_call_found_nothing("connection");
+	if (nothing &&
+		(names_role || registry_names_grantee(&caller, grant->table, grant->index, id, role)))
+		owner_call_found_nothing(grant->what);
 	statement_show(&scope);
 }
+
+static const GrantTable connection_grant = {"connection", "dqds_connection_grant",
+											"dqds_connection_grant_pkey", connection_to_grant};
 
 /* dqds_grant_connection(name, role) */
 Datum
 dqds_grant_connection(PG_FUNCTION_ARGS)
 {
-	change_grant(fcinfo, "dqds_grant_connection", "dqds_store_connection_grant", true);
+	grant_change(fcinfo, &connection_grant, "dqds_grant_connection", "dqds_store_connection_grant",
+				 true);
 	PG_RETURN_VOID();
 }
 
@@ -71,7 +79,8 @@ dqds_grant_connection(PG_FUNCTION_ARGS)
 Datum
 dqds_revoke_connection(PG_FUNCTION_ARGS)
 {
-	change_grant(fcinfo, "dqds_revoke_connection", "dqds_remove_connection_grant", false);
+	grant_change(fcinfo, &connection_grant, "dqds_revoke_connection",
+				 "dqds_remove_connection_grant", false);
 	PG_RETURN_VOID();
 }
 
@@ -79,6 +88,7 @@ dqds_revoke_connection(PG_FUNCTION_ARGS)
 Datum
 dqds_set_connection_owner(PG_FUNCTION_ARGS)
 {
-	change_grant(fcinfo, "dqds_set_connection_owner", "dqds_store_connection_owner", true);
+	grant_change(fcinfo, &connection_grant, "dqds_set_connection_owner",
+				 "dqds_store_connection_owner", true);
 	PG_RETURN_VOID();
 }

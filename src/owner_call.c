@@ -3,7 +3,7 @@
  *		Runs the extension's internal SQL functions as the owner of its tables.
  *
  * No one else may execute those functions.  The identity is switched for the one
- * call only.  Nothing that runs with it is looked up by a name that another role
+ * call only.  No code that runs with it is looked up by a name that another role
  * could have taken: the functions are found by name and types in the schema that
  * the calling function stands in, where no other function can have both, and
  * their bodies were parsed when the extension was created.  Whether the caller

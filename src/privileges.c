@@ -4,7 +4,9 @@
  *
  * The parsed form of GRANT and REVOKE is run, not their text: as a command, it
  * would run the event triggers of the database with the identity of the owner,
- * among names that the caller may have chosen.
+ * among names that the caller may have chosen.  It takes names, those of the
+ * catalog: if a schema is renamed at that very moment, the privilege may be changed
+ * on an object that has taken the name, or on none; no code of it runs.
  *
  * Owns: the parsed commands, and the locks under which they are run.  Who gets
  * what is decided by those who call this, within owner_run.
