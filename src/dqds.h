@@ -407,6 +407,7 @@ extern void limits_privileges_tag(LOCKTAG *tag, uint32 lock);
 /* ---- memory that libpq loses (lost_memory.c) ------------------------------------- */
 
 extern int64 lost_memory_heap(void);
+extern int64 lost_memory_heap_of_libpq(void);
 extern void lost_memory_note(const struct sockaddr *address, int64 bytes);
 extern bool lost_memory_permits(const Target *target, const struct sockaddr *address,
 								Failure *failure);
@@ -461,6 +462,7 @@ extern char *session_cache_key(const Target *target);
 extern Session *session_cache_take(const Target *target, Oid role, const char *key);
 extern void session_cache_put(Session *session);
 extern void session_cache_drop(Session *session);
+extern int session_cache_count(void);
 extern int session_cache_close_all(void);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
@@ -475,11 +477,13 @@ typedef struct Operation
 	void *sink;
 	LoginTrace *trace; /* wanted of a fresh login; may be NULL */
 
-	Failure failure;      /* code DQDS_OK: it worked */
+	Failure failure; /* code DQDS_OK: it worked */
+	double elapsed_ms;
+
+	/* Of a fresh login that worked. */
 	char *server_version; /* palloc'd, NULL when not known */
 	char *tls;            /* protocol version, NULL without TLS */
-	double elapsed_ms;
-	bool direct; /* proven: no pooler between */
+	bool direct;          /* proven: no pooler between */
 } Operation;
 
 extern void engine_run(Operation *operations, int count, Oid role);

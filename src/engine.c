@@ -19,16 +19,14 @@
 #include "dqds.h"
 #include "miscadmin.h"
 
-#define MAX_EVENTS 64
-
 /*
  * A step of one operation (libpq hashing a password, a handshake with a huge key,
- * a sink writing to disk) keeps all others waiting, so what it takes beyond the
- * allowance is added to their deadlines.  In all, a deadline is put off by no
- * more than MAX_PUT_OFF_US.
+ * a sink writing to disk) keeps all others waiting.  A remote that has answered
+ * meanwhile has lost that time, so its deadlines are put off by it, by no more
+ * than MAX_PUT_OFF_US in all.  One that is silent has lost nothing: its deadline
+ * stands, but is judged by what had come when the loop last looked.
  */
-#define STEP_ALLOWANCE_US (2 * 1000)
-#define MAX_PUT_OFF_US    (60 * INT64CONST(1000000))
+#define MAX_PUT_OFF_US (60 * INT64CONST(1000000))
 
 typedef struct Run
 {
@@ -42,6 +40,7 @@ typedef struct Run
 	bool finished;
 	int64 started_us;
 	int64 put_off_us; /* how much its deadlines were put off for the steps of others */
+	int64 busy_us;    /* Fanout's when its own last step was over */
 } Run;
 
 /* What one call of engine_run works on. */
@@ -50,6 +49,12 @@ typedef struct Fanout
 	Run *runs;
 	int count;
 	Oid role;
+	int64 looked_us;        /* when the loop last looked for events */
+	int64 busy_us;          /* what all steps have taken */
+	int64 busy_looked_us;   /* of it, until the loop last looked, */
+	int64 busy_looked_2_us; /* and until it looked the time before */
+	ReactorEvent *events;
+	int max_events;
 } Fanout;
 
 static void
@@ -162,7 +167,8 @@ proceed(Run *run, Oid role)
 	}
 	else if (session_state(run->session) == SESSION_IDLE)
 	{
-		note_session(run);
+		if (run->operation->fresh)
+			note_session(run);
 		finish(run);
 	}
 }
@@ -204,26 +210,29 @@ serve(Run *run, uint32 events, Oid role)
 
 /* ---- the loop ------------------------------------------------------------------ */
 
-/* What the step of run that began at started_us took is not the others' time. */
+/* A step of run that began at started_us is over. */
 static void
-account_step(Fanout *fanout, const Run *run, int64 started_us)
+account_step(Fanout *fanout, Run *run, int64 started_us)
 {
-	int64 taken_us = dqds_now_us() - started_us;
-
-	if (taken_us <= STEP_ALLOWANCE_US)
-		return;
-	for (int i = 0; i < fanout->count; i++)
-	{
-		Run *other = &fanout->runs[i];
-		int64 put_off_us = Min(taken_us, MAX_PUT_OFF_US - other->put_off_us);
-
-		if (other == run || other->session == NULL)
-			continue;
-		session_put_off(other->session, put_off_us);
-		other->put_off_us += put_off_us;
-	}
-	/* There may be many such steps before the next wait. */
+	fanout->busy_us += dqds_now_us() - started_us;
+	run->busy_us = fanout->busy_us;
+	/* There may be many steps before the next wait. */
 	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * What this run's event may have waited for is not its remote's time: the event
+ * came after the run's own last step, and after the loop had looked for events
+ * the time before.
+ */
+static void
+put_off(const Fanout *fanout, Run *run)
+{
+	int64 waited_us = fanout->busy_us - Max(run->busy_us, fanout->busy_looked_2_us);
+
+	waited_us = Min(waited_us, MAX_PUT_OFF_US - run->put_off_us);
+	session_put_off(run->session, waited_us);
+	run->put_off_us += waited_us;
 }
 
 static void
@@ -231,6 +240,7 @@ serve_run(Fanout *fanout, Run *run, uint32 events)
 {
 	int64 started_us = dqds_now_us();
 
+	put_off(fanout, run);
 	serve(run, events, fanout->role);
 	account_step(fanout, run, started_us);
 }
@@ -280,13 +290,14 @@ serve_deadlines(Fanout *fanout)
 	for (int i = 0; i < fanout->count; i++)
 	{
 		Run *run = &fanout->runs[i];
-		int64 now = dqds_now_us();
+		int64 started_us;
 
-		if (run->session == NULL || session_deadline(run->session) > now)
+		if (run->session == NULL || session_deadline(run->session) > fanout->looked_us)
 			continue;
+		started_us = dqds_now_us();
 		session_timed_out(run->session, &run->operation->failure);
 		proceed(run, fanout->role);
-		account_step(fanout, run, now);
+		account_step(fanout, run, started_us);
 	}
 }
 
@@ -305,7 +316,6 @@ start_pending(Fanout *fanout)
 
 		if (run->session != NULL || run->finished)
 			continue;
-		CHECK_FOR_INTERRUPTS();
 		start(run, fanout->role);
 		account_step(fanout, run, run->started_us);
 		if (run->session != NULL)
@@ -325,19 +335,33 @@ nearest_deadline(const Fanout *fanout)
 	return nearest;
 }
 
+/* Wait for events, and take all that have come. */
+static int
+look(Fanout *fanout)
+{
+	int nevents = reactor_wait(nearest_deadline(fanout), fanout->events, fanout->max_events);
+
+	fanout->looked_us = dqds_now_us();
+	fanout->busy_looked_2_us = fanout->busy_looked_us;
+	fanout->busy_looked_us = fanout->busy_us;
+	return nevents;
+}
+
 static void
 run_all(Fanout *fanout)
 {
-	ReactorEvent events[MAX_EVENTS];
-
+	/* One for each session, of the cache as well, and one for the threads. */
+	fanout->max_events = Min(fanout->count, dqds_max_parallel) + session_cache_count() + 1;
+	fanout->events = palloc(sizeof(ReactorEvent) * fanout->max_events);
 	while (start_pending(fanout) > 0)
 	{
-		int nevents = reactor_wait(nearest_deadline(fanout), events, MAX_EVENTS);
+		int nevents = look(fanout);
 
 		for (int i = 0; i < nevents; i++)
-			serve_event(fanout, &events[i]);
+			serve_event(fanout, &fanout->events[i]);
 		serve_deadlines(fanout);
 	}
+	pfree(fanout->events);
 }
 
 /*

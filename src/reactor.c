@@ -29,6 +29,10 @@ static WaitEventSet *wait_set = NULL;
 /* Where in the wait set the epoll descriptor stands. */
 static int epoll_position;
 
+/* Room for what the kernel tells at once. */
+static struct epoll_event *ready = NULL;
+static int ready_size = 0;
+
 /* What the set waits for.  Raises; position is where the epoll descriptor stands. */
 static void
 fill_wait_set(WaitEventSet *set, int *position)
@@ -102,30 +106,43 @@ reactor_forget(int fd)
 	(void) epoll_ctl(epoll_descriptor, EPOLL_CTL_DEL, fd, NULL);
 }
 
+static void
+make_room(int max_events)
+{
+	if (max_events <= ready_size)
+		return;
+	if (ready != NULL)
+		pfree(ready);
+	ready = NULL;
+	ready_size = 0;
+	ready = MemoryContextAlloc(TopMemoryContext, sizeof(ready[0]) * max_events);
+	ready_size = max_events;
+}
+
 /*
  * Wait until a watched socket is ready or the deadline (dqds_now_us clock) has
- * passed; returns the number of events, 0 at the deadline or after a wake-up
- * for another reason.  Serves interrupts, so it may raise.
+ * passed, and look for all that is ready then; returns the number of events, of
+ * which 0 can also mean a wake-up for another reason.  With max_events no smaller
+ * than the number of sockets and one more, none is left out.  Serves interrupts,
+ * so it may raise.
  */
 int
 reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 {
-	struct epoll_event ready[64];
 	WaitEvent occurred[2];
 	int64 left = deadline_us - dqds_now_us();
 	long timeout_ms = left <= 0 ? 0 : Min(left / 1000 + 1, MAX_WAIT_MS);
 	int noccurred;
-	int nready = 0;
+	int nready;
 
+	make_room(max_events);
 	noccurred =
 		WaitEventSetWait(wait_set, timeout_ms, occurred, lengthof(occurred), PG_WAIT_EXTENSION);
 	for (int i = 0; i < noccurred; i++)
-	{
 		if (occurred[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		if (occurred[i].pos == epoll_position)
-			nready = epoll_wait(epoll_descriptor, ready, Min(max_events, lengthof(ready)), 0);
-	}
+	/* A latch that is set already hides the sockets. */
+	nready = epoll_wait(epoll_descriptor, ready, max_events, 0);
 	CHECK_FOR_INTERRUPTS();
 
 	for (int i = 0; i < nready; i++)

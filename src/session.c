@@ -33,15 +33,10 @@ close_live_sessions_at_exit(int code, Datum arg)
 	session_close_all_busy();
 }
 
-/*
- * Note what libpq has allocated since the heap was before (lost_memory_heap), and
- * return it; negative: it has freed more.
- */
+/* Note that libpq has allocated so many bytes, or, negative, has freed them; returns them. */
 int64
-session_count_heap(Session *session, int64 before)
+session_count_heap(Session *session, int64 taken)
 {
-	int64 taken = lost_memory_heap() - before;
-
 	session->heap_bytes += taken;
 	if (session->state == SESSION_BUSY || session->state == SESSION_IDLE)
 		session->kept_bytes += taken;
@@ -63,7 +58,7 @@ session_release_connection(Session *session)
 	if (session->conn != NULL)
 		PQfinish(session->conn);
 	session->conn = NULL;
-	(void) session_count_heap(session, heap_before);
+	(void) session_count_heap(session, lost_memory_heap() - heap_before);
 	lost_memory_note((const struct sockaddr *) &session->peer, session->heap_bytes);
 	session->heap_bytes = 0;
 }
@@ -414,11 +409,11 @@ session_reusable(const Session *session)
 void
 session_disconnect(Session *session)
 {
-	int64 heap_before = dqds_heap_in_use();
+	int64 heap_before = lost_memory_heap();
 
 	/* libpq closes the socket, and with it the kernel forgets that it was watched. */
 	PQfinish(session->conn);
-	session->heap_bytes += (int64) dqds_heap_in_use() - heap_before;
+	session->heap_bytes += lost_memory_heap() - heap_before;
 	session->conn = NULL;
 	session->fd = -1;
 }

@@ -243,6 +243,13 @@ session_cache_put(Session *session)
 		add(session);
 }
 
+/* How many sessions it holds. */
+int
+session_cache_count(void)
+{
+	return nentries;
+}
+
 /* The remote closed, or spoke without being asked: end this idle session. */
 void
 session_cache_drop(Session *session)

@@ -123,7 +123,7 @@ extern void libpq_leave(const LibpqScope *scope);
 /* ---- session.c ------------------------------------------------------------------ */
 
 extern void session_fail(Session *session);
-extern int64 session_count_heap(Session *session, int64 before);
+extern int64 session_count_heap(Session *session, int64 taken);
 extern ConnectStage session_stage(PGconn *conn);
 extern void session_release_connection(Session *session);
 

@@ -179,7 +179,7 @@ session_connect_next(Session *session, Failure *failure)
 			continue;
 		heap_before = lost_memory_heap();
 		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
-		(void) session_count_heap(session, heap_before);
+		(void) session_count_heap(session, lost_memory_heap() - heap_before);
 		if (session->conn == NULL)
 		{
 			diagnose_known(session->target, DQDS_BUSY, failure);
@@ -391,7 +391,7 @@ poll_libpq(Session *session)
 	status = PQconnectPoll(session->conn);
 	libpq_leave(&scope);
 	session_drop_notifications(session->conn);
-	taken = session_count_heap(session, heap_before);
+	taken = session_count_heap(session, lost_memory_heap() - heap_before);
 	/* Before it, TLS takes as much as the root certificates need. */
 	if (stage == CONNECTION_AWAITING_RESPONSE || stage == CONNECTION_AUTH_OK)
 		session->libpq_bytes += taken;

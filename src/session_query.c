@@ -348,7 +348,7 @@ take_results(Session *session, RowSink on_row, void *sink, Failure *failure)
 void
 session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
-	int64 heap_before = lost_memory_heap();
+	int64 heap_before = lost_memory_heap_of_libpq();
 
 	if (sends_too_much(session))
 	{
@@ -372,7 +372,7 @@ session_collect(Session *session, RowSink on_row, void *sink, Failure *failure)
 	session_drop_notifications(session->conn);
 
 	take_results(session, on_row, sink, failure);
-	session->libpq_bytes += session_count_heap(session, heap_before);
+	session->libpq_bytes += session_count_heap(session, lost_memory_heap_of_libpq() - heap_before);
 	if (session->state == SESSION_BUSY && session->libpq_bytes > MAX_LIBPQ_HEAP)
 		refuse_answer(session, "more than a row can have", failure);
 }

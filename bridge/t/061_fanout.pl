@@ -6,7 +6,10 @@ use warnings;
 use DqdsTest;
 use DqdsTest::FakePostgres;
 use DqdsTest::Sql;
+use IO::Select;
+use IO::Socket::INET;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $remote  = remote_server('remote');
 my $control = control_server('control', conf => 'max_connections = 50');
@@ -59,14 +62,40 @@ sub scram_server
 		});
 }
 
-# The most that is permitted: 150,000 iterations. All of them together take longer than the time that each may take.
+# The remote as it is seen from far away: each message takes so many seconds to get there, and to get back.
+sub far_away
+{
+	my ($node, $seconds) = @_;
+	return start_fake_server(
+		sub {
+			my ($client) = @_;
+			my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $node->port) or die "no remote: $!";
+			my $both   = IO::Select->new($client, $server);
+			while (my @ready = $both->can_read)
+			{
+				foreach my $from (@ready)
+				{
+					sysread $from, my $bytes, 65536 or return;
+					sleep $seconds;
+					send_bytes($from == $client ? $server : $client, $bytes);
+				}
+			}
+		});
+}
+
+# The most that is permitted: 150,000 iterations. All of them together take longer than the time that each may take. What good
+# servers lose by it is not their time, also when nothing of them has come at the moment in which it would be over.
 {
 	my $hard = scram_server(150_000);
+	my $far  = far_away($remote, 0.1);
+	register($sql, "far $_", connection_model($remote, port => $far->port)) foreach 1 .. 3;
 	register($editor, "hard $_", connection_model(undef, host => '127.0.0.1', port => '' . $hard->port, user => 'u', password => 'secret', sslmode => 'disable')) foreach 1 .. 40;
 	$sql->must(q(SET dqds.connect_timeout = '3s'));
 	my $outcomes = outcomes($sql);
 	is(counted($outcomes, 'z good'), '3 SUCCESS', '40 servers that make libpq work: the good ones work');
 	is(counted($outcomes, 'hard'), '40 server_silent', 'and they are served, with 150,000 iterations');
+	is(counted($outcomes, 'far'),  '3 SUCCESS',        'good servers that are far away work as well');
+	$sql->must(qq(SELECT dqds_drop_connection('far $_'))) foreach 1 .. 3;
 	$editor->must(qq(SELECT dqds_drop_connection('hard $_'))) foreach 1 .. 40;
 }
 
