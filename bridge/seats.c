@@ -45,9 +45,13 @@ typedef enum SeatState
 	SEAT_BUSY   /* with a request */
 } SeatState;
 
+#define SEAT_STATES (SEAT_BUSY + 1)
+
 struct Seat
 {
 	SeatState state;
+	Seat *previous; /* of those in the same state */
+	Seat *next;
 	const void *connection;
 	char address[48];
 	int port;
@@ -66,6 +70,9 @@ static struct
 	bool is_stopping;
 	Seat *seats;
 	int count;
+	/* A request looks at the seats in its way, not at all: each state has a list. */
+	Seat *first[SEAT_STATES];
+	int count_of[SEAT_STATES];
 	bool several_addresses;
 	PeerFinder find_peer;
 	uint64_t next_number;
@@ -83,14 +90,36 @@ seats_limit(SeatShare share)
 	return share == SEATS_OF_ROLE && hall.count > 1 ? hall.count / 2 : eighths_of_all((int) share);
 }
 
-static int
-count_of_state(SeatState state)
+/* Puts a seat that is in no list into that of a state. */
+static void
+enter_state(Seat *seat, SeatState state)
 {
-	int count = 0;
+	seat->state = state;
+	seat->previous = NULL;
+	seat->next = hall.first[state];
+	if (seat->next != NULL)
+		seat->next->previous = seat;
+	hall.first[state] = seat;
+	hall.count_of[state]++;
+}
 
-	for (int i = 0; i < hall.count; i++)
-		count += hall.seats[i].state == state;
-	return count;
+static void
+leave_state(Seat *seat)
+{
+	if (seat->previous != NULL)
+		seat->previous->next = seat->next;
+	else
+		hall.first[seat->state] = seat->next;
+	if (seat->next != NULL)
+		seat->next->previous = seat->previous;
+	hall.count_of[seat->state]--;
+}
+
+static void
+change_state(Seat *seat, SeatState state)
+{
+	leave_state(seat);
+	enter_state(seat, state);
 }
 
 static int
@@ -98,8 +127,8 @@ count_of_caller(const char *caller, SeatState state)
 {
 	int count = 0;
 
-	for (int i = 0; i < hall.count; i++)
-		count += hall.seats[i].state == state && strcmp(hall.seats[i].caller, caller) == 0;
+	for (const Seat *seat = hall.first[state]; seat != NULL; seat = seat->next)
+		count += strcmp(seat->caller, caller) == 0;
 	return count;
 }
 
@@ -114,7 +143,7 @@ end_idle(Seat *seat)
 	if (!descriptor_shut_down_silent(seat->address, seat->port, seat->local_port,
 									 hall.several_addresses))
 		return false;
-	seat->state = SEAT_ENDED;
+	change_state(seat, SEAT_ENDED);
 	return true;
 }
 
@@ -136,15 +165,15 @@ static void
 look_up_new(void)
 {
 	Peer peer;
+	Seat *next;
 
-	for (int i = 0; i < hall.count; i++)
+	for (Seat *seat = hall.first[SEAT_NEW]; seat != NULL; seat = next)
 	{
-		Seat *seat = &hall.seats[i];
-
-		if (seat->state != SEAT_NEW || !hall.find_peer(seat->connection, &peer))
+		next = seat->next;
+		if (!hall.find_peer(seat->connection, &peer))
 			continue;
 		set_peer(seat, &peer);
-		seat->state = SEAT_IDLE;
+		change_state(seat, SEAT_IDLE);
 	}
 }
 
@@ -158,13 +187,12 @@ longest_idle(void)
 	Seat *longest = NULL;
 	int most = 0;
 
-	for (int i = 0; i < hall.count; i++)
+	for (Seat *seat = hall.first[SEAT_IDLE]; seat != NULL; seat = seat->next)
 	{
-		Seat *seat = &hall.seats[i];
 		bool is_same;
 		int count;
 
-		if (seat->state != SEAT_IDLE || seat->is_passed_over)
+		if (seat->is_passed_over)
 			continue;
 		/* most often all are of one address, which is counted once */
 		is_same = longest != NULL && strcmp(seat->caller, longest->caller) == 0;
@@ -184,7 +212,7 @@ missing_threads(void)
 {
 	int spare = (hall.count + SPARE_FRACTION - 1) / SPARE_FRACTION;
 
-	return spare - count_of_state(SEAT_FREE) - count_of_state(SEAT_ENDED);
+	return spare - hall.count_of[SEAT_FREE] - hall.count_of[SEAT_ENDED];
 }
 
 /*
@@ -195,7 +223,7 @@ missing_threads(void)
 static int
 surplus_of_idle(void)
 {
-	int idle = count_of_state(SEAT_IDLE);
+	int idle = hall.count_of[SEAT_IDLE];
 	int surplus = idle - eighths_of_all(IDLE_EIGHTHS);
 	int missing = missing_threads();
 
@@ -211,11 +239,11 @@ make_room(void)
 	Seat *seat;
 
 	look_up_new();
-	for (int i = 0; i < hall.count; i++)
-		hall.seats[i].is_passed_over = false;
+	for (seat = hall.first[SEAT_IDLE]; seat != NULL; seat = seat->next)
+		seat->is_passed_over = false;
 	while (surplus_of_idle() > 0 && (seat = longest_idle()) != NULL)
 		seat->is_passed_over = !end_idle(seat);
-	return surplus_of_idle() <= 0 && (missing_threads() <= 0 || count_of_state(SEAT_NEW) == 0);
+	return surplus_of_idle() <= 0 && (missing_threads() <= 0 || hall.count_of[SEAT_NEW] == 0);
 }
 
 /*
@@ -246,7 +274,11 @@ seats_start(int threads, bool several_addresses, PeerFinder find_peer)
 	hall.several_addresses = several_addresses;
 	hall.find_peer = find_peer;
 	condition_init(&hall.crowded);
-	return hall.seats != NULL && pthread_create(&hall.usher, NULL, usher_main, NULL) == 0;
+	if (hall.seats == NULL)
+		return false;
+	for (int i = 0; i < threads; i++)
+		enter_state(&hall.seats[i], SEAT_FREE);
+	return pthread_create(&hall.usher, NULL, usher_main, NULL) == 0;
 }
 
 void
@@ -261,19 +293,23 @@ seats_stop(void)
 	free(hall.seats);
 	hall.seats = NULL;
 	hall.count = 0;
+	memset(hall.first, 0, sizeof(hall.first));
+	memset(hall.count_of, 0, sizeof(hall.count_of));
 }
 
 Seat *
 seat_take(const void *connection)
 {
-	Seat *seat = NULL;
+	Seat *seat;
 
 	pthread_mutex_lock(&hall.lock);
-	for (int i = 0; i < hall.count && seat == NULL; i++)
-		if (hall.seats[i].state == SEAT_FREE)
-			seat = &hall.seats[i];
 	/* there is one for each worker thread */
-	*seat = (Seat){.state = SEAT_NEW, .connection = connection, .number = hall.next_number++};
+	seat = hall.first[SEAT_FREE];
+	leave_state(seat);
+	seat->connection = connection;
+	seat->number = hall.next_number++;
+	seat->caller[0] = '\0';
+	enter_state(seat, SEAT_NEW);
 	if (!make_room())
 		pthread_cond_signal(&hall.crowded);
 	pthread_mutex_unlock(&hall.lock);
@@ -284,7 +320,7 @@ void
 seat_leave(Seat *seat)
 {
 	pthread_mutex_lock(&hall.lock);
-	seat->state = SEAT_FREE;
+	change_state(seat, SEAT_FREE);
 	pthread_mutex_unlock(&hall.lock);
 }
 
@@ -293,7 +329,7 @@ seat_begin(Seat *seat, const Peer *peer)
 {
 	pthread_mutex_lock(&hall.lock);
 	set_peer(seat, peer);
-	seat->state = SEAT_BUSY;
+	change_state(seat, SEAT_BUSY);
 	pthread_mutex_unlock(&hall.lock);
 }
 

@@ -161,27 +161,47 @@ append_visible(Text *text, const char *s, size_t left)
 	return sequence ? sequence : 1;
 }
 
-void
-text_append_line(Text *text, const char *s)
+/* How many characters at s stand for themselves, in JSON as well: nearly all do, so they go together. */
+static size_t
+plain_length(const char *s)
+{
+	size_t len = 0;
+
+	while (s[len] >= ' ' && s[len] <= '~' && s[len] != '"' && s[len] != '\\')
+		len++;
+	return len;
+}
+
+static void
+append_visible_text(Text *text, const char *s, bool is_json)
 {
 	size_t len = strlen(s);
 
 	for (size_t i = 0; i < len;)
+	{
+		size_t plain = plain_length(s + i);
+
+		text_append(text, s + i, plain);
+		i += plain;
+		if (i == len)
+			break;
+		if (is_json && (s[i] == '"' || s[i] == '\\'))
+			text_append(text, "\\", 1);
 		i += append_visible(text, s + i, len - i);
+	}
+}
+
+void
+text_append_line(Text *text, const char *s)
+{
+	append_visible_text(text, s, false);
 }
 
 void
 text_append_json(Text *text, const char *s)
 {
-	size_t len = strlen(s);
-
 	text_append(text, "\"", 1);
-	for (size_t i = 0; i < len;)
-	{
-		if (s[i] == '"' || s[i] == '\\')
-			text_append(text, "\\", 1);
-		i += append_visible(text, s + i, len - i);
-	}
+	append_visible_text(text, s, true);
 	text_append(text, "\"", 1);
 }
 
