@@ -11,22 +11,33 @@
  */
 #include "statements.h"
 
+/*
+ * Only a superuser has UPDATE on a table of the system catalog, whatever was
+ * granted (pg_class_aclmask); 1260 is pg_authid.  To ask for that privilege reads
+ * no table, and tells what is true now, which the session's own is_superuser does
+ * not.  No role has the empty name: taking it on is an error, which ends the
+ * transaction.
+ */
+
 /* clang-format off */
-/* No role has the empty name: taking it on is an error, which ends the transaction. */
 const Statement statement_take_token_role = {
 	"dqds_bridge_token_role",
-	"SELECT pg_catalog.set_config('role'::pg_catalog.text, CASE WHEN $3::pg_catalog.bool OR NOT EXISTS "
-	"(SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user AND r.rolsuper) "
+	"SELECT pg_catalog.set_config('role'::pg_catalog.text, CASE WHEN $3::pg_catalog.bool OR NOT "
+	"pg_catalog.has_table_privilege(session_user, 1260::pg_catalog.oid, 'UPDATE'::pg_catalog.text) "
 	"THEN pg_catalog.dqds_token_role($1::pg_catalog.bytea)::pg_catalog.text ELSE ''::pg_catalog.text END, true), "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $2::pg_catalog.text, true)"};
 
-/* Likewise the empty name. */
+/* The role is taken on, and then asked about: only CASE keeps to an order. */
 const Statement statement_take_role = {
 	"dqds_bridge_role",
-	"SELECT pg_catalog.set_config('role'::pg_catalog.text, CASE WHEN $3::pg_catalog.bool OR NOT EXISTS "
-	"(SELECT FROM pg_catalog.pg_roles r WHERE (r.rolname OPERATOR(pg_catalog.=) "
-	"$1::pg_catalog.text::pg_catalog.name OR r.rolname OPERATOR(pg_catalog.=) session_user) AND r.rolsuper) "
-	"THEN $1::pg_catalog.text ELSE ''::pg_catalog.text END, true), "
+	"SELECT CASE WHEN $3::pg_catalog.bool "
+	"THEN pg_catalog.set_config('role'::pg_catalog.text, $1::pg_catalog.text, true) "
+	"WHEN pg_catalog.has_table_privilege(session_user, 1260::pg_catalog.oid, 'UPDATE'::pg_catalog.text) "
+	"THEN pg_catalog.set_config('role'::pg_catalog.text, ''::pg_catalog.text, true) "
+	"WHEN pg_catalog.set_config('role'::pg_catalog.text, $1::pg_catalog.text, true) IS NULL THEN NULL "
+	"WHEN pg_catalog.has_table_privilege(1260::pg_catalog.oid, 'UPDATE'::pg_catalog.text) "
+	"THEN pg_catalog.set_config('role'::pg_catalog.text, ''::pg_catalog.text, true) "
+	"ELSE $1::pg_catalog.text END, "
 	"pg_catalog.set_config('statement_timeout'::pg_catalog.text, $2::pg_catalog.text, true)"};
 
 const Statement statement_nothing = {"dqds_bridge_nothing", "SELECT 1"};
