@@ -277,6 +277,22 @@ my $try_again = 'try again in a moment, or raise';
 	is($bridge->stop, 0, 'the threads: status 0');
 }
 
+# As many idle sockets as there are threads: no thread is left that could take one more and make room for it. Without room, each
+# request would wait until the five seconds of an idle socket's header are over.
+{
+	my $bridge = another_bridge('--threads', 2);
+	my @seconds;
+	foreach my $round (1 .. 6)
+	{
+		my @idle   = map { socket_from($bridge, '127.0.0.1') } 1 .. 2;
+		my $answer = ask($bridge, '127.0.0.2', as_bytes(undef, GET => '/api/ishealthy'), 'GET');
+		push @seconds, $answer->{seconds} if $answer->{status} == 200;
+	}
+	is(scalar(@seconds), 6, 'two threads, two idle sockets: each request is served');
+	cmp_ok(scalar(grep { $_ < 4.5 } @seconds), '>=', 3, 'and most of them before the time of the idle sockets is over') or diag "seconds: @seconds";
+	is($bridge->stop, 0, 'two threads: status 0');
+}
+
 # A token is proved before its body is awaited: the refusal is there, and the connection closed, before a byte of it has come.
 {
 	my $bridge = another_bridge();
