@@ -134,7 +134,8 @@ sub take_samples
 
 my $bridge_pid = $bridge->pid;
 my $turns      = 0;
-for (my $next = time + 1; $next < $until && $bridge->running; $next += 1)
+# On a busy machine a turn may take longer than its second: the end is that of the clock, as it is for the workers.
+for (my $next = time + 1; $next < $until && time < $until && $bridge->running; $next += 1)
 {
 	sleep $next - time if $next > time;
 	$turns++;
