@@ -112,6 +112,8 @@ sub calm
 		as_started($node);
 		system_log('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, 'start') unless postmaster($node);
 	}
+	# PgBouncer 1.18 ends itself now and then when clients come and go ("bad client state"), which is no fault of ours.
+	$world->{pooler}->restart unless $world->{pooler}->running;
 	# Nothing that was changed stays.
 	foreach my $node (@$world{qw(control steady)})
 	{
