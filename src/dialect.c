@@ -21,29 +21,11 @@
  */
 #include "postgres.h"
 
+#include "catalog_sql.h"
 #include "dqds.h"
 
 /* clang-format off */
-#define EQ " OPERATOR(pg_catalog.=) "
-#define NE " OPERATOR(pg_catalog.<>) "
-#define GT " OPERATOR(pg_catalog.>) "
-#define GE " OPERATOR(pg_catalog.>=) "
-#define MINUS " OPERATOR(pg_catalog.-) "
-#define BITAND " OPERATOR(pg_catalog.&) "
-#define TEXT "::pg_catalog.text"
-#define CHAR "::pg_catalog.\"char\""
-#define REGCLASS "::pg_catalog.regclass"
-
-/* Ways to sort by the bytes of a name in UTF-8. */
-#define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""
-#define BY_UTF8(name) "pg_catalog.convert_to(" name TEXT ", 'UTF8')"
-
 /* ---- PostgreSQL ---------------------------------------------------------------- */
-
-#define STARTS(name, prefix, length) "pg_catalog.left(" name TEXT ", " length ")" EQ "'" prefix "'"
-
-#define NOT_TEMPORARY \
-	"NOT (" STARTS("n.nspname", "pg_temp_", "8") " OR " STARTS("n.nspname", "pg_toast_temp_", "14") ")"
 
 #define PG_SCHEMAS(sort) \
 	"SELECT n.nspname FROM pg_catalog.pg_namespace n" \
@@ -51,59 +33,6 @@
 	" AND ($1::pg_catalog.bool OR NOT (" STARTS("n.nspname", "pg_", "3") \
 	" OR n.nspname" EQ "'information_schema'" TEXT "))" \
 	" ORDER BY " sort("n.nspname")
-
-/* The rule of information_schema.tables. */
-#define HAS_SOME_PRIVILEGE \
-	"(pg_catalog.pg_has_role(c.relowner, 'USAGE')" \
-	" OR pg_catalog.has_table_privilege(c.oid," \
-	" 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')" \
-	" OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))"
-
-#define IS_LISTED_KIND "c.relkind" EQ "ANY ('{r,p,v,m,f}'::pg_catalog.\"char\"[])"
-
-/*
- * Every relation of a schema depends on it, and pg_depend is indexed by what is
- * depended on: so the cost follows the schema, not the database.  Schemas that
- * initdb pinned (pg_catalog, pg_toast) have no such rows.
- */
-#define BY_DEPENDENCY \
-	" JOIN pg_catalog.pg_depend d ON d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS \
-	" AND d.refobjid" EQ "n.oid AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS \
-	" AND d.objid" EQ "c.oid AND d.objsubid" EQ "0 AND d.deptype" EQ "'n'" CHAR
-#define BY_SCAN ""
-
-/*
- * It may depend on it twice, and alike in every column: a partition key whose
- * expression names the schema does that.  The rows are sorted anyway, so that
- * to leave out the second one costs next to nothing.
- */
-#define ONCE(key) "DISTINCT ON (" key ") "
-#define AS_FOUND(key) ""
-
-#define FROM_RELATIONS(narrow) \
-	" FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace" EQ "n.oid" narrow
-
-#define IN_SCHEMA \
-	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
-
-/*
- * Free text, with some 64 kB at most in whatever encoding it is sent.  One byte
- * more tells the receiver to cut and mark it (listing.c); what is not ASCII is
- * cut earlier, and marked here.
- */
-#define CUT(text) \
-	"CASE WHEN pg_catalog.length(" text ") OPERATOR(pg_catalog.<=) 16384 THEN " text \
-	" WHEN pg_catalog.left(" text ", 65537) OPERATOR(pg_catalog.!~) '[^\\x01-\\x7F]'" \
-	" THEN pg_catalog.left(" text ", 65537)" \
-	" ELSE pg_catalog.concat(pg_catalog.left(" text ", 16384), '...') END"
-
-/*
- * A subquery, not a join: where nothing was analyzed yet, the planner takes
- * pg_description for nearly empty and joins it in quadratic time.
- */
-#define COMMENT_ON(relation, number) \
-	"(SELECT " CUT("ds.description") " FROM pg_catalog.pg_description ds WHERE ds.objoid" EQ relation \
-	" AND ds.classoid" EQ "'pg_catalog.pg_class'" REGCLASS " AND ds.objsubid" EQ number ")"
 
 #define NAME_CONTAINS \
 	" AND ($2" TEXT EQ "'' OR pg_catalog.strpos(" BY_BYTES("c.relname") ", $2" TEXT ")" GT "0)"
@@ -163,10 +92,6 @@
 #define TYPE_SCALE \
 	"CASE WHEN m.typmod" GE "4 AND m.typid" EQ "1700::pg_catalog.oid" \
 	" THEN (((m.typmod" MINUS "4)" BITAND "2047) OPERATOR(pg_catalog.#) 1024)" MINUS "1024 END"
-
-#define MAY_SEE_COLUMN \
-	"(pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.has_column_privilege(c.oid," \
-	" a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES'))"
 
 #define PG_COLUMNS(sort, narrow, once) \
 	"SELECT " once(sort("c.relname") ", a.attnum") \

@@ -45,9 +45,12 @@ sub remote_queries
 {
 	my $dir = PostgreSQL::Test::Utils::tempdir('dialect');
 	foreach my $name ('postgres.h', 'dqds.h') { open my $file, '>', "$dir/$name" or die "$name: $!"; close $file; }
-	open my $copy, '>', "$dir/dialect.c" or die "dialect.c: $!";
-	print $copy slurp_file('src/dialect.c');
-	close $copy;
+	foreach my $name ('catalog_sql.h', 'dialect.c')
+	{
+		open my $copy, '>', "$dir/$name" or die "$name: $!";
+		print $copy slurp_file("src/$name");
+		close $copy;
+	}
 	my @compiler = split ' ', $ENV{CC} // 'cc';
 	my ($source) = run_command([ @compiler, '-E', '-P', "$dir/dialect.c" ]);
 	my ($table) = $source =~ /\} queries\[.*?\] = \{(.*?)\n?\};/s or die "src/dialect.c has no table of queries\n";
