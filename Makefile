@@ -73,6 +73,7 @@ EXTENSION_SOURCES = \
 	src/shown_model.c \
 	src/sorted_rows.c \
 	src/test_functions.c \
+	src/text_array.c \
 	src/token_functions.c
 
 BRIDGE_SOURCES = \

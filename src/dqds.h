@@ -249,8 +249,9 @@ typedef enum AnswerValue
 	ANSWER_INTEGER,
 	ANSWER_BIGINT,
 	ANSWER_BOOLEAN,
-	ANSWER_NAME,    /* text that a row is of no use without */
-	ANSWER_POSITION /* an integer that a row is of no use without */
+	ANSWER_TEXT_ARRAY, /* as PostgreSQL writes it: {a,"b c"} */
+	ANSWER_NAME,       /* text that a row is of no use without */
+	ANSWER_POSITION    /* an integer that a row is of no use without */
 } AnswerValue;
 
 typedef struct AnswerShape
@@ -707,6 +708,12 @@ extern void rows_put(RowsOut *rows, Datum *values, bool *nulls);
 extern void row_text(Datum *value, bool *isnull, const char *text);
 extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
 extern void row_boolean(Datum *value, bool *isnull, const char *text);
+
+/* ---- arrays of text (text_array.c) ------------------------------------------------------------------- */
+
+extern bool text_array_parse(const char *literal, List **elements);
+extern void row_text_array(Datum *value, bool *isnull, const char *literal);
+extern void json_out_text_array(StringInfo text, const char *name, const char *literal);
 
 /* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
 

@@ -88,6 +88,16 @@ valid_text(const char *sent)
 	return psprintf("%.*s%s", pg_mbcliplen(text, length, MAX_TEXT_BYTES), text, mark);
 }
 
+/* An array that is too long is none: without its end it would be another one. */
+static const char *
+valid_text_array(const char *sent)
+{
+	const char *text = remote_text(sent);
+	List *elements;
+
+	return strlen(text) <= MAX_TEXT_BYTES && text_array_parse(text, &elements) ? text : NULL;
+}
+
 /* Errors: QD023 when it is too long. */
 static const char *
 valid_name(const Target *target, const char *sent)
@@ -114,6 +124,8 @@ valid_value(const Target *target, const char *sent, AnswerValue value)
 			return valid_name(target, sent);
 		case ANSWER_TEXT:
 			return valid_text(sent);
+		case ANSWER_TEXT_ARRAY:
+			return valid_text_array(sent);
 		case ANSWER_INTEGER:
 		case ANSWER_POSITION:
 			return is_number(sent, false) ? sent : NULL;

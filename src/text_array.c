@@ -1,0 +1,154 @@
+/*
+ * text_array.c
+ *		Arrays of text as a remote server sends them: {a,"b c",NULL}.
+ *
+ * Owns: their spelling.  PostgreSQL's own array_in would raise an error for what
+ * is no array, and what a remote sends may be anything.  Only arrays of one
+ * dimension that begin at 1 are read: others are never asked for.
+ *
+ * It must not know what the elements are.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "dqds.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+/* How many bytes stand before the quotation mark that ends an element; -1: there is none. */
+static int
+quoted_length(const char *text)
+{
+	const char *at = text;
+
+	for (; *at != '"'; at++)
+	{
+		if (*at == '\\')
+			at++;
+		if (*at == '\0')
+			return -1;
+	}
+	return at - text;
+}
+
+/*
+ * Read an element within quotation marks, from behind the first of them; *at is
+ * then behind the last.  NULL: there is no last one.
+ */
+static char *
+read_quoted(const char **at)
+{
+	int length = quoted_length(*at);
+	const char *end;
+	char *element;
+	char *out;
+
+	if (length < 0)
+		return NULL;
+	end = *at + length;
+	out = element = palloc(length + 1);
+	for (; *at < end; (*at)++)
+	{
+		if (**at == '\\')
+			(*at)++;
+		*out++ = **at;
+	}
+	*out = '\0';
+	(*at)++;
+	return element;
+}
+
+/*
+ * Read an element; *at is then behind it.  False: there is none.  *element is NULL
+ * for SQL's NULL.
+ */
+static bool
+read_element(const char **at, char **element)
+{
+	size_t length;
+
+	if (**at == '"')
+	{
+		(*at)++;
+		*element = read_quoted(at);
+		return *element != NULL;
+	}
+	length = strcspn(*at, "{},\"\\");
+	if (length == 0)
+		return false;
+	*element = length == 4 && pg_strncasecmp(*at, "NULL", 4) == 0 ? NULL : pnstrdup(*at, length);
+	*at += length;
+	return true;
+}
+
+/*
+ * The elements of an array of text, in the current memory context: char *, and NULL
+ * for SQL's NULL.  False: the text is no such array.
+ */
+bool
+text_array_parse(const char *literal, List **elements)
+{
+	const char *at = literal;
+
+	*elements = NIL;
+	if (strcmp(literal, "{}") == 0)
+		return true;
+	if (*at != '{')
+		return false;
+	do
+	{
+		char *element;
+
+		at++;
+		if (!read_element(&at, &element))
+			return false;
+		*elements = lappend(*elements, element);
+	} while (*at == ',');
+	return at[0] == '}' && at[1] == '\0';
+}
+
+/* A column of the type text[] from what a remote sent; NULL and what is no array become NULL. */
+void
+row_text_array(Datum *value, bool *isnull, const char *literal)
+{
+	ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	List *elements = NIL;
+	ListCell *cell;
+
+	*value = (Datum) 0;
+	*isnull = literal == NULL || !text_array_parse(literal, &elements);
+	if (*isnull)
+		return;
+	foreach (cell, elements)
+	{
+		const char *element = lfirst(cell);
+
+		(void) accumArrayResult(array, element == NULL ? (Datum) 0 : CStringGetTextDatum(element),
+								element == NULL, TEXTOID, CurrentMemoryContext);
+	}
+	*value = makeArrayResult(array, CurrentMemoryContext);
+}
+
+/* Append "name":["element",…], with a comma ahead where one is due; nothing for NULL. */
+void
+json_out_text_array(StringInfo text, const char *name, const char *literal)
+{
+	List *elements;
+	ListCell *cell;
+
+	if (literal == NULL || !text_array_parse(literal, &elements))
+		return;
+	json_out_name(text, name);
+	appendStringInfoChar(text, '[');
+	foreach (cell, elements)
+	{
+		if (cell != list_head(elements))
+			appendStringInfoChar(text, ',');
+		if (lfirst(cell) == NULL)
+			appendStringInfoString(text, "null");
+		else
+			escape_json(text, lfirst(cell));
+	}
+	appendStringInfoChar(text, ']');
+}
