@@ -32,6 +32,7 @@ EXTENSION_SOURCES = \
 	src/diagnose_functions.c \
 	src/dialect.c \
 	src/dqds.c \
+	src/encoding.c \
 	src/engine.c \
 	src/environment.c \
 	src/extension_schema.c \
@@ -71,6 +72,7 @@ EXTENSION_SOURCES = \
 	src/session_login.c \
 	src/session_query.c \
 	src/shown_model.c \
+	src/sorted_answer.c \
 	src/sorted_rows.c \
 	src/test_functions.c \
 	src/text_array.c \

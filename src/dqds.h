@@ -58,10 +58,11 @@ extern int64 dqds_now_us(void);
 typedef struct Failure
 {
 	DqdsErrorCode code;
-	char *message;       /* which thing, what is wrong */
-	char *hint;          /* what to do next, or NULL */
-	char sqlstate[6];    /* the remote's own, or "" */
-	bool untranslatable; /* one side has no character for what the other side sends */
+	char *message;    /* which thing, what is wrong */
+	char *hint;       /* what to do next, or NULL */
+	char sqlstate[6]; /* the remote's own, or "" */
+	bool
+		untranslatable; /* one side cannot convert what it sends or takes into the other's encoding */
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);
@@ -431,6 +432,8 @@ typedef enum SessionState
 typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 
 extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
+extern void session_want_raw(Session *session);
+extern int session_encoding(const Session *session);
 extern void session_attach(Session *session, const Target *target, void *owner);
 extern void session_trace(Session *session, LoginTrace *trace);
 extern void session_limit(Session *session, LimitSlot *slot);
@@ -468,14 +471,22 @@ extern int session_cache_close_all(void);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
 
+/*
+ * Fills in the values of a query, before it is asked, as bytes of that encoding
+ * (encoding.c), in which the text of the answer will come too.
+ */
+typedef void (*QueryFiller)(void *sink, RemoteQuery *query, int encoding);
+
 /* One thing to do at one remote.  The caller fills the first part, engine_run the second. */
 typedef struct Operation
 {
 	const Target *target;
 	RemoteQuery query;
-	bool fresh;     /* prove the login: never reuse a session */
-	RowSink on_row; /* may be NULL */
-	void *sink;
+	bool fresh;        /* prove the login: never reuse a session */
+	bool raw;          /* the remote must convert nothing; false: it may */
+	QueryFiller fill;  /* may be NULL: the query is filled, or needs no values */
+	RowSink on_row;    /* may be NULL */
+	void *sink;        /* for both */
 	LoginTrace *trace; /* wanted of a fresh login; may be NULL */
 
 	Failure failure; /* code DQDS_OK: it worked */
@@ -683,6 +694,17 @@ extern const char *remote_text(const char *value);
 extern const char *visible_text(const char *text);
 extern char *remote_line(const char *value);
 
+/* ---- text of a remote that converts nothing (encoding.c) ------------------------------------------ */
+
+/* In place of an encoding's number: the remote converts, from and to ours. */
+#define REMOTE_CONVERTS (-2)
+
+extern int remote_encoding(const char *name);
+extern bool remote_can_convert(const char *server_encoding);
+extern const char *remote_replacement(void);
+extern const char *remote_decode(const char *bytes, int encoding);
+extern bool remote_encode(const char *text, int encoding, const char **bytes);
+
 /* ---- how much of an answer is kept (answer_budget.c) ----------------------------------------------- */
 
 /* What one call has kept of one remote's answer, in bytes; zeros are a new one. */
@@ -705,6 +727,7 @@ typedef struct RowsOut
 
 extern void rows_open(FunctionCallInfo fcinfo, RowsOut *rows);
 extern void rows_put(RowsOut *rows, Datum *values, bool *nulls);
+extern void rows_clear(RowsOut *rows);
 extern void row_text(Datum *value, bool *isnull, const char *text);
 extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
 extern void row_boolean(Datum *value, bool *isnull, const char *text);
@@ -718,6 +741,7 @@ extern void json_out_text_array(StringInfo text, const char *name, const char *l
 /* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
 
 typedef struct Listing Listing;
+struct SortedAnswer;
 
 struct Listing
 {
@@ -732,16 +756,23 @@ struct Listing
 
 	/* What becomes of a row: valid values, as many as the question's answer has columns. */
 	void (*emit)(Listing *listing, const char **values);
-	void *output; /* emit's own */
+	/* All rows are emitted again, from the first one on: forget those of this listing_run. */
+	void (*restart)(Listing *listing);
+	void *output; /* of these two */
 
 	/* Private to listing.c. */
 	Question question;
 	int64 count;
-	MemoryContext row_context; /* current while emit runs, emptied afterwards */
+	MemoryContext row_context;   /* current while emit runs, emptied afterwards */
+	bool raw;                    /* the remote has failed to convert something */
+	int encoding;                /* in which the answer comes (encoding.c) */
+	struct SortedAnswer *sorted; /* what the remote has not sorted as it is shown, or NULL */
 };
 
 extern void listing_init(Listing *listing);
 extern void listing_restrict(Listing *listing, Datum names);
+extern bool listing_try(Listing *listing, Question question, const Caller *caller,
+						Failure *failure);
 extern void listing_run(Listing *listing, Question question, const Caller *caller);
 
 /* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
@@ -770,6 +801,7 @@ typedef struct JsonOut
 extern void job_answer_append(StringInfo text, const char *business_key);
 extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
 extern void json_out_flush(JsonOut *out);
+extern void json_out_clear(JsonOut *out);
 extern void json_out_close(JsonOut *out);
 extern void json_out_name(StringInfo text, const char *name);
 extern void json_out_string(StringInfo text, const char *name, const char *value);

@@ -102,12 +102,24 @@ open_session(Run *run, Oid role)
 		finish(run);
 		return;
 	}
+	if (run->operation->raw)
+		session_want_raw(run->session);
 	session_attach(run->session, target, run);
 	session_trace(run->session, run->operation->trace);
 	session_limit(run->session, &run->address_slot);
 	session_advance(run->session, 0, &run->operation->failure);
 	if (session_state(run->session) == SESSION_FAILED)
 		finish(run);
+}
+
+/* Will an idle session do for this run?  *failure is the run's. */
+static bool
+suits(const Run *run, Failure *failure)
+{
+	const Operation *operation = run->operation;
+
+	return session_still_allowed(run->session, operation->target, failure) &&
+		   (!operation->raw || session_encoding(run->session) != REMOTE_CONVERTS);
 }
 
 /* Take an idle session if there is one that the policy of this moment still allows. */
@@ -120,7 +132,7 @@ reuse_session(Run *run, Oid role)
 	if (run->session == NULL)
 		return false;
 	session_attach(run->session, target, run);
-	if (!session_still_allowed(run->session, target, &run->operation->failure))
+	if (!suits(run, &run->operation->failure))
 	{
 		session_close(run->session);
 		run->session = NULL;
@@ -134,8 +146,12 @@ reuse_session(Run *run, Oid role)
 static void
 ask(Run *run)
 {
+	Operation *operation = run->operation;
+
 	run->asked = true;
-	session_ask(run->session, &run->operation->query, &run->operation->failure);
+	if (operation->fill != NULL)
+		operation->fill(operation->sink, &operation->query, session_encoding(run->session));
+	session_ask(run->session, &operation->query, &operation->failure);
 }
 
 /* A cached session can turn out to be dead, which is no failure: begin again, once. */

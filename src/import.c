@@ -43,6 +43,9 @@ static const Oid table_types[] = {TEXTOID, TEXTOID, INT8OID, TEXTOID};
 static const Oid column_types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID,
 								   INT4OID, INT4OID, BOOLOID, BOOLOID, TEXTOID};
 
+/* Both begin with the name of the table; columns have their position behind it. */
+static const AttrNumber sort_keys[] = {1, 2};
+
 #define TABLE_VALUES  lengthof(table_types)
 #define COLUMN_VALUES lengthof(column_types)
 
@@ -111,12 +114,20 @@ take_column(Listing *listing, const char **values)
 	take_row(import, &import->columns, values);
 }
 
+/* Nothing is forgotten: of tables and columns that come twice, one is stored. */
+static void
+keep_all(Listing *listing)
+{
+	(void) listing;
+}
+
 static void
 fetch_tables(Import *import)
 {
 	Listing *listing = import->listing;
 
 	listing->emit = take_table;
+	listing->restart = keep_all;
 	listing->output = import;
 	listing_run(listing, QUESTION_TABLES, import->caller);
 	sorted_rows_sort(&import->tables);
@@ -375,8 +386,8 @@ import_run(Listing *listing, const Caller *caller, const ImportSink *sink)
 {
 	Import import = {.caller = caller, .listing = listing, .sink = sink};
 
-	sorted_rows_begin(&import.tables, table_types, TABLE_VALUES, 1);
-	sorted_rows_begin(&import.columns, column_types, COLUMN_VALUES, 2);
+	sorted_rows_begin(&import.tables, table_types, TABLE_VALUES, sort_keys, 1);
+	sorted_rows_begin(&import.columns, column_types, COLUMN_VALUES, sort_keys, 2);
 	fetch_tables(&import);
 	fetch_columns(&import);
 	imports_lock(caller, listing->connection.registry_id);

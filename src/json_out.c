@@ -36,6 +36,14 @@ json_out_flush(JsonOut *out)
 		json_out_close(out);
 }
 
+/* Take back everything, what has been passed on included: the document begins anew. */
+void
+json_out_clear(JsonOut *out)
+{
+	rows_clear(&out->rows);
+	resetStringInfo(&out->text);
+}
+
 /* Pass on what is left.  Errors: QD023 when a remote's answer becomes too large. */
 void
 json_out_close(JsonOut *out)

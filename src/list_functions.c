@@ -127,6 +127,14 @@ emit_column_row(Listing *listing, const char **remote)
 	rows_put(&output->rows, values, nulls);
 }
 
+static void
+restart_rows(Listing *listing)
+{
+	Output *output = listing->output;
+
+	rows_clear(&output->rows);
+}
+
 /* dqds_list_schemas(connection, include_system) */
 Datum
 dqds_list_schemas(PG_FUNCTION_ARGS)
@@ -142,6 +150,7 @@ dqds_list_schemas(PG_FUNCTION_ARGS)
 	connection_argument(&caller, fcinfo, &listing.connection);
 	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	listing.emit = emit_schema_row;
+	listing.restart = restart_rows;
 	listing.output = &output;
 	output.imported = imported_schemas(&caller, listing.connection.registry_id);
 	rows_open(fcinfo, &output.rows);
@@ -168,6 +177,7 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 	listing.contains = optional_text(fcinfo, 2);
 	listing.max_rows = row_limit(fcinfo, 3);
 	listing.emit = emit_table_row;
+	listing.restart = restart_rows;
 	listing.output = &output;
 	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
 	rows_open(fcinfo, &output.rows);
@@ -194,6 +204,7 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		listing_restrict(&listing, PG_GETARG_DATUM(2));
 	listing.emit = emit_column_row;
+	listing.restart = restart_rows;
 	listing.output = &output;
 	rows_open(fcinfo, &output.rows);
 	output.rows.source = &listing.connection.target;
@@ -265,9 +276,19 @@ emit_table_json(Listing *listing, const char **remote)
 }
 
 static void
+restart_json(Listing *listing)
+{
+	Output *output = listing->output;
+
+	json_out_clear(&output->json);
+	appendStringInfoChar(&output->json.text, '[');
+}
+
+static void
 run_json(Listing *listing, Question question, const Caller *caller, FunctionCallInfo fcinfo,
 		 Output *output)
 {
+	listing->restart = restart_json;
 	listing->output = output;
 	json_out_open(fcinfo, &output->json);
 	output->json.rows.source = &listing->connection.target;

@@ -4,14 +4,18 @@
  *
  * The remote filters where it can; the filters are applied again here, so that
  * the answer is right whatever the remote does.  A value that is not what it
- * should be becomes NULL, and free text that is too long is cut.  It must not
- * know what becomes of the rows.
+ * should be becomes NULL, and free text that is too long is cut.  A remote that
+ * fails to convert a character to our encoding is asked again for its bytes as
+ * they are: they are converted (encoding.c) and sorted here.  It must not know
+ * what becomes of the rows.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "dqds.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "sorted_answer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -43,16 +47,11 @@ listing_restrict(Listing *listing, Datum names)
 }
 
 static bool
-passes(Listing *listing, const char *name)
+passes(const Listing *listing, const char *name)
 {
-	if (listing->max_rows >= 0 && listing->count >= listing->max_rows)
-		return false;
 	if (listing->contains != NULL && strstr(name, listing->contains) == NULL)
 		return false;
-	if (listing->names != NULL && !name_set_has(listing->names, name))
-		return false;
-	listing->count++;
-	return true;
+	return listing->names == NULL || name_set_has(listing->names, name);
 }
 
 /* A whole number in the range of the type, in the one spelling that JSON and SQL share. */
@@ -77,9 +76,9 @@ is_number(const char *text, bool is_bigint)
 #define MAX_NAME_BYTES (64 * 1024)
 
 static const char *
-valid_text(const char *sent)
+valid_text(const char *sent, int encoding)
 {
-	const char *text = remote_text(sent);
+	const char *text = remote_text(remote_decode(sent, encoding));
 	size_t length = strlen(text);
 	const char *mark = GetDatabaseEncoding() == PG_UTF8 ? "\xE2\x80\xA6" : "...";
 
@@ -90,9 +89,9 @@ valid_text(const char *sent)
 
 /* An array that is too long is none: without its end it would be another one. */
 static const char *
-valid_text_array(const char *sent)
+valid_text_array(const char *sent, int encoding)
 {
-	const char *text = remote_text(sent);
+	const char *text = remote_text(remote_decode(sent, encoding));
 	List *elements;
 
 	return strlen(text) <= MAX_TEXT_BYTES && text_array_parse(text, &elements) ? text : NULL;
@@ -100,7 +99,7 @@ valid_text_array(const char *sent)
 
 /* Errors: QD023 when it is too long. */
 static const char *
-valid_name(const Target *target, const char *sent)
+valid_name(const Target *target, const char *sent, int encoding)
 {
 	Failure failure = {0};
 
@@ -109,23 +108,23 @@ valid_name(const Target *target, const char *sent)
 		diagnose_answer(target, "a name of more than 64 kB", &failure);
 		failure_raise(&failure);
 	}
-	return remote_text(sent);
+	return remote_text(remote_decode(sent, encoding));
 }
 
 /* What a remote sent, as a value that it should be; NULL if it is none. */
 static const char *
-valid_value(const Target *target, const char *sent, AnswerValue value)
+valid_value(const Listing *listing, const char *sent, AnswerValue value)
 {
 	if (sent == NULL)
 		return NULL;
 	switch (value)
 	{
 		case ANSWER_NAME:
-			return valid_name(target, sent);
+			return valid_name(&listing->connection.target, sent, listing->encoding);
 		case ANSWER_TEXT:
-			return valid_text(sent);
+			return valid_text(sent, listing->encoding);
 		case ANSWER_TEXT_ARRAY:
-			return valid_text_array(sent);
+			return valid_text_array(sent, listing->encoding);
 		case ANSWER_INTEGER:
 		case ANSWER_POSITION:
 			return is_number(sent, false) ? sent : NULL;
@@ -136,6 +135,15 @@ valid_value(const Target *target, const char *sent, AnswerValue value)
 			return strchr("tT1", *sent) != NULL && *sent != '\0' ? "true" : "false";
 	}
 	return NULL;
+}
+
+static void
+emit_row(Listing *listing, const char **values)
+{
+	if (listing->max_rows >= 0 && listing->count >= listing->max_rows)
+		return;
+	listing->count++;
+	listing->emit(listing, values);
 }
 
 /* The engine's sink: the first value is the name of what is listed, or of its table. */
@@ -149,22 +157,83 @@ take_row(void *sink, const char **values, int nvalues)
 
 	for (int i = 0; i < nvalues; i++)
 	{
-		values[i] = valid_value(&listing->connection.target, values[i], answer->values[i]);
+		values[i] = valid_value(listing, values[i], answer->values[i]);
 		if (values[i] == NULL &&
 			(answer->values[i] == ANSWER_NAME || answer->values[i] == ANSWER_POSITION))
 			usable = false;
 	}
 	if (usable && passes(listing, values[0]))
-		listing->emit(listing, values);
+	{
+		if (listing->sorted != NULL)
+			sorted_answer_put(listing->sorted, values);
+		else
+			emit_row(listing, values);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(listing->row_context);
 }
 
 static void
-fill_query(const Listing *listing, RemoteQuery *query)
+emit_sorted(Listing *listing)
 {
-	memset(query, 0, sizeof(*query));
-	query->question = listing->question;
+	const char *values[MAX_ANSWER_COLUMNS];
+	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
+
+	sorted_answer_sort(listing->sorted);
+	while (sorted_answer_next(listing->sorted, values))
+	{
+		CHECK_FOR_INTERRUPTS();
+		emit_row(listing, values);
+		MemoryContextReset(listing->row_context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+end_sorting(Listing *listing)
+{
+	if (listing->sorted != NULL)
+		sorted_answer_end(listing->sorted);
+	listing->sorted = NULL;
+}
+
+/* ---- what is asked -------------------------------------------------------------------- */
+
+/* A name that must be matched: where the remote cannot have it, the empty one, which is no name. */
+static const char *
+sought(const char *name, int encoding)
+{
+	const char *bytes = NULL;
+
+	return name != NULL && !remote_encode(name, encoding, &bytes) ? "" : bytes;
+}
+
+/*
+ * A filter that the remote may leave out: one that it does not understand, or in
+ * which a replaced character is named, is left to passes().
+ */
+static const char *
+filter(const char *text, int encoding, const char *none)
+{
+	const char *bytes;
+
+	if (text == NULL ||
+		(encoding != REMOTE_CONVERTS && strstr(text, remote_replacement()) != NULL) ||
+		!remote_encode(text, encoding, &bytes))
+		return none;
+	return bytes;
+}
+
+/* The engine's QueryFiller. */
+static void
+fill_query(void *sink, RemoteQuery *query, int encoding)
+{
+	Listing *listing = sink;
+
+	listing->encoding = encoding;
+	if (encoding != REMOTE_CONVERTS && listing->sorted == NULL)
+		listing->sorted =
+			sorted_answer_begin(dialect_answer(listing->question), &listing->connection.target);
 	switch (listing->question)
 	{
 		case QUESTION_SCHEMAS:
@@ -172,91 +241,81 @@ fill_query(const Listing *listing, RemoteQuery *query)
 			break;
 		case QUESTION_TABLE_NAMES:
 		case QUESTION_TABLES:
-			query->values[0] = listing->schema_name;
-			query->values[1] = listing->contains == NULL ? "" : listing->contains;
-			/* The remote does not know the names, so it must not count for us. */
-			query->values[2] = listing->max_rows < 0 || listing->names != NULL
-								   ? NULL
-								   : psprintf("%lld", (long long) listing->max_rows);
+			query->values[0] = sought(listing->schema_name, encoding);
+			query->values[1] = filter(listing->contains, encoding, "");
+			/* Nor must the remote count for us what it does not filter or sort as we do. */
+			query->values[2] =
+				listing->max_rows < 0 || listing->names != NULL || listing->sorted != NULL
+					? NULL
+					: psprintf("%lld", (long long) listing->max_rows);
 			break;
 		case QUESTION_COLUMNS:
-			query->values[0] = listing->schema_name;
-			query->values[1] = listing->names_literal;
+			query->values[0] = sought(listing->schema_name, encoding);
+			query->values[1] = filter(listing->names_literal, encoding, NULL);
 			break;
 		default:
 			break;
 	}
 }
 
-/* Ask without the filters: they are applied to what arrives. */
-static void
-drop_filters(RemoteQuery *query)
-{
-	if (query->question == QUESTION_TABLE_NAMES || query->question == QUESTION_TABLES)
-	{
-		query->values[1] = "";
-		query->values[2] = NULL;
-	}
-	else if (query->question == QUESTION_COLUMNS)
-		query->values[1] = NULL;
-}
-
 static void
 ask(Listing *listing, Operation *operation, const Caller *caller)
 {
-	operation->failure.untranslatable = false;
+	memset(operation, 0, sizeof(*operation));
+	operation->target = &listing->connection.target;
+	operation->query.question = listing->question;
+	operation->raw = listing->raw;
+	operation->fill = fill_query;
+	operation->on_row = take_row;
+	operation->sink = listing;
 	listing->count = 0;
+	listing->encoding = REMOTE_CONVERTS;
 	engine_run(operation, 1, caller->role);
 }
 
-/* Can the remote not even read the schema's name?  With a limit of 0 it has no value to send that could be at fault. */
-static bool
-schema_is_untranslatable(const Listing *listing, const Caller *caller)
-{
-	Operation probe = {0};
-
-	probe.target = &listing->connection.target;
-	probe.query.question = QUESTION_TABLE_NAMES;
-	probe.query.values[0] = listing->schema_name;
-	probe.query.values[1] = "";
-	probe.query.values[2] = "0";
-	engine_run(&probe, 1, caller->role);
-	return probe.failure.code != DQDS_OK && probe.failure.untranslatable;
-}
-
 /*
- * Ask, and call emit for each row.  A failure, of the remote or of the model, is
- * raised as an error of class QD; the rows emitted before are of no use then.
+ * Ask, and call emit for each row.  False: that failed, and *failure says why; the
+ * rows emitted before are of no use then.  A failure of the model is raised.
  *
- * A name or filter that the remote's encoding cannot express matches nothing
- * there.  It is found out by its error: then all is asked for and filtered here,
- * and if it is the schema's name, there are no rows.  If it is neither, it is a
- * value that the remote cannot send, which is a failure.
+ * A character that the other encoding does not have, in a name or filter of ours
+ * or in what the remote would send, is found out by its error.  Then, and in the
+ * next listings of this Listing, the remote converts nothing.
  */
-void
-listing_run(Listing *listing, Question question, const Caller *caller)
+bool
+listing_try(Listing *listing, Question question, const Caller *caller, Failure *failure)
 {
-	Operation operation = {0};
+	Operation operation;
 
+	if (listing->emit == NULL || listing->restart == NULL)
+		elog(ERROR, "a listing without emit or restart");
 	if (listing->connection.failure.code != DQDS_OK)
 		failure_raise(&listing->connection.failure);
 	listing->question = question;
 	listing->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
-	operation.target = &listing->connection.target;
-	fill_query(listing, &operation.query);
-	operation.on_row = take_row;
-	operation.sink = listing;
 	ask(listing, &operation, caller);
 	if (operation.failure.code != DQDS_OK && operation.failure.untranslatable &&
-		listing->schema_name != NULL && listing->count == 0)
+		listing->encoding == REMOTE_CONVERTS)
 	{
-		drop_filters(&operation.query);
+		listing->restart(listing);
+		end_sorting(listing);
+		listing->raw = true;
 		ask(listing, &operation, caller);
 	}
+	if (operation.failure.code == DQDS_OK && listing->sorted != NULL)
+		emit_sorted(listing);
+	end_sorting(listing);
 	MemoryContextDelete(listing->row_context);
-	if (operation.failure.code != DQDS_OK &&
-		!(operation.failure.untranslatable && listing->schema_name != NULL &&
-		  schema_is_untranslatable(listing, caller)))
-		failure_raise(&operation.failure);
+	*failure = operation.failure;
+	return failure->code == DQDS_OK;
+}
+
+/* The same, but a failure is raised as an error of class QD. */
+void
+listing_run(Listing *listing, Question question, const Caller *caller)
+{
+	Failure failure;
+
+	if (!listing_try(listing, question, caller, &failure))
+		failure_raise(&failure);
 }

@@ -50,6 +50,14 @@ rows_put(RowsOut *rows, Datum *values, bool *nulls)
 	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
 }
 
+/* Take back all rows, as if none had been put. */
+void
+rows_clear(RowsOut *rows)
+{
+	tuplestore_clear(rows->store);
+	memset(&rows->budget, 0, sizeof(rows->budget));
+}
+
 /* A text column from a C string; NULL becomes NULL. */
 void
 row_text(Datum *value, bool *isnull, const char *text)

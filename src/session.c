@@ -93,6 +93,7 @@ allocate_session(const Target *target, Oid role, const char *key)
 	session->id = ++last_id;
 	session->role = role;
 	session->connection_id = target->connection_id;
+	session->encoding = REMOTE_CONVERTS;
 	session->fd = -1;
 	session->key = MemoryContextStrdup(context, key);
 	dlist_push_tail(&live_sessions, &session->node);
@@ -134,6 +135,13 @@ session_open(const Target *target, Oid role, const char *key, Failure *failure)
 		return NULL;
 	}
 	return session;
+}
+
+/* For a session that was just opened: it asks the remote to convert nothing. */
+void
+session_want_raw(Session *session)
+{
+	session->raw_bytes = true;
 }
 
 /* Give the session to an operation, or, with NULLs, take it away. */
@@ -350,6 +358,13 @@ const char *
 session_tls(const Session *session)
 {
 	return PQsslInUse(session->conn) ? PQsslAttribute(session->conn, "protocol") : NULL;
+}
+
+/* The encoding of text that a session which is logged in sends and takes (encoding.c). */
+int
+session_encoding(const Session *session)
+{
+	return session->encoding;
 }
 
 /* Is it proven that there is no pooler between us and the remote's backend? */

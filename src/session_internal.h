@@ -56,7 +56,7 @@ struct Session
 	int naddresses;
 	int next_address;
 	int64 login_bytes;  /* what waited at the polls of this attempt */
-	bool raw_bytes;     /* ask for names as they are, without conversion */
+	bool raw_bytes;     /* the remote is to convert nothing */
 	ConnectStage stage; /* as of the last poll */
 	AuthGuard guard;    /* of this attempt */
 	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
@@ -87,6 +87,7 @@ struct Session
 
 	/* What is known of the remote. */
 	Family family;
+	int encoding; /* of text that it sends and takes (encoding.c) */
 	Directness direct;
 	int uses;                      /* answers completed */
 	uint32 prepared[NUM_FAMILIES]; /* a bit for each question */

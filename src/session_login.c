@@ -338,6 +338,28 @@ guard_password(Session *session, uint32 events, Failure *failure)
 	return true;
 }
 
+/* Log in again at the same address, and ask the remote to convert nothing. */
+static void
+log_in_raw(Session *session, Failure *failure)
+{
+	session->raw_bytes = true;
+	session->next_address--;
+	memset(failure, 0, sizeof(*failure));
+	session_connect_next(session, failure);
+}
+
+/*
+ * Was the login refused because the server cannot convert between its encoding
+ * and ours?  The SQLSTATE stands for other things too, so the name of the function
+ * that PostgreSQL reports beside it decides; its words may be of any language.
+ */
+static bool
+cannot_convert(const Session *session, const Failure *failure)
+{
+	return strcmp(failure->sqlstate, "0A000") == 0 &&
+		   strstr(PQerrorMessage(session->conn), "InitializeClientEncoding") != NULL;
+}
+
 static void
 complete_login(Session *session, Failure *failure)
 {
@@ -358,12 +380,10 @@ complete_login(Session *session, Failure *failure)
 		session_fail(session);
 		return;
 	}
-	/* Such a server cannot convert, and would refuse to send bytes that are not UTF-8: log in again. */
-	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0 && !session->raw_bytes)
+	/* A pooler may let us in before it asks the server for what that cannot do. */
+	if (!session->raw_bytes && !remote_can_convert(encoding))
 	{
-		session->raw_bytes = true;
-		session->next_address--;
-		session_connect_next(session, failure);
+		log_in_raw(session, failure);
 		return;
 	}
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
@@ -373,7 +393,10 @@ complete_login(Session *session, Failure *failure)
 		resolver_release(session->resolution);
 	session->resolution = NULL;
 	session->naddresses = 0;
-	session->family = dialect_family(target->provider, encoding, lookalike);
+	session->encoding = session->raw_bytes ? remote_encoding(encoding) : REMOTE_CONVERTS;
+	/* What is not converted there is sorted by its bytes, and here by code point. */
+	session->family =
+		dialect_family(target->provider, session->raw_bytes ? NULL : encoding, lookalike);
 	session->state = SESSION_IDLE;
 }
 
@@ -445,7 +468,9 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 			/* libpq closed its socket, and with it the kernel forgot it. */
 			session->fd = -1;
 			diagnose_login(session, failure);
-			if (session->stage == STAGE_TCP)
+			if (cannot_convert(session, failure) && !session->raw_bytes)
+				log_in_raw(session, failure);
+			else if (session->stage == STAGE_TCP)
 				session_connect_next(session, failure);
 			else
 				session_fail(session);

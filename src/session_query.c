@@ -223,24 +223,26 @@ note_directness(Session *session)
 }
 
 /*
- * A character that the other encoding does not have: in a parameter, or in a
- * value that the remote would send.  Only newer servers tell which.
+ * Text that cannot be converted, because the other encoding has no such character,
+ * or because it is not valid: a parameter, or a value that the remote would send.
  */
 static bool
 is_untranslatable(const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	return sqlstate != NULL && strcmp(sqlstate, "22P05") == 0;
+	return sqlstate != NULL && (strcmp(sqlstate, "22P05") == 0 || strcmp(sqlstate, "22021") == 0);
 }
 
 /* The remote's words; NULL where there are none, or far too many. */
 static const char *
-error_message(const PGresult *result)
+error_message(const Session *session)
 {
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *message = PQresultErrorField(session->result, PG_DIAG_MESSAGE_PRIMARY);
 
-	return message != NULL && strlen(message) > MAX_REMOTE_MESSAGE ? NULL : message;
+	if (message == NULL || strlen(message) > MAX_REMOTE_MESSAGE)
+		return NULL;
+	return remote_decode(message, session->encoding);
 }
 
 static void
@@ -274,7 +276,7 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 			if (failure->code == DQDS_OK)
 				diagnose_query(session->target,
 							   PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
-							   error_message(session->result), failure);
+							   error_message(session), failure);
 	}
 }
 

@@ -1,10 +1,9 @@
 /*
  * sorted_rows.c
- *		Rows of a remote's answer, sorted by the name of a table, kept on disk beyond a few megabytes.
+ *		Rows of a remote's answer, sorted, and kept on disk beyond a few megabytes.
  *
- * The first value of a row is the name, which is sorted by its bytes; the second
- * one may be a number to sort by within the name.  Memory and temporary files
- * end with the transaction at the latest.
+ * Texts are sorted by their bytes.  Memory and temporary files end with the
+ * transaction at the latest.
  *
  * It must not know what the rows are of.
  */
@@ -19,21 +18,50 @@
 /* Memory of the sort, in kilobytes; what is beyond goes to disk. */
 #define SORT_MEMORY_KB 4096
 
+#define MAX_SORT_KEYS (MAX_ANSWER_COLUMNS + 1)
+
+/* How values of a type are sorted. */
+static void
+sort_order(Oid type, Oid *operator, Oid * collation)
+{
+	*collation = InvalidOid;
+	switch (type)
+	{
+		case INT4OID:
+			*operator= Int4LessOperator;
+			break;
+		case INT8OID:
+			*operator= Int8LessOperator;
+			break;
+		default:
+			*operator= TextLessOperator;
+			*collation = C_COLLATION_OID;
+	}
+}
+
 /*
  * Begin with no rows.  types are those of the values: text, integer, bigint or
- * boolean.  nkeys is 1, or 2 where the second value, an integer, is sorted by.
+ * boolean.  keys are the numbers, from 1, of the values to sort by, none of which
+ * is a boolean.
  */
 void
-sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, int nkeys)
+sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, const AttrNumber *keys,
+				  int nkeys)
 {
-	static AttrNumber numbers[] = {1, 2};
-	static Oid operators[] = {TextLessOperator, Int4LessOperator};
-	static Oid collations[] = {C_COLLATION_OID, InvalidOid};
-	static bool nulls_first[] = {false, false};
+	AttrNumber numbers[MAX_SORT_KEYS];
+	Oid operators[MAX_SORT_KEYS];
+	Oid collations[MAX_SORT_KEYS];
+	bool nulls_first[MAX_SORT_KEYS] = {false};
 	TupleDesc desc = CreateTemplateTupleDesc(nvalues);
 
 	for (int i = 0; i < nvalues; i++)
 		TupleDescInitEntry(desc, i + 1, NULL, types[i], -1, 0);
+	Assert(nkeys <= MAX_SORT_KEYS);
+	for (int i = 0; i < nkeys; i++)
+	{
+		numbers[i] = keys[i];
+		sort_order(types[keys[i] - 1], &operators[i], &collations[i]);
+	}
 	rows->types = types;
 	rows->nvalues = nvalues;
 	rows->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
@@ -101,11 +129,18 @@ sorted_rows_next(SortedRows *rows)
 	return true;
 }
 
-/* The name in the current row, palloc'd; NULL where there is no row. */
+/* The name in the current row, its first value, palloc'd; NULL where there is no row. */
 char *
 sorted_rows_name(const SortedRows *rows)
 {
 	return TupIsNull(rows->out) ? NULL : TextDatumGetCString(rows->out->tts_values[0]);
+}
+
+/* Text of the current row, palloc'd, or NULL; n counts from 0. */
+char *
+sorted_rows_text(const SortedRows *rows, int n)
+{
+	return rows->out->tts_isnull[n] ? NULL : TextDatumGetCString(rows->out->tts_values[n]);
 }
 
 /* Give everything back. */

@@ -1,6 +1,6 @@
 /*
  * sorted_rows.h
- *		Rows of a remote's answer, sorted by the name of a table, kept on disk beyond a few megabytes.
+ *		Rows of a remote's answer, sorted, and kept on disk beyond a few megabytes.
  */
 #ifndef DQDS_SORTED_ROWS_H
 #define DQDS_SORTED_ROWS_H
@@ -19,12 +19,14 @@ typedef struct SortedRows
 	TupleTableSlot *out;
 } SortedRows;
 
-extern void sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, int nkeys);
+extern void sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues,
+							  const AttrNumber *keys, int nkeys);
 extern size_t sorted_rows_put(SortedRows *rows, const char **values);
 extern void sorted_rows_sort(SortedRows *rows);
 extern void sorted_rows_rewind(SortedRows *rows);
 extern bool sorted_rows_next(SortedRows *rows);
 extern char *sorted_rows_name(const SortedRows *rows);
+extern char *sorted_rows_text(const SortedRows *rows, int n);
 extern void sorted_rows_end(SortedRows *rows);
 
 #endif /* DQDS_SORTED_ROWS_H */
