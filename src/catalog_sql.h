@@ -16,6 +16,7 @@
 #define NE " OPERATOR(pg_catalog.<>) "
 #define GT " OPERATOR(pg_catalog.>) "
 #define GE " OPERATOR(pg_catalog.>=) "
+#define LT " OPERATOR(pg_catalog.<) "
 #define MINUS " OPERATOR(pg_catalog.-) "
 #define BITAND " OPERATOR(pg_catalog.&) "
 #define TEXT "::pg_catalog.text"
@@ -28,10 +29,17 @@
 
 /* ---- which schemas and relations ------------------------------------------------ */
 
-#define STARTS(name, prefix, length) "pg_catalog.left(" name TEXT ", " length ")" EQ "'" prefix "'"
+/*
+ * By bytes: functions that count characters, as left() does, fail at a name that is
+ * not valid in the encoding of the database.  next is the first text behind all that
+ * begin with prefix.
+ */
+#define BEGINS(name, prefix, next) \
+	"(" BY_BYTES(name) GE "'" prefix "' AND " BY_BYTES(name) LT "'" next "')"
 
 #define NOT_TEMPORARY \
-	"NOT (" STARTS("n.nspname", "pg_temp_", "8") " OR " STARTS("n.nspname", "pg_toast_temp_", "14") ")"
+	"NOT (" BEGINS("n.nspname", "pg_temp_", "pg_temp`") \
+	" OR " BEGINS("n.nspname", "pg_toast_temp_", "pg_toast_temp`") ")"
 
 /* The rule of information_schema.tables. */
 #define HAS_SOME_PRIVILEGE \
@@ -70,10 +78,12 @@
 /*
  * Free text, with some 64 kB at most in whatever encoding it is sent.  One byte
  * more tells the receiver to cut and mark it (listing.c); what is not ASCII is
- * cut earlier, and marked here.
+ * cut earlier, and marked here.  What is short in bytes is so in characters, which
+ * cannot be counted in text that is not valid.
  */
 #define CUT(text) \
-	"CASE WHEN pg_catalog.length(" text ") OPERATOR(pg_catalog.<=) 16384 THEN " text \
+	"CASE WHEN pg_catalog.octet_length(" text ") OPERATOR(pg_catalog.<=) 16384" \
+	" OR pg_catalog.length(" text ") OPERATOR(pg_catalog.<=) 16384 THEN " text \
 	" WHEN pg_catalog.left(" text ", 65537) OPERATOR(pg_catalog.!~) '[^\\x01-\\x7F]'" \
 	" THEN pg_catalog.left(" text ", 65537)" \
 	" ELSE pg_catalog.concat(pg_catalog.left(" text ", 16384), '...') END"

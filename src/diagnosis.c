@@ -247,6 +247,16 @@ static const Explanation known_failures[] = {
 	NOT_POSTGRES,
 };
 
+/* Names of ours that the server cannot read are not sent to it a second time (listing.c). */
+#define BAD_TEXT                                                                                   \
+	{                                                                                              \
+		DQDS_REMOTE_ERROR,                                                                         \
+			"the catalog of database \"%d\" at %h:%p holds text that the server cannot read or "   \
+			"convert: %m",                                                                         \
+			"Find the name or comment there that is not valid in the encoding of the database "    \
+			"(SHOW server_encoding), and correct it."                                              \
+	}
+
 #define NO_CATALOG "user \"%u\" may not read the catalog of database \"%d\" at %h:%p: %m"
 
 /* What a SQLSTATE, and a piece of the remote's message (NULL: any), mean when they end a query. */
@@ -288,6 +298,8 @@ static const struct
 	 NULL,
 	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
 	  "Try again later, or raise the limit there."}},
+	{"22P05", NULL, BAD_TEXT},
+	{"22021", NULL, BAD_TEXT},
 	{"08",
 	 NULL,
 	 {DQDS_CONNECTION_LOST, "the connection to %h:%p was lost: %m",

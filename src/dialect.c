@@ -30,7 +30,7 @@
 #define PG_SCHEMAS(sort) \
 	"SELECT n.nspname FROM pg_catalog.pg_namespace n" \
 	" WHERE pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND " NOT_TEMPORARY \
-	" AND ($1::pg_catalog.bool OR NOT (" STARTS("n.nspname", "pg_", "3") \
+	" AND ($1::pg_catalog.bool OR NOT (" BEGINS("n.nspname", "pg_", "pg`") \
 	" OR n.nspname" EQ "'information_schema'" TEXT "))" \
 	" ORDER BY " sort("n.nspname")
 
@@ -116,7 +116,7 @@
 
 /* Over the whole database, so it is asked only for a diagnosis. */
 #define IS_USER_SCHEMA \
-	NOT_TEMPORARY " AND NOT (" STARTS("n.nspname", "pg_", "3") \
+	NOT_TEMPORARY " AND NOT (" BEGINS("n.nspname", "pg_", "pg`") \
 	" OR n.nspname" EQ "'information_schema'" TEXT ")"
 #define COUNT_SCHEMAS(condition) \
 	"(SELECT pg_catalog.count(*) FROM pg_catalog.pg_namespace n WHERE " IS_USER_SCHEMA condition ")"

@@ -136,6 +136,17 @@ my $schemas = pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('
 $schemas .= pg_message('D', pack 'n N/a*', 1, $_ . 's' x 500) foreach 1 .. 5000;
 my $endless = start_fake_server(sub { pg_log_in($_[0]); pg_answer($_[0], $schemas); hold($_[0]); });
 
+# A server with a name that is not valid in its own encoding.
+my $garbled = start_fake_server(
+	sub {
+		my ($socket) = @_;
+		my $refusal = pg_error('22021', 'invalid byte sequence for encoding "EUC_JP": 0x8e', 'ERROR') . pg_message('Z', 'I');
+		my $number  = pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', 1) . "c\0" . pack 'N n N n N n', 0, 0, 23, -1, -1, 0)
+		  . pg_message('D', pack 'n N/a*', 1, '1') . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I');
+		pg_log_in($socket);
+		pg_answer($socket, sub { $_[0] =~ /pg_namespace/ ? $refusal : $number }) while 1;
+	});
+
 sub port_of { my ($process) = @_; return '' . $process->port; }
 
 # --- The causes ---------------------------------------------------------------------------------------------
@@ -293,6 +304,7 @@ my @cases = (
 	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, unregistered => 1, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
 	[ remote_error => 'the same in a registered connection', { options => '-c no_such_setting=1' }, only => 'registered' ],
 	[ remote_error => 'an answer without end', { port => port_of($endless) }, only => 'list', is => { SIZE => '1 MB' } ],
+	[ remote_error => 'a name that is not valid', { port => port_of($garbled) }, only => 'list', is => { REASON => 'invalid byte sequence for encoding "EUC_JP": 0x8e' } ],
 	[ remote_error => 'a query that needs more than the role may have', { database => 'many', user => 'frugal' }, only => 'list', is => { REASON => qr/temporary file size exceeds temp_file_limit \(0kB\)/ } ]);
 
 # --- Four ways to ask ---------------------------------------------------------------------------------------

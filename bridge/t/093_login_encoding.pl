@@ -70,25 +70,38 @@ is($row->{sqlstate}, '0A000', 'and it is told');
 
 # --- Databases whose encoding was changed under what they hold -----------------------------------------------------
 
-# What a superuser can do, and old ones did: then stands there what is not valid even in the encoding of the database.
-foreach my $encoding ('UTF8', 'EUC_JP', 'EUC_TW', 'WIN1252')
+# A superuser can do that, and it was done to old databases: then there is text that is not valid even in the encoding of the
+# database, also characters that are cut off. What is shown, for each encoding: the second schema; tables; comments.
+my $bad = "\xef\xbf\xbd";
+my %relabelled = (
+	UTF8    => [ "s$bad",        [ "a$bad",        'z',        "$bad$bad" ] ],
+	EUC_JP  => [ "s$bad",        [ "a$bad",        'z',        "$bad$bad" ] ],
+	EUC_TW  => [ "s$bad",        [ "a$bad",        'z',        "$bad$bad" ] ],
+	WIN1252 => [ "s\xc3\xa9",    [ "a\xc3\xa9",    'z',        "\xc3\xa9\xc5\xbd" ] ]);
+foreach my $encoding (sort keys %relabelled)
 {
+	my ($schema, $tables) = @{ $relabelled{$encoding} };
 	my $database = 'relabelled_' . lc $encoding;
 	$remote->safe_psql('postgres', "CREATE DATABASE $database ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
 	my $there = DqdsTest::Sql->connect($remote, database => $database);
-	$there->must(qq(CREATE SCHEMA s; CREATE SCHEMA "s\x8e"; CREATE TABLE s."a\x8e" (id integer, "c\xe9" text); CREATE TABLE s."\xe9\x8eb" (id integer); COMMENT ON TABLE s."a\x8e" IS 'c\x8e'; CREATE TABLE s.z (id integer);)
-		. qq(COMMENT ON COLUMN s.z.id IS '\x8f'; GRANT USAGE ON SCHEMA s, "s\x8e" TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA s TO reader));
+	$there->must(qq(CREATE SCHEMA s; CREATE SCHEMA "s\xe9"; CREATE TABLE s."a\xe9" (id integer, "c\x8e" text); CREATE TABLE s."\xe9\x8e" (id integer); COMMENT ON TABLE s."a\xe9" IS 'caf\xe9';)
+		. qq(CREATE TABLE s.z (id integer); COMMENT ON COLUMN s.z.id IS '\x8e'; GRANT USAGE ON SCHEMA s, "s\xe9" TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA s TO reader));
 	$there->close;
 	$remote->safe_psql('postgres', "UPDATE pg_database SET encoding = pg_char_to_encoding('$encoding') WHERE datname = '$database'");
 	create_connection($control, $database, connection_model($remote, database => $database));
-	foreach my $query ("dqds_list_schemas('$database')", "dqds_list_tables('$database', 's')", "dqds_list_tables('$database', 's', 'z')", "dqds_list_columns('$database', 's')", "dqds_list_columns('$database', 's', ARRAY['z'])")
-	{
+	my $list = sub {
+		my ($column, $query) = @_;
 		my $answer = $sql->query("SELECT * FROM $query");
-		is($answer->{error}, undef, "$query") or diag(explain($answer->{error}));
-		diag(join ' ', map { join '|', map { $_ // '-' } @$_{qw(schema_name table_name column_name comment)} } @{$answer->{rows}});
-	}
-	my @steps = $sql->rows("SELECT * FROM dqds_diagnose_connection('$database')");
-	is(join(' ', map { "$_->{step} $_->{message}" } grep { $_->{status} !~ /^(ok|warning)$/ } @steps), '', "no step of a diagnosis fails");
+		return $answer->{error} ? ["$answer->{error}{sqlstate} $answer->{error}{message}"] : [ map { $_->{$column} } @{ $answer->{rows} } ];
+	};
+	is_deeply($list->('schema_name', "dqds_list_schemas('$database')"), [ 'public', 's', $schema ], "said to be $encoding: schemas");
+	is_deeply($list->('table_name', "dqds_list_tables('$database', 's')"), $tables, "said to be $encoding: tables");
+	is_deeply($list->('comment', "dqds_list_tables('$database', 's')"), [ $encoding eq 'WIN1252' ? "caf\xc3\xa9" : "caf$bad", undef, undef ], "said to be $encoding: comments");
+	is_deeply($list->('table_name', "dqds_list_columns('$database', 's')"), [ (map { $_, $_ } $tables->[0]), @$tables[ 1, 2 ] ], "said to be $encoding: columns");
+	is_deeply($list->('table_name', "dqds_list_columns('$database', 's', ARRAY['z'])"), ['z'], "said to be $encoding: columns of one table");
+	is_deeply($list->('table_name', "dqds_import_tables('$database', 's')"), $tables, "said to be $encoding: an import");
+	is_deeply([ map { "$_->{step} $_->{message}" } grep { $_->{status} !~ /^(ok|warning)$/ } $sql->rows("SELECT * FROM dqds_diagnose_connection('$database')") ],
+		[], "said to be $encoding: a diagnosis");
 }
 
 # --- Huge comments ------------------------------------------------------------------------------------------------
