@@ -99,6 +99,7 @@ foreach my $encoding (sort keys %relabelled)
 	is_deeply($list->('comment', "dqds_list_tables('$database', 's')"), [ $encoding eq 'WIN1252' ? "caf\xc3\xa9" : "caf$bad", undef, undef ], "said to be $encoding: comments");
 	is_deeply($list->('table_name', "dqds_list_columns('$database', 's')"), [ (map { $_, $_ } $tables->[0]), @$tables[ 1, 2 ] ], "said to be $encoding: columns");
 	is_deeply($list->('table_name', "dqds_list_columns('$database', 's', ARRAY['z'])"), ['z'], "said to be $encoding: columns of one table");
+	is_deeply($list->('table_name', "dqds_list_tables('$database', 's', 'z')"), ['z'], "said to be $encoding: tables with a filter");
 	is_deeply($list->('table_name', "dqds_import_tables('$database', 's')"), $tables, "said to be $encoding: an import");
 	is_deeply([ map { "$_->{step} $_->{message}" } grep { $_->{status} !~ /^(ok|warning)$/ } $sql->rows("SELECT * FROM dqds_diagnose_connection('$database')") ],
 		[], "said to be $encoding: a diagnosis");
