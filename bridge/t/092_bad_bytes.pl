@@ -186,6 +186,25 @@ foreach my $encoding (sort keys %encoding)
 	$there->close;
 }
 
+# --- Sessions ----------------------------------------------------------------------------------------------
+
+# Without a cache each call logs in twice. A session that was kept and has ended is replaced. One that converts is not kept
+# beside one that does not.
+{
+	my @tables = sort map { shown('WIN1252', $_) } keys %comment_of;
+	my $list   = sub { lines(q(SELECT * FROM dqds_list_tables('in WIN1252', 'shop')), 'table_name') };
+	my $there  = DqdsTest::Sql->connect($remote);
+	$sql->must('SELECT dqds_close_idle(); SET dqds.max_cached_sessions = 0');
+	is_deeply($list->(), \@tables, "without a cache, round $_") foreach 1, 2;
+	$sql->must('RESET dqds.max_cached_sessions');
+	is_deeply($list->(), \@tables, 'with one again');
+	is($sql->value('SELECT dqds_close_idle()'), 1, 'one session was kept');
+	is_deeply($list->(), \@tables, 'once more');
+	$there->must(q(SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'win1252' AND usename = 'reader'));
+	is_deeply($list->(), \@tables, 'a kept session that has ended is replaced');
+	$there->close;
+}
+
 # --- Behind PgBouncer -----------------------------------------------------------------------------------
 
 # One server session serves all: clients that convert and clients that do not get it in turn.
