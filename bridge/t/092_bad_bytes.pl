@@ -200,7 +200,9 @@ foreach my $encoding (sort keys %encoding)
 	is_deeply($list->(), \@tables, 'with one again');
 	is($sql->value('SELECT dqds_close_idle()'), 1, 'one session was kept');
 	is_deeply($list->(), \@tables, 'once more');
-	$there->must(q(SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'win1252' AND usename = 'reader'));
+	my $sessions = q(FROM pg_stat_activity WHERE datname = 'win1252' AND usename = 'reader' AND application_name = 'dqds');
+	$there->must("SELECT pg_terminate_backend(pid) $sessions");
+	ok(poll_until(sub { $there->value("SELECT count(*) $sessions") == 0 }), 'no session is left at the remote');
 	is_deeply($list->(), \@tables, 'a kept session that has ended is replaced');
 	$there->close;
 }
