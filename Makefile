@@ -69,6 +69,7 @@ EXTENSION_SOURCES = \
 	src/secret.c \
 	src/session.c \
 	src/session_cache.c \
+	src/session_census.c \
 	src/session_login.c \
 	src/session_query.c \
 	src/shown_model.c \

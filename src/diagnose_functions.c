@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "dqds.h"
 #include "utils/builtins.h"
 
@@ -213,12 +211,7 @@ measure(Diagnosis *diagnosis)
 	diagnosis->steps[STEP_CONNECT].elapsed_ms = between(trace->resolved_us, trace->connected_us);
 	diagnosis->steps[STEP_TLS].elapsed_ms = between(trace->connected_us, trace->encrypted_us);
 	diagnosis->steps[STEP_AUTHENTICATE].elapsed_ms = between(encrypted, trace->logged_in_us);
-	diagnosis->steps[STEP_SERVER].elapsed_ms =
-		trace->logged_in_us == 0 ? -1
-								 : rint((diagnosis->operation->elapsed_ms -
-										 between(trace->started_us, trace->logged_in_us)) *
-										1000.0) /
-									   1000.0;
+	diagnosis->steps[STEP_SERVER].elapsed_ms = between(trace->logged_in_us, trace->ended_us);
 }
 
 static void

@@ -72,7 +72,8 @@ static const struct
 	{"53300",
 	 NULL,
 	 {DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has no connection left for user \"%u\"",
-	  "Try again later, or raise max_connections or the limit of the role or database there."}},
+	  "Try again later, or raise max_connections or the limit of the role or database there; with "
+	  "a lower dqds.session_idle_timeout, fewer of its idle sessions are dqds' own."}},
 	{"57P03",
 	 NULL,
 	 {DQDS_SERVER_STARTING, "the server at %h:%p is starting up, shutting down or in recovery",
@@ -182,7 +183,8 @@ static const struct
 	{STAGE_STARTUP,
 	 "no more connections allowed",
 	 {DQDS_TOO_MANY_CONNECTIONS, "the connection pooler at %h:%p has no connection left",
-	  "Try again later, or raise max_client_conn of the pooler."}},
+	  "Try again later, or raise max_client_conn of the pooler; with a lower "
+	  "dqds.session_idle_timeout, fewer of its idle clients are dqds' own."}},
 	/* in the words of the server behind it */
 	{STAGE_STARTUP,
 	 "08P01: canceling statement ",

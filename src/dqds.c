@@ -18,6 +18,7 @@ extern PGDLLEXPORT void _PG_init(void);
 int dqds_connect_timeout_ms;
 int dqds_query_timeout_ms;
 int dqds_session_idle_timeout_ms;
+int dqds_session_max_age_ms;
 int dqds_max_parallel;
 int dqds_max_cached_sessions;
 int dqds_max_answer_size_kb;
@@ -44,6 +45,9 @@ static const struct
 	{"dqds.session_idle_timeout",
 	 "Time after which an idle remote session is closed; 0 keeps none.",
 	 &dqds_session_idle_timeout_ms, 60000, 0, 86400000, PGC_USERSET, GUC_UNIT_MS},
+	{"dqds.session_max_age",
+	 "Time after its login at which a remote session is no longer reused; 0 keeps none.",
+	 &dqds_session_max_age_ms, 300000, 0, 86400000, PGC_USERSET, GUC_UNIT_MS},
 	{"dqds.max_parallel", "Number of remote operations that one call runs at once.",
 	 &dqds_max_parallel, 200, 1, 10000, PGC_SUSET, 0},
 	{"dqds.max_cached_sessions", "Number of idle remote sessions that a backend keeps.",

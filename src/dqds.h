@@ -5,7 +5,7 @@
  * How a call flows through the files:
  *
  *	functions -> registry -> model -> policy -> engine -> session -> libpq
- *	                                     (limits, session_cache, resolver)
+ *	                                     (limits, session_cache, session_census, resolver)
  *
  * Remote failures are returned as a Failure, not raised, so that testing 200
  * connections is the same code as testing one; the SQL functions decide whether a
@@ -36,6 +36,7 @@
 extern int dqds_connect_timeout_ms;
 extern int dqds_query_timeout_ms;
 extern int dqds_session_idle_timeout_ms;
+extern int dqds_session_max_age_ms;
 extern int dqds_max_parallel;
 extern int dqds_max_cached_sessions;
 extern int dqds_max_answer_size_kb;
@@ -331,6 +332,7 @@ typedef struct LoginTrace
 	int64 connected_us; /* TCP */
 	int64 encrypted_us; /* TLS handshake, or its refusal where sslmode permits that */
 	int64 logged_in_us;
+	int64 ended_us; /* the whole operation */
 	int naddresses;
 	char addresses[MAX_TRACE_ADDRESSES][64];
 	bool tls;
@@ -406,6 +408,23 @@ extern void limits_leave(LimitSlot *slot);
 extern void limits_import_tag(LOCKTAG *tag, int64 connection_id);
 extern void limits_privileges_tag(LOCKTAG *tag, uint32 lock);
 
+/* ---- how many sessions there are at a server (session_census.c) ------------------ */
+
+/* What the census knows of one session; zeros are one that is not counted. */
+typedef struct CensusEntry
+{
+	uint32 place;
+	uint32 asked;
+	bool counted;
+} CensusEntry;
+
+extern void census_arrive(CensusEntry *entry, const struct sockaddr *peer);
+extern void census_enter(CensusEntry *entry);
+extern void census_leave(CensusEntry *entry);
+extern bool census_asked_back(const CensusEntry *entry);
+extern bool census_same_place(const CensusEntry *a, const CensusEntry *b);
+extern bool census_ask_back(const CensusEntry *entry);
+
 /* ---- memory that libpq loses (lost_memory.c) ------------------------------------- */
 
 extern int64 lost_memory_heap(void);
@@ -431,7 +450,8 @@ typedef enum SessionState
 /* What a caller does with one row.  May ereport. */
 typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 
-extern Session *session_open(const Target *target, Oid role, const char *key, Failure *failure);
+extern Session *session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
+							 Failure *failure);
 extern void session_want_raw(Session *session);
 extern int session_encoding(const Session *session);
 extern void session_attach(Session *session, const Target *target, void *owner);
@@ -458,15 +478,21 @@ extern bool session_same_key(const Session *a, const Session *b);
 extern bool session_same_connection(const Session *session, Oid role, int64 connection_id);
 extern bool session_still_allowed(const Session *session, const Target *target, Failure *failure);
 extern bool session_reusable(const Session *session);
+extern int64 session_too_old_at(const Session *session);
+extern bool session_asked_back(const Session *session);
+extern bool session_same_server(const Session *a, const Session *b);
+extern const CensusEntry *session_census(const Session *session);
 extern void session_disconnect(Session *session);
 
 /* ---- idle sessions (session_cache.c) ----------------------------------------- */
 
 extern char *session_cache_key(const Target *target);
-extern Session *session_cache_take(const Target *target, Oid role, const char *key);
+extern Session *session_cache_take(const Target *target, Oid role, const char *key, int64 now_us);
 extern void session_cache_put(Session *session);
 extern void session_cache_drop(Session *session);
 extern int session_cache_count(void);
+extern bool session_cache_drop_same(const Session *session);
+extern void session_cache_drop_beside(const Session *session);
 extern int session_cache_close_all(void);
 
 /* ---- many sessions at once (engine.c) ----------------------------------------------- */
@@ -482,7 +508,7 @@ typedef struct Operation
 {
 	const Target *target;
 	RemoteQuery query;
-	bool fresh;        /* prove the login: never reuse a session */
+	bool fresh;        /* prove the login: never reuse a session, and leave no further one */
 	bool raw;          /* the remote must convert nothing; false: it may */
 	QueryFiller fill;  /* may be NULL: the query is filled, or needs no values */
 	RowSink on_row;    /* may be NULL */

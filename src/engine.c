@@ -5,9 +5,11 @@
  * A single call is a fan-out of one.  The steps of an operation:
  *
  *	1. the policy looks at the name, and a slot of the target is taken
- *	2. an idle session is taken from the cache, or one is opened
+ *	2. an idle session is taken from the cache, or one is opened; a login that
+ *	   the server has no slot for is tried again, without dqds' idle sessions there
  *	3. the session is asked, and each row is handed to the operation's sink
- *	4. the session goes back to the cache if it is clean, else it is closed
+ *	4. the session goes back to the cache if it is clean, else it is closed; that
+ *	   of a fresh login only takes the place of one that was there
  *
  * Owns: the order of these steps, the deadlines, and that the time which one
  * operation takes from the loop is not the others' time.  It must not know libpq
@@ -28,6 +30,12 @@
  */
 #define MAX_PUT_OFF_US (60 * INT64CONST(1000000))
 
+/*
+ * How long to wait before a login is tried again: a server needs a moment to end a
+ * session, and another backend one to part with it (session_cache.c).
+ */
+static const int pauses_ms[] = {10, 40, 250, 700, 1500};
+
 typedef struct Run
 {
 	Operation *operation;
@@ -38,6 +46,10 @@ typedef struct Run
 	bool asked;
 	bool reused; /* the session came from the cache */
 	bool finished;
+	int64 login_deadline_us; /* 0: no login has begun */
+	int64 again_us;          /* when the login is tried again; 0: it is not */
+	int pauses;              /* how often it has been */
+	bool in_the_way;         /* dqds had another session there when it was refused */
 	int64 started_us;
 	int64 put_off_us; /* how much its deadlines were put off for the steps of others */
 	int64 busy_us;    /* Fanout's when its own last step was over */
@@ -71,22 +83,34 @@ note_session(Run *run)
 		operation->tls = pstrdup(tls);
 }
 
+/* A fresh login renews the idle session that there was; where there was none, it leaves none. */
+static void
+keep_or_close(const Run *run, Session *session)
+{
+	bool keep = !run->operation->fresh || session_cache_drop_same(session);
+
+	if (keep && session_reusable(session))
+		session_cache_put(session);
+	else
+		session_close(session);
+}
+
 static void
 finish(Run *run)
 {
 	Session *session = run->session;
+	int64 ended_us;
 
 	run->session = NULL;
 	run->finished = true;
-	run->operation->elapsed_ms = (dqds_now_us() - run->started_us) / 1000.0;
+	ended_us = dqds_now_us();
+	run->operation->elapsed_ms = (ended_us - run->started_us) / 1000.0;
+	if (run->operation->trace != NULL)
+		run->operation->trace->ended_us = ended_us;
 	limits_leave(&run->address_slot);
 	limits_leave(&run->slot);
-	if (session == NULL)
-		return;
-	if (session_reusable(session))
-		session_cache_put(session);
-	else
-		session_close(session);
+	if (session != NULL)
+		keep_or_close(run, session);
 }
 
 static void
@@ -96,7 +120,10 @@ open_session(Run *run, Oid role)
 
 	run->asked = false;
 	run->reused = false;
-	run->session = session_open(target, role, run->key, &run->operation->failure);
+	if (run->login_deadline_us == 0)
+		run->login_deadline_us = dqds_now_us() + target->connect_timeout_ms * INT64CONST(1000);
+	run->session =
+		session_open(target, role, run->key, run->login_deadline_us, &run->operation->failure);
 	if (run->session == NULL)
 	{
 		finish(run);
@@ -128,7 +155,7 @@ reuse_session(Run *run, Oid role)
 {
 	const Target *target = run->operation->target;
 
-	run->session = session_cache_take(target, role, run->key);
+	run->session = session_cache_take(target, role, run->key, run->started_us);
 	if (run->session == NULL)
 		return false;
 	session_attach(run->session, target, run);
@@ -170,6 +197,44 @@ replace_dead_session(Run *run, Oid role)
 	return true;
 }
 
+/*
+ * May a session of dqds hold the slot that a login lacks?  A server that has none
+ * left says so, or hangs up on those who come.  What is idle there is given up,
+ * by other backends in a moment.  A login that has got the slot may not be known
+ * to be complete yet, so that a first refusal is always doubted.
+ */
+static bool
+is_in_the_way(Run *run)
+{
+	DqdsErrorCode code = run->operation->failure.code;
+
+	if (code != DQDS_TOO_MANY_CONNECTIONS && code != DQDS_CONNECTION_LOST)
+		return false;
+	if (census_ask_back(session_census(run->session)))
+		run->in_the_way = true;
+	session_cache_drop_beside(run->session);
+	return run->in_the_way || (run->pauses == 0 && code == DQDS_TOO_MANY_CONNECTIONS);
+}
+
+/* A login that may succeed without dqds' other sessions is tried again, until its deadline. */
+static bool
+postpone_login(Run *run)
+{
+	int64 again_us;
+
+	if (run->asked || run->pauses >= lengthof(pauses_ms) || !is_in_the_way(run))
+		return false;
+	run->login_deadline_us = session_deadline(run->session);
+	again_us = dqds_now_us() + pauses_ms[run->pauses] * INT64CONST(1000);
+	if (again_us >= run->login_deadline_us)
+		return false;
+	session_close(run->session);
+	run->session = NULL;
+	run->again_us = again_us;
+	run->pauses++;
+	return true;
+}
+
 /* Bring a run on as far as its session's state allows without waiting. */
 static void
 proceed(Run *run, Oid role)
@@ -178,7 +243,7 @@ proceed(Run *run, Oid role)
 		ask(run);
 	if (session_state(run->session) == SESSION_FAILED)
 	{
-		if (!replace_dead_session(run, role))
+		if (!replace_dead_session(run, role) && !postpone_login(run))
 			finish(run);
 	}
 	else if (session_state(run->session) == SESSION_IDLE)
@@ -317,6 +382,31 @@ serve_deadlines(Fanout *fanout)
 	}
 }
 
+/* Try the logins again whose pause is over. */
+static void
+serve_postponed(Fanout *fanout)
+{
+	for (int i = 0; i < fanout->count; i++)
+	{
+		Run *run = &fanout->runs[i];
+		int64 started_us;
+
+		if (run->again_us == 0 || run->again_us > fanout->looked_us)
+			continue;
+		started_us = dqds_now_us();
+		run->again_us = 0;
+		run->operation->failure = (Failure){0};
+		open_session(run, fanout->role);
+		account_step(fanout, run, started_us);
+	}
+}
+
+static bool
+is_under_way(const Run *run)
+{
+	return run->session != NULL || run->again_us != 0;
+}
+
 /* Start what there is capacity for; returns how many are under way. */
 static int
 start_pending(Fanout *fanout)
@@ -324,17 +414,17 @@ start_pending(Fanout *fanout)
 	int active = 0;
 
 	for (int i = 0; i < fanout->count; i++)
-		if (fanout->runs[i].session != NULL)
+		if (is_under_way(&fanout->runs[i]))
 			active++;
 	for (int i = 0; i < fanout->count && active < dqds_max_parallel; i++)
 	{
 		Run *run = &fanout->runs[i];
 
-		if (run->session != NULL || run->finished)
+		if (is_under_way(run) || run->finished)
 			continue;
 		start(run, fanout->role);
 		account_step(fanout, run, run->started_us);
-		if (run->session != NULL)
+		if (is_under_way(run))
 			active++;
 	}
 	return active;
@@ -346,8 +436,14 @@ nearest_deadline(const Fanout *fanout)
 	int64 nearest = PG_INT64_MAX;
 
 	for (int i = 0; i < fanout->count; i++)
-		if (fanout->runs[i].session != NULL)
-			nearest = Min(nearest, session_deadline(fanout->runs[i].session));
+	{
+		const Run *run = &fanout->runs[i];
+
+		if (run->session != NULL)
+			nearest = Min(nearest, session_deadline(run->session));
+		else if (run->again_us != 0)
+			nearest = Min(nearest, run->again_us);
+	}
 	return nearest;
 }
 
@@ -376,6 +472,7 @@ run_all(Fanout *fanout)
 		for (int i = 0; i < nevents; i++)
 			serve_event(fanout, &fanout->events[i]);
 		serve_deadlines(fanout);
+		serve_postponed(fanout);
 	}
 	pfree(fanout->events);
 }

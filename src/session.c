@@ -58,6 +58,7 @@ session_release_connection(Session *session)
 	if (session->conn != NULL)
 		PQfinish(session->conn);
 	session->conn = NULL;
+	census_leave(&session->census);
 	(void) session_count_heap(session, lost_memory_heap() - heap_before);
 	lost_memory_note((const struct sockaddr *) &session->peer, session->heap_bytes);
 	session->heap_bytes = 0;
@@ -101,13 +102,14 @@ allocate_session(const Target *target, Oid role, const char *key)
 }
 
 /*
- * Begin a session for role.  key is what session_cache_key made of the target.
- * Returns NULL with DQDS_BUSY when descriptors or threads are out, else a
- * session in state RESOLVING or CONNECTING.  The caller attaches it, drives it,
- * and hands it to session_close or to the cache.
+ * Begin a session for role.  key is what session_cache_key made of the target;
+ * deadline_us, on the dqds_now_us clock, is that of the login.  Returns NULL with
+ * DQDS_BUSY when descriptors or threads are out, else a session in state RESOLVING
+ * or CONNECTING.  The caller attaches it, drives it, and hands it to session_close
+ * or to the cache.
  */
 Session *
-session_open(const Target *target, Oid role, const char *key, Failure *failure)
+session_open(const Target *target, Oid role, const char *key, int64 deadline_us, Failure *failure)
 {
 	Session *session;
 
@@ -125,7 +127,7 @@ session_open(const Target *target, Oid role, const char *key, Failure *failure)
 		return NULL;
 	}
 	session->started_us = dqds_now_us();
-	session->deadline_us = session->started_us + target->connect_timeout_ms * INT64CONST(1000);
+	session->deadline_us = deadline_us;
 	session->state = SESSION_RESOLVING;
 	session->resolution = resolver_start(target->host, target->port);
 	if (session->resolution == NULL)
@@ -416,6 +418,34 @@ session_reusable(const Session *session)
 		   PQtransactionStatus(session->conn) == PQTRANS_IDLE;
 }
 
+/* When its name has to be resolved, and its password tried, anew; on the dqds_now_us clock. */
+int64
+session_too_old_at(const Session *session)
+{
+	return session->logged_in_us + dqds_session_max_age_ms * INT64CONST(1000);
+}
+
+/* Does a login at its server lack the slot that it holds?  For any thread. */
+bool
+session_asked_back(const Session *session)
+{
+	return census_asked_back(&session->census);
+}
+
+/* Are both at the same address and port? */
+bool
+session_same_server(const Session *a, const Session *b)
+{
+	return census_same_place(&a->census, &b->census);
+}
+
+/* What the census knows of it, once it has an address; valid as long as the session. */
+const CensusEntry *
+session_census(const Session *session)
+{
+	return &session->census;
+}
+
 /*
  * Take leave of the remote and free the connection, so that only the memory of
  * the Session is left for session_close.  It calls nothing of PostgreSQL's, so
@@ -428,6 +458,7 @@ session_disconnect(Session *session)
 
 	/* libpq closes the socket, and with it the kernel forgets that it was watched. */
 	PQfinish(session->conn);
+	census_leave(&session->census);
 	session->heap_bytes += lost_memory_heap() - heap_before;
 	session->conn = NULL;
 	session->fd = -1;

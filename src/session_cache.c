@@ -2,6 +2,10 @@
  * session_cache.c
  *		Idle sessions of this backend, kept for reuse by the same role and target.
  *
+ * A session is kept until it has been idle for dqds.session_idle_timeout, or its
+ * login is older than dqds.session_max_age, or a login at its server lacks a
+ * slot, whichever comes first.
+ *
  * Owns: the idle sessions, and the thread that ends them.  It must not judge
  * whether a caller may use a target: the engine checks that again at each reuse.
  *
@@ -22,10 +26,13 @@
 
 #define MAX_SESSIONS 1024 /* upper bound of dqds.max_cached_sessions */
 
+/* While there are idle sessions, the thread looks this often whether they are asked back. */
+#define LOOK_INTERVAL_US (250 * 1000)
+
 typedef struct Entry
 {
 	Session *session;
-	int64 expires_us; /* on the dqds_now_us clock */
+	int64 expires_us; /* idle for too long or too old; on the dqds_now_us clock */
 	bool ended;       /* the thread has disconnected it */
 } Entry;
 
@@ -72,7 +79,7 @@ session_cache_key(const Target *target)
 
 /* ---- the thread ------------------------------------------------------------------ */
 
-/* End what has expired; returns when the next one will, 0 for never.  Under the mutex. */
+/* End what has expired or is asked back; returns when to look next, 0 for never.  Under the mutex. */
 static int64
 end_expired(int64 now_us)
 {
@@ -82,13 +89,13 @@ end_expired(int64 now_us)
 	{
 		if (entries[i].ended)
 			continue;
-		if (entries[i].expires_us <= now_us)
+		if (entries[i].expires_us <= now_us || session_asked_back(entries[i].session))
 		{
 			session_disconnect(entries[i].session);
 			entries[i].ended = true;
 		}
 		else if (next_us == 0 || entries[i].expires_us < next_us)
-			next_us = entries[i].expires_us;
+			next_us = Min(entries[i].expires_us, now_us + LOOK_INTERVAL_US);
 	}
 	return next_us;
 }
@@ -184,12 +191,13 @@ sweep(void)
 }
 
 /*
- * Take the idle session of this role and key, or NULL.  Sessions of the same
- * registered connection with another key are closed: its password or host was
- * changed.  The caller owns what it gets.
+ * Take the idle session of this role and key that is not too old at now_us (on the
+ * dqds_now_us clock), or NULL.  Sessions of the same registered connection with
+ * another key are closed: its password or host was changed.  The caller owns what
+ * it gets.
  */
 Session *
-session_cache_take(const Target *target, Oid role, const char *key)
+session_cache_take(const Target *target, Oid role, const char *key, int64 now_us)
 {
 	for (int i = nentries - 1; i >= 0; i--)
 	{
@@ -198,8 +206,8 @@ session_cache_take(const Target *target, Oid role, const char *key)
 		if (session_matches(session, role, key))
 		{
 			session = remove_at(i);
-			/* The thread may have been quicker. */
-			if (session_reusable(session))
+			/* The thread may have been quicker, or late. */
+			if (session_reusable(session) && session_too_old_at(session) > now_us)
 				return session;
 			session_close(session);
 		}
@@ -210,11 +218,11 @@ session_cache_take(const Target *target, Oid role, const char *key)
 }
 
 static void
-add(Session *session)
+add(Session *session, int64 expires_us)
 {
 	pthread_mutex_lock(&mutex);
 	entries[nentries].session = session;
-	entries[nentries].expires_us = dqds_now_us() + dqds_session_idle_timeout_ms * INT64CONST(1000);
+	entries[nentries].expires_us = expires_us;
 	entries[nentries].ended = false;
 	nentries++;
 	/* At its next look it sees this entry too; to wake it at each call would cost more than the query. */
@@ -224,23 +232,51 @@ add(Session *session)
 }
 
 /*
- * Keep an idle session; it belongs to the cache from now on.  One of the same
- * key is replaced, and the one that has been idle for longest makes room.
+ * Keep an idle session, unless its time is over; it belongs to the cache from now
+ * on.  One of the same key is replaced, and the one that has been idle for longest
+ * makes room.
  */
 void
 session_cache_put(Session *session)
 {
+	int64 now_us = dqds_now_us();
+	int64 expires_us =
+		Min(now_us + dqds_session_idle_timeout_ms * INT64CONST(1000), session_too_old_at(session));
+
 	sweep();
 	session_attach(session, NULL, NULL);
-	for (int i = nentries - 1; i >= 0; i--)
-		if (session_same_key(entries[i].session, session))
-			close_at(i);
+	(void) session_cache_drop_same(session);
 	while (nentries > 0 && nentries >= dqds_max_cached_sessions)
 		close_at(0);
-	if (dqds_max_cached_sessions == 0 || dqds_session_idle_timeout_ms == 0 || !start_thread())
+	if (dqds_max_cached_sessions == 0 || expires_us <= now_us || session_asked_back(session) ||
+		!start_thread())
 		session_close(session);
 	else
-		add(session);
+		add(session, expires_us);
+}
+
+/* End the idle session of the same role and key, if there is one; returns whether there was. */
+bool
+session_cache_drop_same(const Session *session)
+{
+	bool found = false;
+
+	for (int i = nentries - 1; i >= 0; i--)
+		if (session_same_key(entries[i].session, session))
+		{
+			close_at(i);
+			found = true;
+		}
+	return found;
+}
+
+/* End the idle sessions at the same server, of whatever role and target. */
+void
+session_cache_drop_beside(const Session *session)
+{
+	for (int i = nentries - 1; i >= 0; i--)
+		if (session_same_server(entries[i].session, session))
+			close_at(i);
 }
 
 /* How many sessions it holds. */

@@ -71,6 +71,8 @@ struct Session
 	bool external_fd; /* AcquireExternalFD is to be given back */
 	int fd;
 	struct sockaddr_storage peer;
+	CensusEntry census;
+	int64 logged_in_us;
 
 	/* While busy. */
 	Phase phase;

@@ -42,13 +42,15 @@ literal_address(const struct sockaddr *address, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Note in *trace what happens when, until the login has ended. */
+/* Note in *trace what happens when, until the login has ended; what stood there is of another login. */
 void
 session_trace(Session *session, LoginTrace *trace)
 {
 	session->trace = trace;
-	if (trace != NULL)
-		trace->started_us = session->started_us;
+	if (trace == NULL)
+		return;
+	memset(trace, 0, sizeof(*trace));
+	trace->started_us = session->started_us;
 }
 
 /* What the server showed of itself in the TLS handshake. */
@@ -177,6 +179,7 @@ session_connect_next(Session *session, Failure *failure)
 			continue;
 		if (!lost_memory_permits(session->target, address, failure))
 			continue;
+		census_arrive(&session->census, address);
 		heap_before = lost_memory_heap();
 		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
 		(void) session_count_heap(session, lost_memory_heap() - heap_before);
@@ -397,6 +400,8 @@ complete_login(Session *session, Failure *failure)
 	/* What is not converted there is sorted by its bytes, and here by code point. */
 	session->family =
 		dialect_family(target->provider, session->raw_bytes ? NULL : encoding, lookalike);
+	session->logged_in_us = dqds_now_us();
+	census_enter(&session->census);
 	session->state = SESSION_IDLE;
 }
 

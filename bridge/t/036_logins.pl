@@ -281,15 +281,8 @@ hostile('remote-peer', sub {
 {
 	my $small =
 	  remote_server('small', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
-	my @taken = map {
-		my $n = $_;
-		works(
-			$sql,
-			"slot $n of a small server",
-			connection_model($small, properties => { application_name => "a$n" }))
-	} 1 .. 2;
-	fails($sql, 'no slot left', connection_model($small, properties => { application_name => 'a3' }),
-		'too_many_connections', sqlstate => '53300');
+	my @taken = map { DqdsTest::Sql->connect($small, user => 'reader') } 1 .. 2;
+	fails($sql, 'no slot left', connection_model($small), 'too_many_connections', sqlstate => '53300', hint => qr/dqds\.session_idle_timeout/);
 	$small->stop('fast');
 	$small->append_conf('postgresql.conf', 'hot_standby = off');
 	$small->append_conf('standby.signal',  '');
@@ -340,6 +333,7 @@ sub is_unused
 	fails($sql, "$what: without a user", connection_model($remote, user => undef), 'invalid_connection');
 	fails($sql, "$what: without a host", connection_model($remote, host => undef), 'invalid_connection');
 	works($sql, "$what: a good connection", connection_model($remote));
+	$sql->must('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($remote)) . '::text)');
 	is( $at_remote->value(
 			q(SELECT string_agg(DISTINCT application_name || ' ' || datname, ',') FROM pg_stat_activity WHERE usename = 'reader')
 		),

@@ -210,16 +210,6 @@ sub vacate
 	return;
 }
 
-# A session whose backend keeps a remote session of this model.
-sub keeps_session
-{
-	my ($model) = @_;
-	my $session = DqdsTest::Sql->connect($control);
-	my $list    = 'SELECT * FROM dqds_list_schemas(' . sql_literal($model) . '::text)';
-	poll_until(sub { !$session->query($list)->{error} }, 10) or die 'the server is full already';
-	return $session;
-}
-
 my @taken;
 my $hole  = black_hole();
 my @cases = (
@@ -267,10 +257,11 @@ my @cases = (
 	[ too_many_connections => 'the limit of the role', { user => 'limited' } ],
 	[ too_many_connections => 'the limit of the database', { database => 'full_db' } ],
 	[ too_many_connections => 'the limit of the server', {}, at => $waiting,
-		before => sub { @taken = map { keeps_session(connection_model($waiting)) } 1, 2 },
+		before => sub { @taken = map { DqdsTest::Sql->connect($waiting, user => 'reader') } 1, 2 },
 		after => sub { $_->close foreach @taken } ],
 	[ too_many_connections => 'the limit of a pooler', { port => port_of($narrow) },
-		before => sub { @taken = keeps_session(connection_model($remote, port => port_of($narrow))) },
+		# the first byte of a login that goes no further
+		before => sub { @taken = open_socket($narrow); syswrite $taken[0], "\0" },
 		after => sub { $_->close foreach @taken } ],
 	[ server_starting => 'a standby that lets nobody in', {}, at => $waiting,
 		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start } ],

@@ -1,0 +1,33 @@
+# DqdsTest::Relay: what stands between dqds and a real server, and hands on what both say.
+#
+#   my $relay = start_fake_server(sub { relay($_[0], $remote->port) }, '127.0.0.2');
+package DqdsTest::Relay;
+
+use strict;
+use warnings;
+
+use DqdsTest::FakePostgres;
+use DqdsTest::Under;
+use Exporter 'import';
+use IO::Select;
+use IO::Socket::INET;
+
+our @EXPORT = qw(relay);
+
+# relay(SOCKET, PORT): hands on what comes from the socket to a port of 127.0.0.1, and back, until one side ends.
+sub relay
+{
+	my ($client, $port) = @_;
+	my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => patience(10)) or die "port $port: $!\n";
+	my $select = IO::Select->new($client, $server);
+	while (1)
+	{
+		foreach my $from ($select->can_read)
+		{
+			sysread $from, my $bytes, 65536 or return;
+			send_bytes($from == $client ? $server : $client, $bytes);
+		}
+	}
+}
+
+1;
