@@ -54,11 +54,13 @@ EXTENSION_SOURCES = \
 	src/model_form.c \
 	src/model_target.c \
 	src/model_text.c \
+	src/model_values.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \
 	src/policy.c \
 	src/privileges.c \
+	src/properties.c \
 	src/reactor.c \
 	src/registry.c \
 	src/registry_write.c \

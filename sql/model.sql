@@ -22,16 +22,16 @@ SELECT tested(model) FROM (VALUES
 	(6, self('{}', '{"provider_type": "redshift"}')),
 	(10, self('{"host": null}')), (11, self('{"host": ""}')), (12, self('{"host": "a,b"}')),
 	(13, self('{"host": "/tmp"}')), (14, self('{"host": "@abstract"}')), (15, self('{"host": "me@example.org"}')),
-	(16, self('{"host": " "}')), (17, self('{"host": "a\nb"}')), (18, self('{"host": "[::1]"}')),
+	(16, self('{"host": " "}')), (17, self('{"host": "a\nb"}')), (18, self('{"host": "[::1]:5432"}')),
 	(19, self(jsonb_build_object('host', repeat('a', 254)))),
 	(20, self('{"port": 0}')), (21, self('{"port": 65536}')), (22, self('{"port": -1}')), (23, self('{"port": 1e999}')),
 	(24, self('{"port": 1.5}')), (25, self('{"port": "0"}')), (26, self('{"port": "1e3"}')), (27, self('{"port": " 1"}')),
 	(28, self('{"port": "4294967297"}')), (29, self('{"port": "1,2"}')),
 	(30, self('{"user": null}')), (31, self('{"user": ""}')), (32, self('{"database": "host=127.0.0.1 dbname=x"}')),
-	(33, self('{"database": "postgresql://127.0.0.1/x"}')), (34, self('{"sslmode": "always"}')),
+	(33, self('{"database": " user = x"}')), (34, self('{"sslmode": "always"}')),
 	(35, self('{"sslmode": "require|prefer"}')), (36, self('{"postgresql_engine_type": "oracle"}')),
 	(37, self('{"redshift_authentication_mode": "iam"}')), (38, self('{"password": "********"}')),
-	(40, self('{}', '{"parallel_jobs_limit": 0}')), (41, self('{}', '{"parallel_jobs_limit": 1.5}')),
+	(40, self('{}', '{"parallel_jobs_limit": -1}')), (41, self('{}', '{"parallel_jobs_limit": 1.5}')),
 	(42, self('{}', '{"parallel_jobs_limit": 1e999}')), (43, self('{}', '{"password_required": false}'))
 	) AS unusable (number, model) ORDER BY number;
 

@@ -172,6 +172,10 @@ extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
 
+/* ---- values of a model (model_values.c) ------------------------------------------ */
+
+extern bool text_has_blank_ends(const char *text);
+
 /* ---- models as text, and how large they may be (model_text.c) ----------- */
 
 extern Jsonb *json_parse(const char *json, const char *what);
@@ -185,32 +189,44 @@ extern bool model_name_usable(const char *name, Failure *failure);
 extern bool secret_resolve(Target *target, const char *path, char **value, Failure *failure);
 extern size_t secret_literal_length(const char *value);
 extern bool secret_uses_environment(const char *value);
+extern bool secret_has_reference(const char *value);
+extern char *secret_shown(char *value);
 extern char *secret_hide(const Target *target, const char *text);
+
+/* ---- properties (properties.c) ------------------------------------------- */
+
+/* How a property of a model reaches libpq. */
+typedef enum PropertyUse
+{
+	PROPERTY_TEXT,            /* handed on as it is */
+	PROPERTY_INTEGER,         /* the same, a number that is not negative */
+	PROPERTY_BOOLEAN,         /* true or false, handed on as 1 or 0 */
+	PROPERTY_WORD,            /* one of the property's words */
+	PROPERTY_CONNECT_TIMEOUT, /* our own deadline, in seconds */
+	PROPERTY_CLEARTEXT,       /* allow_cleartext_password */
+	PROPERTY_SSL              /* JDBC's ssl=true */
+} PropertyUse;
+
+typedef struct Property
+{
+	const char *name;    /* as users write it */
+	const char *keyword; /* libpq's; NULL: libpq is not told */
+	PropertyUse use;
+	const char *const *words; /* of PROPERTY_WORD, with NULL at the end */
+	const char *reason;       /* why there are no other words; may be NULL */
+	bool protects;            /* what is sent, from others: it is about TLS */
+} Property;
+
+extern const Property *property_at(int position);
+extern const Property *property_find(const char *name);
+extern char *property_names(void);
+extern bool property_apply(const Property *property, char *value, Target *target,
+						   const char **wanted);
 
 /* ---- policy (policy.c) ------------------------------------------------- */
 
 struct sockaddr;
 
-/* How a property of a model reaches libpq. */
-typedef enum ParameterUse
-{
-	PARAMETER_LIBPQ,           /* handed on under its libpq name */
-	PARAMETER_INTEGER,         /* the same, a number, so that libpq has nothing to complain of */
-	PARAMETER_BOOLEAN,         /* true/false (JDBC) handed on as 1/0 */
-	PARAMETER_CONNECT_TIMEOUT, /* our own deadline, in seconds */
-	PARAMETER_CLEARTEXT,       /* allow_cleartext_password */
-	PARAMETER_SSL              /* JDBC's ssl=true */
-} ParameterUse;
-
-typedef struct AllowedParameter
-{
-	const char *name;    /* as users write it */
-	const char *keyword; /* libpq's */
-	ParameterUse use;
-} AllowedParameter;
-
-extern const AllowedParameter *policy_parameter(const char *name);
-extern char *policy_parameter_names(void);
 extern void policy_limit_timeout(const Caller *caller, Oid owner, Target *target);
 extern bool policy_allows_name(const Target *target, Failure *failure);
 extern bool policy_allows_address(const Target *target, const struct sockaddr *address,

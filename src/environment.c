@@ -102,7 +102,7 @@ add_properties(List *members, const NormalModel *normal, const char *section,
 		if (token != WJB_KEY)
 			continue;
 		key = pnstrdup(item.val.string.val, item.val.string.len);
-		if (policy_parameter(key) != NULL)
+		if (property_find(key) != NULL)
 			members = add_if_reference(members, normal, section, "properties", key);
 	}
 	return members;

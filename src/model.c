@@ -41,15 +41,22 @@ static const ModelProvider providers[] = {
 	{.name = "trino"},
 };
 
+/* From the weakest to the strictest. */
+static const char *const sslmodes[] = {"disable", "allow",     "prefer",
+									   "require", "verify-ca", "verify-full"};
+static const char *const engine_types[] = {"postgresql", "timescale"};
+static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password"};
+
 /* Members whose values are words of a published enum, in the section of a working provider. */
 static const struct
 {
 	const char *key;
-	const char *words; /* between and after bars */
+	const char *const *words;
+	int count;
 } enums[] = {
-	{"sslmode", "|disable|allow|prefer|require|verify-ca|verify-full|"},
-	{"postgresql_engine_type", "|postgresql|timescale|"},
-	{"redshift_authentication_mode", "|iam|default_credentials|user_password|"},
+	{"sslmode", sslmodes, lengthof(sslmodes)},
+	{"postgresql_engine_type", engine_types, lengthof(engine_types)},
+	{"redshift_authentication_mode", authentication_modes, lengthof(authentication_modes)},
 };
 
 /* A provider by its place in the enum; NULL beyond its end. */
@@ -188,19 +195,39 @@ model_find_provider(JsonbContainer *root, int *position, Failure *failure)
 						 "one of the published provider types, such as postgresql");
 }
 
-/* The words of an enum as a person reads them. */
+static int
+find_word(const char *const *words, int count, const char *word)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+/* How strict an sslmode is, from 0 on; -1: it is none. */
+int
+model_sslmode_rank(const char *sslmode)
+{
+	return find_word(sslmodes, lengthof(sslmodes), sslmode);
+}
+
+/* What a word of an enum must be. */
 static char *
-readable_words(const char *words)
+one_of(const char *const *words, int count)
 {
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (const char *c = words + 1; c[1] != '\0'; c++)
-		if (*c == '|')
-			appendStringInfoString(&list, ", ");
-		else
-			appendStringInfoChar(&list, *c);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "one of " : ", ", words[i]);
 	return list.data;
+}
+
+/* What an sslmode must be. */
+char *
+model_sslmodes(void)
+{
+	return one_of(sslmodes, lengthof(sslmodes));
 }
 
 /* Are those members of the section called name that have published words one of them?  Or *failure is set. */
@@ -211,10 +238,9 @@ model_check_enums(JsonbContainer *section, const char *name, Failure *failure)
 	{
 		char *word = model_string(section, name, enums[i].key);
 
-		if (word != NULL &&
-			(strchr(word, '|') != NULL || strstr(enums[i].words, psprintf("|%s|", word)) == NULL))
+		if (word != NULL && find_word(enums[i].words, enums[i].count, word) < 0)
 			return model_invalid(failure, name, enums[i].key,
-								 psprintf("one of %s", readable_words(enums[i].words)));
+								 one_of(enums[i].words, enums[i].count));
 	}
 	return true;
 }

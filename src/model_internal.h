@@ -1,7 +1,7 @@
 /*
  * model_internal.h
- *		What the files that know the connection model share: model.c, model_form.c,
- *		model_target.c, model_text.c and environment.c.
+ *		What the files that know the connection model share: those called model_*.c,
+ *		environment.c, foreign_server.c and properties.c.
  */
 #ifndef DQDS_MODEL_INTERNAL_H
 #define DQDS_MODEL_INTERNAL_H
@@ -19,6 +19,22 @@ typedef struct ModelProvider
 	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
 } ModelProvider;
 
+#define DEFAULT_SSLMODE "prefer"
+
+/*
+ * Without what references stand for.  Access tokens that are given for a password
+ * have some thousand; SCRAM hashes all of it again and again.
+ */
+#define MAX_PASSWORD_BYTES 8000
+
+/* Begins what a host must be, in words that continue "It must be" (model_values.c). */
+#define HOST_WANTED "one host name or address"
+
+extern bool model_integer(const char *text, long min, long max, int *result);
+extern char *host_without_brackets(char *host);
+extern const char *host_fault(const char *host);
+extern bool database_is_conninfo(const char *database);
+
 extern bool model_member(JsonbContainer *object, const char *key, JsonbValue *value);
 extern JsonbContainer *model_object_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *model_root(Jsonb *model);
@@ -33,6 +49,8 @@ extern bool model_invalid(Failure *failure, const char *section, const char *key
 						  const char *wanted);
 extern bool model_missing(Failure *failure, const char *section, const char *key);
 extern bool model_find_provider(JsonbContainer *root, int *position, Failure *failure);
+extern int model_sslmode_rank(const char *sslmode);
+extern char *model_sslmodes(void);
 extern bool model_check_enums(JsonbContainer *section, const char *name, Failure *failure);
 
 #endif /* DQDS_MODEL_INTERNAL_H */

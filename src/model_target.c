@@ -2,8 +2,8 @@
  * model_target.c
  *		A validated Target from a connection model.
  *
- * Owns: what the members of a working provider's section may be, and which of
- * them refer to secrets.  It must not connect, or depend on who the caller is:
+ * Owns: which members of a working provider's section make up a target, and which
+ * of them refer to secrets.  It must not connect, or depend on who the caller is:
  * the SecretScope that it is given tells what may be resolved.
  */
 #include "postgres.h"
@@ -18,43 +18,27 @@ member_path(const char *section, const char *key)
 	return psprintf("%s.%s", section, key);
 }
 
-/* Digits only, within the bounds. */
-static bool
-parse_integer(const char *text, long min, long max, int *result)
-{
-	char *end;
-	long value;
-
-	if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 9 || *text == '\0')
-		return false;
-	value = strtol(text, &end, 10);
-	if (value < min || value > max)
-		return false;
-	*result = (int) value;
-	return true;
-}
-
-/*
- * A host name or an address.  A list, a socket directory or an abstract socket
- * would make libpq connect to something else than what was checked.
- */
 static bool
 read_host(JsonbContainer *section, const char *name, Target *target, Failure *failure)
 {
-	target->host = model_string(section, name, "host");
-	if (target->host == NULL)
+	char *written = model_string(section, name, "host");
+	const char *fault;
+
+	if (written == NULL)
 		return model_missing(failure, name, "host");
-	target->shown_host = target->host;
+	target->host = written;
+	target->shown_host = secret_shown(written);
 	if (!secret_resolve(target, member_path(name, "host"), &target->host, failure))
 		return false;
 	if (*target->host == '\0')
 		return model_missing(failure, name, "host");
-	if (strlen(target->host) > 253)
-		return model_invalid(failure, name, "host", "at most 253 characters long");
-	for (const char *c = target->host; *c != '\0'; c++)
-		if ((unsigned char) *c <= ' ' || *c == 0x7f || strchr(",/@=\\[]\"'", *c) != NULL)
-			return model_invalid(failure, name, "host", "one host name or address");
-	return true;
+	target->host = host_without_brackets(target->host);
+	fault = host_fault(target->host);
+	if (fault == NULL)
+		return true;
+	/* What a reference stands for is not described. */
+	return model_invalid(failure, name, "host",
+						 secret_has_reference(written) ? HOST_WANTED : fault);
 }
 
 static bool
@@ -73,20 +57,12 @@ read_port(JsonbContainer *section, const char *name, int default_port, Target *t
 	text = model_scalar(&value, name, "port");
 	if (text == NULL)
 		return true;
-	target->shown_port = text;
+	target->shown_port = secret_shown(text);
 	if (!secret_resolve(target, member_path(name, "port"), &text, failure))
 		return false;
-	if (!parse_integer(text, 1, 65535, &target->port))
+	if (!model_integer(text, 1, 65535, &target->port))
 		return model_invalid(failure, name, "port", "a whole number from 1 to 65535");
 	return true;
-}
-
-/* libpq would read a database name of this shape as connection parameters, in other places. */
-static bool
-looks_like_conninfo(const char *database)
-{
-	return strchr(database, '=') != NULL || strncmp(database, "postgres://", 11) == 0 ||
-		   strncmp(database, "postgresql://", 13) == 0;
 }
 
 static bool
@@ -96,14 +72,14 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	target->user = model_string(section, name, "user");
 	if (target->user == NULL)
 		return model_missing(failure, name, "user");
-	target->shown_user = target->user;
+	target->shown_user = secret_shown(target->user);
 	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
 	/* A reference can stand for nothing; libpq would take the operating system's user. */
 	if (*target->user == '\0')
 		return model_missing(failure, name, "user");
 	target->database = model_string(section, name, "database");
-	target->shown_database = target->database;
+	target->shown_database = target->database == NULL ? NULL : secret_shown(target->database);
 	if (target->database != NULL &&
 		!secret_resolve(target, member_path(name, "database"), &target->database, failure))
 		return false;
@@ -113,93 +89,41 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 		target->shown_database =
 			pstrdup(default_database != NULL ? default_database : target->shown_user);
 	}
-	if (looks_like_conninfo(target->database))
-		return model_invalid(failure, name, "database", "the name of a database");
+	if (database_is_conninfo(target->database))
+		return model_invalid(failure, name, "database",
+							 "the name of a database, without other parameters of a connection");
 	target->options = model_string(section, name, "options");
 	return target->options == NULL ||
 		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
 }
 
-static bool
-read_boolean_property(const char *name, const char *key, const char *text, bool *result,
-					  Failure *failure)
-{
-	if (parse_bool(text, result))
-		return true;
-	return model_invalid(failure, psprintf("%s.properties", name), key, "true or false");
-}
-
-static void
-add_parameter(Target *target, const char *keyword, char *value)
-{
-	for (int i = 0; i < target->nparameters; i++)
-		if (strcmp(target->parameters[i].keyword, keyword) == 0)
-		{
-			target->parameters[i].value = value;
-			return;
-		}
-	/* A check in every build: Debian's PostgreSQL has no assertions. */
-	if (target->nparameters >= MAX_TARGET_PARAMETERS)
-		elog(ERROR, "too many connection parameters");
-	target->parameters[target->nparameters].keyword = keyword;
-	target->parameters[target->nparameters].value = value;
-	target->nparameters++;
-}
-
-/* The parameter that a property sets; NULL when it may not be set. */
-static const AllowedParameter *
+/* The property of that name; NULL when it may not be set. */
+static const Property *
 allowed_property(const char *section, const char *key, Failure *failure)
 {
-	const AllowedParameter *parameter = policy_parameter(key);
+	const Property *property = property_find(key);
 
-	if (parameter == NULL)
+	if (property == NULL)
 		failure_set(failure, DQDS_INVALID_CONNECTION,
-					psprintf("Properties that may be set: %s.", policy_parameter_names()),
+					psprintf("Properties that may be set: %s.", property_names()),
 					"the property \"%s\" is not allowed in \"%s.properties\"", key, section);
-	return parameter;
+	return property;
 }
 
+/* Set one property, with references still in its value. */
 static bool
-apply_property(const char *section, const char *key, const AllowedParameter *parameter, char *value,
-			   Target *target, Failure *failure)
+read_property(const char *section, const char *key, char *value, Target *target, Failure *failure)
 {
-	bool on = false;
-	int number;
+	const Property *property = allowed_property(section, key, failure);
+	bool unresolved = target->scope == NULL && secret_has_reference(value);
+	const char *wanted;
 
-	if ((parameter->use == PARAMETER_BOOLEAN || parameter->use == PARAMETER_CLEARTEXT ||
-		 parameter->use == PARAMETER_SSL) &&
-		!read_boolean_property(section, key, value, &on, failure))
+	if (property == NULL ||
+		!secret_resolve(target, psprintf("%s.properties.%s", section, key), &value, failure))
 		return false;
-	switch (parameter->use)
-	{
-		case PARAMETER_INTEGER:
-			if (!parse_integer(value, 0, 999999999, &number))
-				return model_invalid(failure, psprintf("%s.properties", section), key,
-									 "a whole number that is not negative");
-			add_parameter(target, parameter->keyword, value);
-			break;
-		case PARAMETER_LIBPQ:
-			add_parameter(target, parameter->keyword, value);
-			break;
-		case PARAMETER_BOOLEAN:
-			add_parameter(target, parameter->keyword, pstrdup(on ? "1" : "0"));
-			break;
-		case PARAMETER_CONNECT_TIMEOUT:
-			if (!parse_integer(value, 1, 3600, &number))
-				return model_invalid(failure, psprintf("%s.properties", section), key,
-									 "a whole number of seconds from 1 to 3600");
-			target->connect_timeout_ms = number * 1000;
-			break;
-		case PARAMETER_CLEARTEXT:
-			target->allow_cleartext = on;
-			break;
-		case PARAMETER_SSL:
-			/* What JDBC calls ssl=true is the strictest mode there; here it is a floor. */
-			if (on && target->sslmode == NULL)
-				target->sslmode = pstrdup("require");
-			break;
-	}
-	return true;
+	if (unresolved || property_apply(property, value, target, &wanted))
+		return true;
+	return model_invalid(failure, psprintf("%s.properties", section), key, wanted);
 }
 
 static bool
@@ -218,8 +142,6 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 	iterator = JsonbIteratorInit(properties);
 	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
 	{
-		const AllowedParameter *parameter;
-		char *path;
 		char *value;
 
 		if (token == WJB_KEY)
@@ -228,24 +150,11 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 			continue;
 		(void) model_member(hidden, key, &item);
 		value = model_scalar(&item, name, psprintf("properties.%s", key));
-		if (value == NULL)
-			continue;
-		parameter = allowed_property(name, key, failure);
-		if (parameter == NULL)
-			return false;
-		path = psprintf("%s.properties.%s", name, key);
-		if (!secret_resolve(target, path, &value, failure) ||
-			!apply_property(name, key, parameter, value, target, failure))
+		if (value != NULL && !read_property(name, key, value, target, failure))
 			return false;
 	}
 	return true;
 }
-
-/*
- * Without what references stand for.  Access tokens that are given for a password
- * have some thousand; SCRAM hashes all of it again and again.
- */
-#define MAX_PASSWORD_BYTES 8000
 
 static bool
 read_password(JsonbContainer *section, const char *name, JsonbContainer *secrets, Target *target,
@@ -283,8 +192,9 @@ read_limit(JsonbContainer *root, Target *target, Failure *failure)
 		return true;
 	if (value.type != jbvNumeric)
 		model_wrong_type("", "parallel_jobs_limit", "a number");
-	if (!parse_integer(model_numeric_text(value.val.numeric), 1, 100000, &target->parallel_limit))
-		return model_invalid(failure, "", "parallel_jobs_limit", "a whole number from 1 to 100000");
+	if (!model_integer(model_numeric_text(value.val.numeric), 0, 100000, &target->parallel_limit))
+		return model_invalid(failure, "", "parallel_jobs_limit",
+							 "a whole number from 0, which means no limit, to 100000");
 	return true;
 }
 
@@ -326,7 +236,7 @@ read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer
 		!read_password(section, name, secrets, target, failure))
 		return false;
 	if (target->sslmode == NULL)
-		target->sslmode = pstrdup("prefer");
+		target->sslmode = pstrdup(DEFAULT_SSLMODE);
 	return true;
 }
 

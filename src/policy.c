@@ -1,9 +1,9 @@
 /*
  * policy.c
- *		What may be connected to, and with which parameters.
+ *		What may be connected to, and for how long that may take.
  *
- * Owns: the allow-list of connection parameters and the meaning of
- * dqds.allowed_hosts and dqds.denied_hosts.  It decides; it never connects.
+ * Owns: the meaning of dqds.allowed_hosts and dqds.denied_hosts.  It decides; it
+ * never connects.
  *
  * An entry of the host lists is a name pattern (with * for any characters), an
  * address, or a network in CIDR notation, each with an optional :port; an IPv6
@@ -20,55 +20,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-
-/*
- * The parameters that a model's properties may set.  libpq has more; those that
- * read files, change the target, or start another protocol stay out.  The lower
- * part are names that users know from JDBC.
- */
-static const AllowedParameter allowed_parameters[] = {
-	{"application_name", "application_name", PARAMETER_LIBPQ},
-	{"connect_timeout", NULL, PARAMETER_CONNECT_TIMEOUT},
-	{"channel_binding", "channel_binding", PARAMETER_LIBPQ},
-	{"gssencmode", "gssencmode", PARAMETER_LIBPQ},
-	{"keepalives", "keepalives", PARAMETER_INTEGER},
-	{"keepalives_idle", "keepalives_idle", PARAMETER_INTEGER},
-	{"keepalives_interval", "keepalives_interval", PARAMETER_INTEGER},
-	{"keepalives_count", "keepalives_count", PARAMETER_INTEGER},
-	{"tcp_user_timeout", "tcp_user_timeout", PARAMETER_INTEGER},
-	{"ssl_min_protocol_version", "ssl_min_protocol_version", PARAMETER_LIBPQ},
-	{"ssl_max_protocol_version", "ssl_max_protocol_version", PARAMETER_LIBPQ},
-	{"sslsni", "sslsni", PARAMETER_LIBPQ},
-	{"target_session_attrs", "target_session_attrs", PARAMETER_LIBPQ},
-	{"allow_cleartext_password", NULL, PARAMETER_CLEARTEXT},
-	{"ApplicationName", "application_name", PARAMETER_LIBPQ},
-	{"connectTimeout", NULL, PARAMETER_CONNECT_TIMEOUT},
-	{"loginTimeout", NULL, PARAMETER_CONNECT_TIMEOUT},
-	{"tcpKeepAlive", "keepalives", PARAMETER_BOOLEAN},
-	{"ssl", NULL, PARAMETER_SSL},
-};
-
-/* Look a property up by its exact name; NULL when it is not allowed. */
-const AllowedParameter *
-policy_parameter(const char *name)
-{
-	for (int i = 0; i < lengthof(allowed_parameters); i++)
-		if (strcmp(allowed_parameters[i].name, name) == 0)
-			return &allowed_parameters[i];
-	return NULL;
-}
-
-/* The names of all of them, for a person to read: palloc'd. */
-char *
-policy_parameter_names(void)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; i < lengthof(allowed_parameters); i++)
-		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", allowed_parameters[i].name);
-	return names.data;
-}
 
 /*
  * The time that a registered connection may take to connect when caller uses it:

@@ -9,6 +9,13 @@
  *				with dqds.secret_env_prefix, in a member that an admin wrote
  *				(environment.c)
  *
+ *	$${	a literal ${, wherever it stands outside of a reference
+ *
+ * A value is read from left to right.  A ${ that no brace follows, and every
+ * other $, stands for itself; so $$${x} is $${x}, and a literal text is written
+ * by putting a $ before each ${ in it.  What a reference stands for is not read
+ * again.
+ *
  * A reference that is unknown and one that is forbidden read alike, and no
  * message ever shows more than the reference's name.  A credential brings its
  * list of hosts along, which policy.c then demands of the target.
@@ -31,6 +38,9 @@
 #define CREDENTIAL_PREFIX "credential://"
 #define MAX_SHOWN         200
 
+#define ESCAPE  "$${"
+#define LITERAL "${" /* what the escape stands for */
+
 /* So what a value becomes has a bound that is known before anything is looked up. */
 #define MAX_REFERENCES      8
 #define MAX_REFERENCE_BYTES 8000 /* of what stands between the braces, default included */
@@ -38,16 +48,86 @@
 
 /* ---- references in a value -------------------------------------------------------- */
 
-/* The next reference in text: where its ${ stands, and in *end its brace; NULL: there is none. */
-static const char *
-next_reference(const char *text, const char **end)
+/* A way through a value, from one thing that does not stand for itself to the next. */
+typedef struct Scan
 {
-	const char *start = strstr(text, "${");
+	const char *rest;       /* where to look for the next one */
+	const char *last_brace; /* of the value; NULL: there is none */
+	const char *start;      /* the one that was found, */
+	const char *end;        /* and what follows it */
+	bool is_reference;      /* else it is $${ */
+} Scan;
 
-	if (start == NULL)
-		return NULL;
-	*end = strchr(start, '}');
-	return *end == NULL ? NULL : start;
+static void
+scan_start(Scan *scan, const char *value)
+{
+	scan->rest = value;
+	scan->last_brace = strrchr(value, '}');
+}
+
+/* Find the next one; false: there is none. */
+static bool
+scan_next(Scan *scan)
+{
+	for (const char *at = strchr(scan->rest, '$'); at != NULL; at = strchr(at + 1, '$'))
+	{
+		bool is_escape = strncmp(at, ESCAPE, strlen(ESCAPE)) == 0;
+
+		if (!is_escape && (at[1] != '{' || scan->last_brace == NULL || at > scan->last_brace))
+			continue;
+		scan->is_reference = !is_escape;
+		scan->start = at;
+		scan->end = is_escape ? at + strlen(ESCAPE) : strchr(at, '}') + 1;
+		scan->rest = scan->end;
+		return true;
+	}
+	return false;
+}
+
+/* Find the next reference; false: there is none. */
+static bool
+scan_reference(Scan *scan)
+{
+	while (scan_next(scan))
+		if (scan->is_reference)
+			return true;
+	return false;
+}
+
+/* Does a value hold a reference? */
+bool
+secret_has_reference(const char *value)
+{
+	Scan scan;
+
+	scan_start(&scan, value);
+	return scan_reference(&scan);
+}
+
+/*
+ * A value as it may be shown: with references as they are written, and ${ in
+ * the place of $${.  Its argument if there is nothing to do, else palloc'd.
+ */
+char *
+secret_shown(char *value)
+{
+	StringInfoData shown;
+	const char *copied = value;
+	Scan scan;
+
+	if (strstr(value, ESCAPE) == NULL)
+		return value;
+	initStringInfo(&shown);
+	for (scan_start(&scan, value); scan_next(&scan); copied = scan.end)
+	{
+		appendBinaryStringInfo(&shown, copied, scan.start - copied);
+		if (scan.is_reference)
+			appendBinaryStringInfo(&shown, scan.start, scan.end - scan.start);
+		else
+			appendStringInfoString(&shown, LITERAL);
+	}
+	appendStringInfoString(&shown, copied);
+	return shown.data;
 }
 
 static bool
@@ -56,16 +136,15 @@ is_credential(const char *reference)
 	return strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
 }
 
-/* How many bytes of a value stand outside of its references. */
+/* How many bytes of what a value becomes do not come from its references. */
 size_t
 secret_literal_length(const char *value)
 {
 	size_t length = strlen(value);
-	const char *end;
-	const char *start;
+	Scan scan;
 
-	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
-		length -= end + 1 - start;
+	for (scan_start(&scan, value); scan_next(&scan);)
+		length -= scan.end - scan.start - (scan.is_reference ? 0 : strlen(LITERAL));
 	return length;
 }
 
@@ -73,11 +152,10 @@ secret_literal_length(const char *value)
 bool
 secret_uses_environment(const char *value)
 {
-	const char *end;
-	const char *start;
+	Scan scan;
 
-	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
-		if (!is_credential(start + 2))
+	for (scan_start(&scan, value); scan_reference(&scan);)
+		if (!is_credential(scan.start + 2))
 			return true;
 	return false;
 }
@@ -85,12 +163,11 @@ secret_uses_environment(const char *value)
 static bool
 check_references(const char *path, const char *value, Failure *failure)
 {
-	const char *end;
-	const char *start;
+	Scan scan;
 	int count = 0;
 
-	for (const char *rest = value; (start = next_reference(rest, &end)) != NULL; rest = end + 1)
-		if (++count > MAX_REFERENCES || end - start - 2 > MAX_REFERENCE_BYTES)
+	for (scan_start(&scan, value); scan_reference(&scan);)
+		if (++count > MAX_REFERENCES || scan.end - scan.start - 3 > MAX_REFERENCE_BYTES)
 		{
 			failure_set(failure, DQDS_INVALID_CONNECTION,
 						psprintf("It must be a text with at most %d references, each at most %d "
@@ -104,18 +181,21 @@ check_references(const char *path, const char *value, Failure *failure)
 
 /* ---- what they stand for ------------------------------------------------------------ */
 
+#define LITERAL_HINT "A literal ${ is written as $${."
+
 static bool
 refuse(const char *path, const char *name, Failure *failure)
 {
-	failure_set(failure, DQDS_UNRESOLVED_SECRET,
-				is_credential(name)
-					? "The credential must exist and be granted to the owner of the connection, or "
-					  "to the caller for a connection that is not registered, and stand in the "
-					  "password."
-					: "The variable must be set for the server, begin with the setting "
-					  "dqds.secret_env_prefix, and stand in a member that an admin wrote.",
-				"the reference ${%.*s} in \"%s\" cannot be resolved",
-				pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, path);
+	failure_set(
+		failure, DQDS_UNRESOLVED_SECRET,
+		is_credential(name)
+			? "The credential must exist and be granted to the owner of the connection, or "
+			  "to the caller for a connection that is not registered, and stand in the "
+			  "password. " LITERAL_HINT
+			: "The variable must be set for the server, begin with the setting "
+			  "dqds.secret_env_prefix, and stand in a member that an admin wrote. " LITERAL_HINT,
+		"the reference ${%.*s} in \"%s\" cannot be resolved",
+		pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, path);
 	return false;
 }
 
@@ -203,24 +283,28 @@ append_reference(Target *target, const char *path, char *reference, StringInfo o
 
 /*
  * Expand the references in *value, the member of the model at path
- * (SECTION.KEY or SECTION.properties.KEY), as target->scope permits; *value is
- * replaced by palloc'd text.  Where the scope is NULL the model is only checked,
- * and a value with references counts as "1", which fits every member.  False:
+ * (SECTION.KEY or SECTION.properties.KEY), as target->scope permits, and undo its
+ * escapes; *value is replaced by palloc'd text.  Where the scope is NULL the
+ * model is only checked, and a value with references counts as "1".  False:
  * *failure is DQDS_UNRESOLVED_SECRET, or DQDS_INVALID_CONNECTION for more
  * references than a value may have.
  */
 bool
 secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 {
-	const char *rest = *value;
-	const char *start;
-	const char *end;
+	const char *copied = *value;
+	char *shown = secret_shown(*value);
 	StringInfoData out;
+	Scan scan;
 
+	/* What a remote is told, and may repeat, has no escapes. */
 	if (!is_password(path))
-		target->own_words = lappend(target->own_words, *value);
-	if (next_reference(rest, &end) == NULL)
+		target->own_words = lappend(target->own_words, shown);
+	if (!secret_has_reference(*value))
+	{
+		*value = shown;
 		return true;
+	}
 	target->has_reference |= !is_password(path);
 	target->stored_secret = true;
 	if (!check_references(path, *value, failure))
@@ -231,14 +315,17 @@ secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 		return true;
 	}
 	initStringInfo(&out);
-	while ((start = next_reference(rest, &end)) != NULL)
+	for (scan_start(&scan, *value); scan_next(&scan); copied = scan.end)
 	{
-		appendBinaryStringInfo(&out, rest, start - rest);
-		if (!append_reference(target, path, pnstrdup(start + 2, end - start - 2), &out, failure))
+		appendBinaryStringInfo(&out, copied, scan.start - copied);
+		if (!scan.is_reference)
+			appendStringInfoString(&out, LITERAL);
+		else if (!append_reference(target, path,
+								   pnstrdup(scan.start + 2, scan.end - scan.start - 3), &out,
+								   failure))
 			return false;
-		rest = end + 1;
 	}
-	appendStringInfoString(&out, rest);
+	appendStringInfoString(&out, copied);
 	*value = out.data;
 	return true;
 }

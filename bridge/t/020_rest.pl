@@ -260,7 +260,7 @@ my @unusable = (
 	[ 'unknown sslmode',       connection_model($remote, sslmode => 'maybe'),           qr/postgresql\.sslmode/ ],
 	[ 'unknown engine type',   connection_model($remote, postgresql_engine_type => 'x'), qr/postgresql_engine_type/ ],
 	[ 'property not allowed',  connection_model($remote, properties => { passfile => '/x' }), qr/"passfile"/ ],
-	[ 'a limit of 0',          connection_model($remote, parallel_jobs_limit => 0),     qr/parallel_jobs_limit/ ],
+	[ 'a limit below 0',          connection_model($remote, parallel_jobs_limit => -1),     qr/parallel_jobs_limit/ ],
 	[ 'a mask without a secret', connection_model($remote, password => '********'),     qr/password/ ]);
 my @mistyped = (
 	[ 'an array as model',         '[]',                                                qr/must be a JSON object/ ],

@@ -67,7 +67,7 @@ hostile('host-nul', sub {
 });
 hostile('host-254', sub { invalid_host('a' x 254, ('a' x 63 . '.') x 3 . 'a' x 62, 'x' x 100_000); nobody_came('a long name') });
 hostile('host-none', sub { invalid_host(undef, ''); nobody_came('no host') });
-invalid_host('[::1]', '"localhost"', "'localhost'", 'local[host');
+invalid_host('[::1', '[localhost]', "[::1]:$trap_port", '"localhost"', "'localhost'", 'local[host');
 is(http($bridge, POST => '/api/connections/long/basic', {}, connection_model($remote, host => ('a' x 63 . '.') x 3 . 'a' x 56 . '.test'))->{status}, 201, '253 characters in host: can be registered');
 
 # --- Parameters that are not for models ------------------------------------------------------------------------
@@ -84,8 +84,8 @@ foreach my $file (qw(service passfile key certificate))
 }
 
 # As a property it is refused by name. Inside a value it is a part of that value: what is connected to is what the model says,
-# which lets nobody in, for neither user nor database nor option are there. As a member of the section, or of the model,
-# it is not known, and comes to nothing.
+# which lets no one in, for neither user nor database nor option are there. As a member of the section, or of the model, it is
+# not known, and comes to nothing.
 sub not_for_models
 {
 	my ($name, $value) = @_;
@@ -99,7 +99,7 @@ sub not_for_models
 			user             => 'authentication_failed',
 			password         => 'authentication_failed',
 			application_name => '',
-			database         => $text =~ /=/ ? 'invalid_connection' : 'database_not_found');
+			database         => $text =~ /^\Q$name\E=/ ? 'invalid_connection' : 'database_not_found');
 		foreach my $key (sort keys %of)
 		{
 			my %override = $key eq 'application_name' ? (properties => { $key => $text }) : ($key => $text);
@@ -116,7 +116,7 @@ sub not_for_models
 	my $data = from_json(connection_model($remote));
 	$data->{$name} = $value;
 	$data->{postgresql}{$name} = $value;
-	works($sql, "$name as a member that nobody knows", to_json($data));
+	works($sql, "$name as a member that is not known", to_json($data));
 	nobody_came($name);
 	return;
 }
@@ -129,11 +129,13 @@ hostile('param-hostaddr',    sub { not_for_models(hostaddr    => '127.0.0.1') })
 hostile('param-replication', sub { not_for_models(replication => 'database') });
 hostile('param-dbname', sub {
 	invalid("the property $_", $_, properties => { $_ => "host=127.0.0.1 port=$trap_port" }) foreach qw(dbname database);
-	foreach my $database ("host=127.0.0.1 port=$trap_port", "host='127.0.0.1'", "port=$trap_port", "postgresql://127.0.0.1:$trap_port/x", "postgres://u:p\@127.0.0.1:$trap_port",
-		"dbname=postgres host=127.0.0.1", '=')
+	foreach my $database ("host=127.0.0.1 port=$trap_port", "host='127.0.0.1'", "port=$trap_port", " host = 127.0.0.1", "dbname=postgres host=127.0.0.1")
 	{
 		invalid("database <$database>", 'postgresql\.database', database => $database);
 	}
+	# libpq is never asked to look into a name.
+	fails($sql, "database <$_>", connection_model($remote, database => $_), 'database_not_found', sqlstate => '3D000')
+	  foreach "postgresql://127.0.0.1:$trap_port/x", "postgres://u:p\@127.0.0.1:$trap_port", '=', "x host=127.0.0.1 port=$trap_port";
 	fails($sql, 'a user that is a connection string', connection_model($remote, user => "host=127.0.0.1 port=$trap_port"), 'authentication_failed', sqlstate => '28P01');
 	nobody_came('a database that is a connection string');
 });
