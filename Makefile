@@ -52,9 +52,11 @@ EXTENSION_SOURCES = \
 	src/lost_memory.c \
 	src/model.c \
 	src/model_form.c \
+	src/model_keys.c \
 	src/model_target.c \
 	src/model_text.c \
 	src/model_values.c \
+	src/model_warnings.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \

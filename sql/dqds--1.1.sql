@@ -209,7 +209,7 @@ SELECT pg_extension_config_dump(pg_get_serial_sequence('@extschema@.dqds_importe
 CREATE FUNCTION @extschema@.dqds_test_connection(connection text, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
-	server_version text, tls text, elapsed_ms double precision
+	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
@@ -218,7 +218,7 @@ COMMENT ON FUNCTION @extschema@.dqds_test_connection(text, boolean) IS 'log in t
 CREATE FUNCTION @extschema@.dqds_test_connection(connection json, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
-	server_version text, tls text, elapsed_ms double precision
+	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
@@ -227,7 +227,7 @@ COMMENT ON FUNCTION @extschema@.dqds_test_connection(json, boolean) IS 'log in t
 CREATE FUNCTION @extschema@.dqds_test_connection(connection jsonb, verify_name_uniqueness boolean DEFAULT true)
 RETURNS TABLE (
 	connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
-	server_version text, tls text, elapsed_ms double precision
+	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connection';
@@ -236,7 +236,7 @@ COMMENT ON FUNCTION @extschema@.dqds_test_connection(jsonb, boolean) IS 'log in 
 CREATE FUNCTION @extschema@.dqds_test_connections(connections text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
-	server_version text, tls text, elapsed_ms double precision
+	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections';

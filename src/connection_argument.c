@@ -65,6 +65,7 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 
 	init_result(result);
 	result->name = entry->name;
+	result->model = entry->model;
 	result->registry_id = entry->id;
 	if (!model_to_target(entry->model, entry->secrets, &scope, &result->target, &result->failure))
 		return;
@@ -99,6 +100,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 
 	init_result(result);
 	result->ad_hoc = true;
+	result->model = model;
 	result->name = model_connection_name(model);
 	registered = result->name != NULL && registry_find(caller, result->name, &entry) &&
 				 registry_may_use(caller, &entry);

@@ -46,6 +46,7 @@ typedef struct Diagnosis
 	Operation *operation;
 	LoginTrace trace;
 	Overview overview;
+	List *warnings; /* about the model (char *) */
 	bool show_addresses;
 	DiagnosisStep *steps;
 } Diagnosis;
@@ -116,6 +117,24 @@ failed_step(const Diagnosis *diagnosis)
 }
 
 /* ---- the words ------------------------------------------------------------------------ */
+
+static void
+describe_model(Diagnosis *diagnosis)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	if (diagnosis->warnings == NIL)
+	{
+		set_step(diagnosis, STEP_MODEL, "ok", pstrdup("the connection model is valid"), NULL);
+		return;
+	}
+	initStringInfo(&text);
+	foreach (cell, diagnosis->warnings)
+		appendStringInfo(&text, "%s%s", text.len == 0 ? "" : "; ", (char *) lfirst(cell));
+	set_step(diagnosis, STEP_MODEL, "warning", text.data,
+			 "Correct the connection model, or leave out what it does not need.");
+}
 
 static char *
 address_list(const Diagnosis *diagnosis)
@@ -221,7 +240,7 @@ describe_steps(Diagnosis *diagnosis)
 	const Failure *failure = &diagnosis->operation->failure;
 
 	measure(diagnosis);
-	set_step(diagnosis, STEP_MODEL, "ok", pstrdup("the connection model is valid"), NULL);
+	describe_model(diagnosis);
 	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
 	set_step(diagnosis, STEP_CONNECT, "ok",
 			 psprintf("port %s of %s accepts connections", target->shown_port, target->shown_host),
@@ -270,6 +289,7 @@ diagnose_steps(const Caller *caller, const ConnectionArgument *connection, bool 
 				 connection->failure.hint);
 		return;
 	}
+	diagnosis.warnings = model_warnings(connection->model);
 	operation->target = &connection->target;
 	operation->query.question = QUESTION_OVERVIEW;
 	operation->fresh = true;

@@ -172,8 +172,9 @@ extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
 
-/* ---- values of a model (model_values.c) ------------------------------------------ */
+/* ---- what has no effect in a model (model_warnings.c, model_values.c) ---------- */
 
+extern List *model_warnings(Jsonb *model);
 extern bool text_has_blank_ends(const char *text);
 
 /* ---- models as text, and how large they may be (model_text.c) ----------- */
@@ -700,6 +701,7 @@ typedef struct ConnectionArgument
 	Failure failure;
 	bool ad_hoc;       /* it was a model */
 	char *name;        /* of the connection, or the model's own; may be NULL */
+	Jsonb *model;      /* as it was sent, or is stored with masks; NULL when it is out of bounds */
 	int64 registry_id; /* whose imports concern it; 0 for none */
 } ConnectionArgument;
 

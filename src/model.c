@@ -93,6 +93,26 @@ model_member(JsonbContainer *object, const char *key, JsonbValue *value)
 		   value->type != jbvNull;
 }
 
+/* Is there a member that says something: not null, no empty string, and no object of such members? */
+bool
+model_has_value(JsonbContainer *object, const char *key)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return false;
+	if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+		return value.type != jbvString || value.val.string.len > 0;
+	iterator = JsonbIteratorInit(value.val.binary.data);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_VALUE && value.type != jbvNull &&
+			(value.type != jbvString || value.val.string.len > 0))
+			return true;
+	return false;
+}
+
 /* A string; NULL when it is missing, null or empty. */
 char *
 model_string(JsonbContainer *object, const char *section, const char *key)
@@ -184,7 +204,7 @@ model_find_provider(JsonbContainer *root, int *position, Failure *failure)
 	char *name = model_string(root, "", "provider_type");
 
 	if (name == NULL)
-		return model_missing(failure, "", "provider_type");
+		return model_missing_at_top(root, "provider_type", false, failure);
 	for (int i = 0; i < lengthof(providers); i++)
 		if (strcmp(providers[i].name, name) == 0)
 		{
@@ -193,6 +213,21 @@ model_find_provider(JsonbContainer *root, int *position, Failure *failure)
 		}
 	return model_invalid(failure, "", "provider_type",
 						 "one of the published provider types, such as postgresql");
+}
+
+/* The name of the model's provider if that is one that works, else NULL; nothing is raised. */
+const char *
+model_working_provider(JsonbContainer *root)
+{
+	JsonbValue value;
+
+	if (!model_member(root, "provider_type", &value) || value.type != jbvString)
+		return NULL;
+	for (int i = 0; i < lengthof(providers); i++)
+		if (providers[i].works && strlen(providers[i].name) == value.val.string.len &&
+			memcmp(providers[i].name, value.val.string.val, value.val.string.len) == 0)
+			return providers[i].name;
+	return NULL;
 }
 
 static int

@@ -19,6 +19,35 @@ typedef struct ModelProvider
 	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
 } ModelProvider;
 
+/* What is at stake when a key has no effect. */
+typedef enum KeyKind
+{
+	KEY_PLAIN,
+	KEY_HOST, /* another server is connected to */
+	KEY_TLS   /* the connection is less safe */
+} KeyKind;
+
+/* What an unknown key probably means (model_keys.c). */
+typedef struct KeyMeaning
+{
+	const char *meant;  /* the key; NULL: there is nothing like it */
+	const char *reason; /* why to leave it out; NULL: it may be renamed */
+	KeyKind kind;
+	bool is_typo; /* a guess */
+} KeyMeaning;
+
+extern bool key_is_known(const char *section, const char *key, int length);
+extern KeyMeaning key_meaning(const char *key);
+extern KeyMeaning key_meaning_at_top(const char *key);
+extern bool key_is_misplaced(const char *key, KeyMeaning *meaning);
+extern bool model_has_value(JsonbContainer *object, const char *key);
+extern bool model_check_keys(JsonbContainer *section, const char *name, Failure *failure);
+extern bool model_check_top(JsonbContainer *root, const char *name, Failure *failure);
+extern bool model_missing_key(JsonbContainer *section, const char *name, const char *wanted,
+							  Failure *failure);
+extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, bool section,
+								 Failure *failure);
+
 #define DEFAULT_SSLMODE "prefer"
 
 /*
@@ -41,6 +70,7 @@ extern JsonbContainer *model_root(Jsonb *model);
 extern char *model_numeric_text(Numeric number);
 extern const char *model_provider_name(int position);
 extern const ModelProvider *model_provider(int position);
+extern const char *model_working_provider(JsonbContainer *root);
 extern char *model_string(JsonbContainer *object, const char *section, const char *key);
 extern char *model_scalar(const JsonbValue *value, const char *section, const char *key);
 extern JsonbContainer *model_object(JsonbContainer *object, const char *section, const char *key);

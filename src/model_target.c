@@ -25,7 +25,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	const char *fault;
 
 	if (written == NULL)
-		return model_missing(failure, name, "host");
+		return model_missing_key(section, name, "host", failure);
 	target->host = written;
 	target->shown_host = secret_shown(written);
 	if (!secret_resolve(target, member_path(name, "host"), &target->host, failure))
@@ -71,7 +71,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 {
 	target->user = model_string(section, name, "user");
 	if (target->user == NULL)
-		return model_missing(failure, name, "user");
+		return model_missing_key(section, name, "user", failure);
 	target->shown_user = secret_shown(target->user);
 	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
@@ -219,10 +219,13 @@ read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer
 	char *mode;
 
 	if (section == NULL)
-		return model_missing(failure, "", name);
+		return model_missing_at_top(root, name, true, failure);
 	if (secrets != NULL)
 		secrets = model_object(secrets, "", name);
-	if (!model_check_enums(section, name, failure) || !read_host(section, name, target, failure) ||
+	if (!model_check_top(root, name, failure) || !model_check_keys(section, name, failure) ||
+		!model_check_enums(section, name, failure))
+		return false;
+	if (!read_host(section, name, target, failure) ||
 		!read_port(section, name, provider->default_port, target, failure) ||
 		!read_login(section, name, provider->default_database, target, failure))
 		return false;

@@ -123,6 +123,16 @@ normalize_or_raise(const Caller *caller, Jsonb *model, const RegistryEntry *stor
 	check_password_rule(caller, normal->model);
 }
 
+/* Say what in a model that has been stored has no effect. */
+static void
+warn_of_model(const NormalModel *normal)
+{
+	ListCell *cell;
+
+	foreach (cell, model_warnings(normal->model))
+		ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", (char *) lfirst(cell))));
+}
+
 /*
  * Add the paths of the members whose references to the environment count, of a
  * model that replaces stored (NULL: of a new connection), or raise what speaks
@@ -175,6 +185,7 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	(void) owner_call(&caller, "dqds_store_connection", &call, &exists);
 	if (exists)
 		refuse_existing_name(name);
+	warn_of_model(&normal);
 	statement_show(&scope);
 	PG_RETURN_VOID();
 }
@@ -215,6 +226,7 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	owner_call_add_jsonb(&call, normal.secrets);
 	add_environment_members(&caller, &normal, &entry, &call);
 	change_connection(&caller, "dqds_replace_connection", &call);
+	warn_of_model(&normal);
 	statement_show(&scope);
 	PG_RETURN_VOID();
 }

@@ -17,6 +17,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/json.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(dqds_test_connection);
@@ -32,6 +33,7 @@ typedef struct TestResult
 	char *server_version;
 	char *tls;
 	double elapsed_ms;
+	List *warnings; /* about the model (char *) */
 } TestResult;
 
 static void
@@ -51,6 +53,13 @@ take_outcome(const Operation *operation, TestResult *result)
 	result->server_version = operation->server_version;
 	result->tls = operation->tls;
 	result->elapsed_ms = operation->elapsed_ms;
+}
+
+/* What is to be known of a connection's model, whatever becomes of the test. */
+static List *
+warnings_of(const ConnectionArgument *connection)
+{
+	return connection->model == NULL ? NIL : model_warnings(connection->model);
 }
 
 static void
@@ -105,6 +114,7 @@ test_one(const Caller *caller, const ConnectionArgument *connection, bool verify
 
 	memset(result, 0, sizeof(*result));
 	result->name = connection->name;
+	result->warnings = warnings_of(connection);
 	if (connection->ad_hoc && verify_name && connection->name != NULL &&
 		name_is_taken(caller, connection->name))
 	{
@@ -123,6 +133,25 @@ test_one(const Caller *caller, const ConnectionArgument *connection, bool verify
 	return steps != NULL;
 }
 
+#define RESULT_COLUMNS 9
+
+/* A text[] of a list of char *; NULL for an empty one. */
+static void
+put_texts(Datum *value, bool *isnull, List *texts)
+{
+	Datum *elements = palloc(sizeof(Datum) * Max(list_length(texts), 1));
+	ListCell *cell;
+	int count = 0;
+
+	*isnull = texts == NIL;
+	*value = (Datum) 0;
+	foreach (cell, texts)
+		elements[count++] = CStringGetTextDatum(lfirst(cell));
+	if (count > 0)
+		*value =
+			PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* The columns from connection_test_result on. */
 static void
 put_result(const TestResult *result, Datum *values, bool *nulls)
@@ -139,6 +168,7 @@ put_result(const TestResult *result, Datum *values, bool *nulls)
 	row_text(&values[6], &nulls[6], result->tls);
 	values[7] = Float8GetDatum(result->elapsed_ms);
 	nulls[7] = false;
+	put_texts(&values[8], &nulls[8], result->warnings);
 }
 
 /* dqds_test_connection(connection, verify_name_uniqueness) */
@@ -150,8 +180,8 @@ dqds_test_connection(PG_FUNCTION_ARGS)
 	ConnectionArgument connection;
 	TestResult result;
 	RowsOut rows;
-	Datum values[8];
-	bool nulls[8];
+	Datum values[RESULT_COLUMNS];
+	bool nulls[RESULT_COLUMNS];
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
@@ -162,6 +192,23 @@ dqds_test_connection(PG_FUNCTION_ARGS)
 	rows_put(&rows, values, nulls);
 	statement_show(&scope);
 	return (Datum) 0;
+}
+
+/* Nothing without warnings: most models have none. */
+static void
+append_warnings(StringInfo text, List *warnings)
+{
+	ListCell *cell;
+
+	if (warnings == NIL)
+		return;
+	json_out_name(text, "warnings");
+	foreach (cell, warnings)
+	{
+		appendStringInfoChar(text, cell == list_head(warnings) ? '[' : ',');
+		escape_json(text, lfirst(cell));
+	}
+	appendStringInfoChar(text, ']');
 }
 
 static void
@@ -182,6 +229,7 @@ append_result(StringInfo text, const TestResult *result)
 	json_out_string(text, "tls", result->tls);
 	json_out_name(text, "elapsedMs");
 	appendStringInfo(text, "%.3f", result->elapsed_ms);
+	append_warnings(text, result->warnings);
 }
 
 static void
@@ -298,10 +346,12 @@ dqds_test_connections(PG_FUNCTION_ARGS)
 	noperations = 0;
 	for (int i = 0; i < count; i++)
 	{
-		TestResult result = {
-			.name = connections[i].name, .result = "FAILURE", .failure = connections[i].failure};
-		Datum values[9];
-		bool nulls[9];
+		TestResult result = {.name = connections[i].name,
+							 .result = "FAILURE",
+							 .failure = connections[i].failure,
+							 .warnings = warnings_of(&connections[i])};
+		Datum values[1 + RESULT_COLUMNS];
+		bool nulls[1 + RESULT_COLUMNS];
 
 		if (connections[i].failure.code == DQDS_OK)
 			take_outcome(&operations[noperations++], &result);

@@ -85,7 +85,7 @@ foreach my $file (qw(service passfile key certificate))
 
 # As a property it is refused by name. Inside a value it is a part of that value: what is connected to is what the model says,
 # which lets no one in, for neither user nor database nor option are there. As a member of the section, or of the model, it is
-# not known, and comes to nothing.
+# not known: what looks like the host or like a setting of TLS is refused by name, and what does not comes to nothing.
 sub not_for_models
 {
 	my ($name, $value) = @_;
@@ -116,7 +116,9 @@ sub not_for_models
 	my $data = from_json(connection_model($remote));
 	$data->{$name} = $value;
 	$data->{postgresql}{$name} = $value;
-	works($sql, "$name as a member that is not known", to_json($data));
+	$name =~ /ssl|host/
+	  ? fails($sql, "$name as a member", to_json($data), 'invalid_connection', message => qr/"postgresql\.$name"/, within => 0)
+	  : works($sql, "$name as a member that is not known", to_json($data));
 	nobody_came($name);
 	return;
 }

@@ -210,6 +210,22 @@ sub vacate
 	return;
 }
 
+# A model with these members in its section and at its top; undef takes one away.
+sub with
+{
+	my ($section, $top) = @_;
+	return sub {
+		my $model = from_json(connection_model($remote));
+		foreach my $part ([ $model->{postgresql}, $section ], [ $model, $top // {} ])
+		{
+			my ($members, $changes) = @$part;
+			%$members = (%$members, %$changes);
+			delete $members->{$_} foreach grep { !defined $members->{$_} } keys %$members;
+		}
+		return to_json($model);
+	};
+}
+
 my @taken;
 my $hole  = black_hole();
 my @cases = (
@@ -283,6 +299,11 @@ my @cases = (
 	[ invalid_connection => 'a database that is a connection string', { database => 'host=127.0.0.1' }, unusable => 1, is => { KEY => 'postgresql.database', VALUES => 'the name of a database, without other parameters of a connection' } ],
 	[ invalid_connection => 'a property that may not be set', { properties => { sslkey => '/x' } }, unusable => 1, is => { KEY => 'sslkey' } ],
 	[ invalid_connection => 'values that libpq does not take together', { properties => { ssl_min_protocol_version => 'TLSv1.3', ssl_max_protocol_version => 'TLSv1.2' } }, is => { REASON => qr/invalid SSL protocol version range/ } ],
+	[ invalid_connection => 'a misspelt sslmode', with({ sslMode => 'require' }), unusable => 1, is => { KEY => qr/postgresql\.sslMode|sslmode/ } ],
+	[ invalid_connection => 'a file of certificates', with({ sslrootcert => '/x' }), unusable => 1, is => { KEY => 'postgresql.sslrootcert', REASON => 'the setting dqds.ssl_root_certs says who is trusted' } ],
+	[ invalid_connection => 'a misspelt user', with({ user => undef, username => 'u' }), unusable => 1, is => { KEY => qr/(?:postgresql\.)?user(?:name)?/ } ],
+	[ invalid_connection => 'no section', with({}, { postgresql => undef, host => 'h' }), unusable => 1, is => { KEY => qr/postgresql|host/ } ],
+	[ invalid_connection => 'sslmode at the top', with({}, { sslmode => 'require' }), unusable => 1, is => { KEY => qr/postgresql|sslmode/ } ],
 	[ invalid_connection => 'a mask for nothing', { password => '********' }, unusable => 1, is => { KEY => 'password' } ],
 	[ invalid_connection => 'a model that is nested too deeply', { labels => nested(120) }, unusable => 1 ],
 	[ invalid_connection => 'a number of very many digits', { parallel_jobs_limit => 1e60 }, unusable => 1, is => { KEY => 'parallel_jobs_limit' } ],
@@ -404,7 +425,7 @@ foreach my $case (@cases)
 {
 	my ($code, $what, $override, %opt) = @$case;
 	my $name  = "case $code: $what";
-	my $model = connection_model($opt{at} // $remote, %$override);
+	my $model = ref $override eq 'CODE' ? $override->() : connection_model($opt{at} // $remote, %$override);
 	my $place = from_json($model)->{postgresql} // {};
 	my %is    = (HOST => $place->{host}, PORT => $place->{port}, USER => $place->{user}, DBNAME => $place->{database}, %{ $opt{is} // {} });
 	$causes{$code}++;
