@@ -37,6 +37,7 @@ EXTENSION_SOURCES = \
 	src/environment.c \
 	src/extension_schema.c \
 	src/failure.c \
+	src/foreign_server.c \
 	src/grant_functions.c \
 	src/import.c \
 	src/import_functions.c \

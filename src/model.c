@@ -307,7 +307,8 @@ model_password_required(Jsonb *model)
 static bool
 check_section(JsonbContainer *root, int provider, Failure *failure)
 {
-	static const char *const strings[] = {"host", "database", "user", "password", "options"};
+	static const char *const strings[] = {"host",     "database", "user",
+										  "password", "options",  FOREIGN_SERVER};
 	const char *name = providers[provider].name;
 	JsonbContainer *section = model_object(root, "", name);
 	JsonbValue port;

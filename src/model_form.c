@@ -277,7 +277,7 @@ same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets
 bool
 model_same_database(Jsonb *model, Jsonb *stored_model)
 {
-	static const char *const keys[] = {"host", "port", "database"};
+	static const char *const keys[] = {"host", "port", "database", FOREIGN_SERVER};
 	JsonbValue provider;
 	char *section;
 

@@ -19,6 +19,9 @@ typedef struct ModelProvider
 	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
 } ModelProvider;
 
+/* The key of a section postgresql that names a foreign server. */
+#define FOREIGN_SERVER "foreign_server"
+
 /* What is at stake when a key has no effect. */
 typedef enum KeyKind
 {
@@ -41,6 +44,8 @@ extern KeyMeaning key_meaning(const char *key);
 extern KeyMeaning key_meaning_at_top(const char *key);
 extern bool key_is_misplaced(const char *key, KeyMeaning *meaning);
 extern bool model_has_value(JsonbContainer *object, const char *key);
+extern bool model_read_foreign_server(JsonbContainer *section, const char *name, Target *target,
+									  Failure *failure);
 extern bool model_check_keys(JsonbContainer *section, const char *name, Failure *failure);
 extern bool model_check_top(JsonbContainer *root, const char *name, Failure *failure);
 extern bool model_missing_key(JsonbContainer *section, const char *name, const char *wanted,

@@ -37,6 +37,7 @@ static const struct
 	{"properties"},
 	{"postgresql_engine_type"},
 	{"redshift_authentication_mode"},
+	{FOREIGN_SERVER, KEY_HOST, "postgresql"},
 };
 
 /* Keys at the top that mean something here, or are published and long enough to be misspelt. */
@@ -121,6 +122,7 @@ static const struct
 	{"jdbcproperties", "properties"},
 	{"enginetype", "postgresql_engine_type"},
 	{"authenticationmode", "redshift_authentication_mode"},
+	{"fdwserver", FOREIGN_SERVER},
 };
 
 /* People put these before the name of a key. */

@@ -4,7 +4,8 @@
  *
  * Owns: which members of a working provider's section make up a target, and which
  * of them refer to secrets.  It must not connect, or depend on who the caller is:
- * the SecretScope that it is given tells what may be resolved.
+ * the SecretScope that it is given tells what may be resolved, and whose user
+ * mapping of a foreign server counts (foreign_server.c).
  */
 #include "postgres.h"
 
@@ -225,6 +226,11 @@ read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer
 	if (!model_check_top(root, name, failure) || !model_check_keys(section, name, failure) ||
 		!model_check_enums(section, name, failure))
 		return false;
+	if (provider->provider == PROVIDER_POSTGRESQL && model_has_value(section, FOREIGN_SERVER))
+	{
+		target->port = provider->default_port;
+		return model_read_foreign_server(section, name, target, failure);
+	}
 	if (!read_host(section, name, target, failure) ||
 		!read_port(section, name, provider->default_port, target, failure) ||
 		!read_login(section, name, provider->default_database, target, failure))

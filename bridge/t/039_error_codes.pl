@@ -35,7 +35,7 @@ sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 # may be anything.
 sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
 
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER);
 
 sub means
 {
@@ -101,6 +101,24 @@ my $before_waiting = start_pgbouncer($waiting, 'transaction', 'server_login_retr
 my $patient = start_pgbouncer($remote, 'transaction', '', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
 my $narrow = start_pgbouncer($remote, 'transaction', 'max_client_conn = 1', 'postgres');
 $sql->must(q(SELECT dqds_create_credential('abroad', 'secret', 'db.example'), dqds_grant_credential('abroad', 'dqds_anonymous')));
+
+# Foreign servers, most with something wrong.
+$sql->must(<<"SQL");
+CREATE EXTENSION postgres_fdw;
+CREATE FOREIGN DATA WRAPPER of_files;
+CREATE SERVER "of files" FOREIGN DATA WRAPPER of_files;
+CREATE SERVER shop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1');
+CREATE SERVER mapless FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1');
+CREATE SERVER mute FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1');
+CREATE SERVER pinned FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', hostaddr '127.0.0.1');
+CREATE SERVER broken FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port 'x');
+CREATE SERVER placeless FOREIGN DATA WRAPPER postgres_fdw;
+GRANT USAGE ON FOREIGN SERVER mapless, mute, pinned, broken, placeless TO dqds_anonymous;
+CREATE USER MAPPING FOR PUBLIC SERVER mute OPTIONS (user 'reader');
+CREATE USER MAPPING FOR PUBLIC SERVER pinned OPTIONS (user 'reader', password 'secret');
+CREATE USER MAPPING FOR PUBLIC SERVER broken OPTIONS (user 'reader', password 'secret');
+CREATE USER MAPPING FOR PUBLIC SERVER placeless OPTIONS (user 'reader', password 'secret');
+SQL
 
 # Servers that demand a certificate of the client: one says so in words, after the handshake; a pooler by an alert of TLS 1.3.
 my $secure_password = remote_password($secure);
@@ -226,6 +244,12 @@ sub with
 	};
 }
 
+# A model that names a foreign server, with members as above.
+sub foreign { my ($server, $section, $top) = @_; return sub { to_json({ provider_type => 'postgresql', postgresql => { foreign_server => $server, %{ $section // {} } }, %{ $top // {} } }) }; }
+
+# The SQL session is that of a superuser, who may use everything: for a while, that of the role of the bridge.
+sub as_anonymous { return (before => sub { $sql->must('SET ROLE dqds_anonymous') }, after => sub { $sql->must('RESET ROLE') }); }
+
 my @taken;
 my $hole  = black_hole();
 my @cases = (
@@ -304,6 +328,16 @@ my @cases = (
 	[ invalid_connection => 'a misspelt user', with({ user => undef, username => 'u' }), unusable => 1, is => { KEY => qr/(?:postgresql\.)?user(?:name)?/ } ],
 	[ invalid_connection => 'no section', with({}, { postgresql => undef, host => 'h' }), unusable => 1, is => { KEY => qr/postgresql|host/ } ],
 	[ invalid_connection => 'sslmode at the top', with({}, { sslmode => 'require' }), unusable => 1, is => { KEY => qr/postgresql|sslmode/ } ],
+	[ invalid_connection => 'a host beside a foreign server', foreign('shop', { host => 'h' }), unusable => 1, is => { KEY => 'postgresql.host' } ],
+	[ invalid_connection => 'a foreign server, and no password', foreign('shop', {}, { password_required => JSON::PP::false }), unregistered => 1 ],
+	[ permission_denied => 'a foreign server that is for others', foreign('shop'), as_anonymous(), is => { SERVER => qr/SERVER|shop/, USER => qr/USER|dqds_anonymous/ } ],
+	[ invalid_connection => 'no user mapping', foreign('mapless'), as_anonymous(), is => { SERVER => qr/SERVER|mapless/, USER => qr/USER|dqds_anonymous/ } ],
+	[ password_required => 'a user mapping without a password', foreign('mute'), is => { SERVER => 'mute', USER => 'USER' } ],
+	[ invalid_connection => 'an unknown foreign server', foreign('nowhere'), is => { SERVER => 'nowhere' } ],
+	[ invalid_connection => 'a foreign server of another kind', foreign('of files'), is => { SERVER => 'of files' } ],
+	[ invalid_connection => 'a foreign server with an option that cannot be used', foreign('pinned'), is => { SERVER => 'pinned', KEY => 'hostaddr' } ],
+	[ invalid_connection => 'a foreign server with a bad option', foreign('broken'), is => { SERVER => 'broken', KEY => 'port', VALUES => 'a whole number from 1 to 65535' } ],
+	[ invalid_connection => 'a foreign server without a host', foreign('placeless'), is => { SERVER => qr/SERVER|placeless/, USER => 'USER', KEY => 'host' } ],
 	[ invalid_connection => 'a mask for nothing', { password => '********' }, unusable => 1, is => { KEY => 'password' } ],
 	[ invalid_connection => 'a model that is nested too deeply', { labels => nested(120) }, unusable => 1 ],
 	[ invalid_connection => 'a number of very many digits', { parallel_jobs_limit => 1e60 }, unusable => 1, is => { KEY => 'parallel_jobs_limit' } ],

@@ -53,7 +53,8 @@ foreach my $row (
 	[ ssl_min_protocol_version => 'TLSv1.3', $rename->('properties.ssl_min_protocol_version') ], [ channelBinding => 'require', $rename->('properties.channel_binding') ],
 	[ encrypt => JSON::PP::true, $rename->('sslmode') ],
 	(map { [ $_ => '127.0.0.1', $rename->('host') ] } qw(hostname hostName host_name HOST Host server serverName hostaddr address db_host pgHost endpoint)),
-	[ url => 'jdbc:postgresql://db/x', 'Leave it out: "host", "port", "database" and "user" say the same.' ])
+	[ url => 'jdbc:postgresql://db/x', 'Leave it out: "host", "port", "database" and "user" say the same.' ],
+	[ foreignServer => 'there', $rename->('foreign_server') ])
 {
 	my ($key, $value, $hint) = @$row;
 	my $model = model_with({ $key => $value });
