@@ -53,7 +53,9 @@ EXTENSION_SOURCES = \
 	src/lost_memory.c \
 	src/model.c \
 	src/model_form.c \
+	src/model_functions.c \
 	src/model_keys.c \
+	src/model_spellings.c \
 	src/model_target.c \
 	src/model_text.c \
 	src/model_values.c \
@@ -80,6 +82,7 @@ EXTENSION_SOURCES = \
 	src/shown_model.c \
 	src/sorted_answer.c \
 	src/sorted_rows.c \
+	src/spelling_parameters.c \
 	src/test_functions.c \
 	src/text_array.c \
 	src/token_functions.c

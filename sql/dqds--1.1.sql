@@ -355,6 +355,14 @@ RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_close_idle';
 COMMENT ON FUNCTION @extschema@.dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
+
+-- Open to all: it looks at nothing but its argument.
+CREATE FUNCTION @extschema@.dqds_connection_model(spelling text)
+RETURNS jsonb
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_connection_model';
+COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
+
 -- ---- editing the registry -----------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model text)
@@ -481,13 +489,13 @@ COMMENT ON FUNCTION pg_catalog.dqds_connection_json(text) IS 'the model of one c
 CREATE FUNCTION pg_catalog.dqds_create_connection_json(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_connection';
+AS 'MODULE_PATHNAME', 'dqds_create_connection_json';
 COMMENT ON FUNCTION pg_catalog.dqds_create_connection_json(text, text) IS 'dqds_create_connection for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_update_connection_json(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_update_connection';
+AS 'MODULE_PATHNAME', 'dqds_update_connection_json';
 COMMENT ON FUNCTION pg_catalog.dqds_update_connection_json(text, text) IS 'dqds_update_connection for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_drop_connection_json(connection_name text)
@@ -1148,7 +1156,7 @@ BEGIN
 			SELECT format('FUNCTION %s', p.oid::regprocedure) AS name, p.proowner AS owner,
 				coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
 			FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-			WHERE p.proname NOT IN ('dqds_close_idle', 'dqds_token_role', 'dqds_shown_model', 'dqds_live_role',
+			WHERE p.proname NOT IN ('dqds_close_idle', 'dqds_connection_model', 'dqds_token_role', 'dqds_shown_model', 'dqds_live_role',
 				'dqds_role_in', 'dqds_role_out')
 			UNION ALL
 			SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relowner, c.relacl

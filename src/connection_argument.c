@@ -2,6 +2,11 @@
  * connection_argument.c
  *		A function's connection argument: the name of a registered connection, or a model.
  *
+ * Text that begins with a brace is a model.  Other text is a name if there is a
+ * connection of this name, whether the caller may use it or not; if there is none,
+ * it may be another spelling of a model.  So what someone else has chosen for a
+ * name is not used as the caller's own model.
+ *
  * Owns: the rules that tell the two apart, and what an ad-hoc model may not do
  * that a registered one may.  A stored secret is put into a model here and goes
  * from here to the engine only: no SQL ever sees it.
@@ -75,7 +80,7 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 	policy_limit_timeout(caller, entry->owner, &result->target);
 }
 
-/* Look a connection up by name only, braces or not; unknown: the error 42704. */
+/* Look a connection up by name only, whatever it looks like; unknown: the error 42704. */
 void
 connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result)
 {
@@ -155,6 +160,29 @@ connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo, Connect
 		connection_by_model(caller, model, result);
 }
 
+/* Text that does not begin with a brace. */
+static void
+connection_by_text(const Caller *caller, text *argument, ConnectionArgument *result)
+{
+	char *name = text_to_cstring(argument);
+	RegistryEntry entry;
+	Jsonb *model;
+
+	if (registry_find(caller, name, &entry))
+	{
+		if (!registry_may_use(caller, &entry))
+			registry_unknown(name);
+		connection_of_entry(caller, &entry, result);
+		return;
+	}
+	if (!model_is_spelled(name))
+		registry_unknown(name);
+	init_result(result);
+	model = model_parse_any(argument, &result->failure);
+	if (model != NULL)
+		connection_by_model(caller, model, result);
+}
+
 /*
  * Read the first argument of a function that takes a connection.  Errors: 22004
  * for NULL, 42704 for a name that is unknown or not for this caller, 22P02 for
@@ -170,7 +198,7 @@ connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArg
 				 errhint("Give the name of a connection, or a connection model.")));
 	if (!argument_is_model(caller, fcinfo))
 	{
-		connection_by_name(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), result);
+		connection_by_text(caller, PG_GETARG_TEXT_PP(0), result);
 		return;
 	}
 	init_result(result);
@@ -208,6 +236,15 @@ model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *fa
 		return model_parse(PG_GETARG_TEXT_PP(n), failure);
 	model = PG_GETARG_JSONB_P(n);
 	return model_within_bounds(model, failure) ? model : NULL;
+}
+
+/* The same, but text may also be in another spelling than JSON. */
+Jsonb *
+spelled_model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
+{
+	if (caller->argument_types[n] == TEXTOID && !PG_ARGISNULL(n))
+		return model_parse_any(PG_GETARG_TEXT_PP(n), failure);
+	return model_argument(caller, fcinfo, n, failure);
 }
 
 /* ---- statements that hold a password ---------------------------------------------- */

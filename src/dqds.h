@@ -181,9 +181,15 @@ extern bool text_has_blank_ends(const char *text);
 
 extern Jsonb *json_parse(const char *json, const char *what);
 extern Jsonb *model_parse(text *input, Failure *failure);
+extern Jsonb *model_parse_any(text *input, Failure *failure);
 extern bool model_within_bounds(Jsonb *model, Failure *failure);
 extern bool model_looks_like_one(const char *text, size_t length);
 extern bool model_name_usable(const char *name, Failure *failure);
+
+/* ---- models in other spellings than JSON (model_spellings.c) ------------ */
+
+extern bool model_is_spelled(const char *text);
+extern Jsonb *model_from_spelling(const char *text, Failure *failure);
 
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
@@ -718,6 +724,8 @@ extern void diagnose_steps(const Caller *caller, const ConnectionArgument *conne
 extern char *name_argument(FunctionCallInfo fcinfo, int n, const char *what);
 extern Jsonb *model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n,
 							 Failure *failure);
+extern Jsonb *spelled_model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n,
+									 Failure *failure);
 
 /* While it lasts, errors are logged without their statement, which holds a password. */
 typedef struct StatementScope

@@ -1,7 +1,7 @@
 /*
  * model_internal.h
  *		What the files that know the connection model share: those called model_*.c,
- *		environment.c, foreign_server.c and properties.c.
+ *		environment.c, foreign_server.c, properties.c and spelling_parameters.c.
  */
 #ifndef DQDS_MODEL_INTERNAL_H
 #define DQDS_MODEL_INTERNAL_H
@@ -83,6 +83,7 @@ extern void model_wrong_type(const char *section, const char *key, const char *w
 extern bool model_invalid(Failure *failure, const char *section, const char *key,
 						  const char *wanted);
 extern bool model_missing(Failure *failure, const char *section, const char *key);
+extern bool model_unsupported(const char *provider, Failure *failure);
 extern bool model_find_provider(JsonbContainer *root, int *position, Failure *failure);
 extern int model_sslmode_rank(const char *sslmode);
 extern char *model_sslmodes(void);

@@ -211,6 +211,16 @@ working_providers(void)
 	return names.data;
 }
 
+/* Note that nothing can connect to this provider yet; always false. */
+bool
+model_unsupported(const char *provider, Failure *failure)
+{
+	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
+				psprintf("Providers that work: %s.", working_providers()),
+				"connections of provider type \"%s\" are not supported", provider);
+	return false;
+}
+
 static bool
 read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer *secrets,
 			 Target *target, Failure *failure)
@@ -304,12 +314,7 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 		return false;
 	provider = model_provider(position);
 	if (!provider->works)
-	{
-		failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
-					psprintf("Providers that work: %s.", working_providers()),
-					"connections of provider type \"%s\" are not supported", provider->name);
-		return false;
-	}
+		return model_unsupported(provider->name, failure);
 	target->provider = provider->provider;
 	target->password_required = model_password_required(model);
 	return read_section(root, provider, secrets == NULL ? NULL : &secrets->root, target, failure) &&

@@ -360,3 +360,25 @@ model_parse(text *input, Failure *failure)
 	model = json_parse(json, "the connection model");
 	return model_within_bounds(model, failure) ? model : NULL;
 }
+
+/*
+ * The same for a text that may be in another spelling than JSON.  What cannot be
+ * carried over makes *failure DQDS_INVALID_CONNECTION or DQDS_UNSUPPORTED_PROVIDER.
+ */
+Jsonb *
+model_parse_any(text *input, Failure *failure)
+{
+	char *spelled;
+	Jsonb *model;
+
+	if (VARSIZE_ANY_EXHDR(input) > MAX_MODEL_BYTES)
+	{
+		(void) too_large(failure);
+		return NULL;
+	}
+	spelled = text_to_cstring(input);
+	if (!model_is_spelled(spelled))
+		return model_parse(input, failure);
+	model = model_from_spelling(spelled, failure);
+	return model != NULL && model_within_bounds(model, failure) ? model : NULL;
+}

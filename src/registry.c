@@ -452,7 +452,8 @@ registry_unknown(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
 				 errmsg("a connection of this name does not exist"),
-				 errhint("Give the name of a connection, or a JSON object that describes one.")));
+				 errhint("Give the name of a connection, or a JSON object or a URL that describes "
+						 "one.")));
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 					errmsg("connection \"%s\" does not exist", visible_text(name)),
 					errhint("The view dqds_connections shows the connections that you may use.")));

@@ -14,11 +14,17 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(dqds_create_connection);
+PG_FUNCTION_INFO_V1(dqds_create_connection_json);
 PG_FUNCTION_INFO_V1(dqds_update_connection);
+PG_FUNCTION_INFO_V1(dqds_update_connection_json);
 PG_FUNCTION_INFO_V1(dqds_drop_connection);
 PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
 PG_FUNCTION_INFO_V1(dqds_rename_connection);
 
+/*
+ * A new name must not be a spelling of a model, either: after the connection has been
+ * dropped, a query that still has the name would connect to what it says.
+ */
 static void
 check_new_name(const char *name)
 {
@@ -26,13 +32,23 @@ check_new_name(const char *name)
 
 	if (!model_name_usable(name, &failure))
 		failure_raise(&failure);
+	if (!model_is_spelled(name))
+		return;
+	failure_set(&failure, DQDS_INVALID_CONNECTION,
+				"Text of this kind stands for the connection that it describes.",
+				"the name of a connection must not be a URL or a conninfo string");
+	failure_raise(&failure);
 }
 
+/* How the second argument is read: model_argument or spelled_model_argument. */
+typedef Jsonb *(*ModelReader)(const Caller *caller, FunctionCallInfo fcinfo, int n,
+							  Failure *failure);
+
 static Jsonb *
-get_model(const Caller *caller, FunctionCallInfo fcinfo)
+get_model(const Caller *caller, FunctionCallInfo fcinfo, ModelReader read)
 {
 	Failure failure;
-	Jsonb *model = model_argument(caller, fcinfo, 1, &failure);
+	Jsonb *model = read(caller, fcinfo, 1, &failure);
 
 	if (model == NULL)
 		failure_raise(&failure);
@@ -158,9 +174,8 @@ add_environment_members(const Caller *caller, const NormalModel *normal,
 		PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)), false);
 }
 
-/* dqds_create_connection(name, model): the name given here wins over the model's own */
-Datum
-dqds_create_connection(PG_FUNCTION_ARGS)
+static void
+create_connection(FunctionCallInfo fcinfo, ModelReader read)
 {
 	Caller caller;
 	StatementScope scope;
@@ -174,7 +189,7 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("dqds_create_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
 	check_new_name(name);
-	normalize_or_raise(&caller, get_model(&caller, fcinfo), NULL, &normal);
+	normalize_or_raise(&caller, get_model(&caller, fcinfo, read), NULL, &normal);
 
 	role_enrol(&caller, caller.role);
 	owner_call_add_text(&call, name);
@@ -187,12 +202,41 @@ dqds_create_connection(PG_FUNCTION_ARGS)
 		refuse_existing_name(name);
 	warn_of_model(&normal);
 	statement_show(&scope);
+}
+
+/* dqds_create_connection(name, model): the name given here wins over the model's own */
+Datum
+dqds_create_connection(PG_FUNCTION_ARGS)
+{
+	create_connection(fcinfo, spelled_model_argument);
 	PG_RETURN_VOID();
 }
 
-/* dqds_update_connection(name, model): a mask keeps the secret that is stored */
+/* dqds_create_connection_json(name, model): for the bridge, where a body is JSON */
 Datum
-dqds_update_connection(PG_FUNCTION_ARGS)
+dqds_create_connection_json(PG_FUNCTION_ARGS)
+{
+	create_connection(fcinfo, model_argument);
+	PG_RETURN_VOID();
+}
+
+/* A model that is given for a connection must not be that of another one. */
+static void
+check_own_name(Jsonb *model, const char *name)
+{
+	char *own_name = model_connection_name(model);
+	Failure failure;
+
+	if (own_name == NULL || strcmp(own_name, name) == 0)
+		return;
+	failure_set(&failure, DQDS_INVALID_CONNECTION,
+				"Use dqds_rename_connection to give a connection another name.",
+				"the model is of connection \"%s\", not of \"%s\"", own_name, name);
+	failure_raise(&failure);
+}
+
+static void
+update_connection(FunctionCallInfo fcinfo, ModelReader read)
 {
 	Caller caller;
 	StatementScope scope;
@@ -201,24 +245,14 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	NormalModel normal;
 	Jsonb *model;
 	char *name;
-	char *own_name;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	PreventCommandIfReadOnly("dqds_update_connection");
 	name = name_argument(fcinfo, 0, "the name of a connection");
-	model = get_model(&caller, fcinfo);
+	model = get_model(&caller, fcinfo, read);
 	get_to_change(&caller, name, &entry);
-	own_name = model_connection_name(model);
-	if (own_name != NULL && strcmp(own_name, name) != 0)
-	{
-		Failure failure;
-
-		failure_set(&failure, DQDS_INVALID_CONNECTION,
-					"Use dqds_rename_connection to give a connection another name.",
-					"the model is of connection \"%s\", not of \"%s\"", own_name, name);
-		failure_raise(&failure);
-	}
+	check_own_name(model, name);
 	normalize_or_raise(&caller, model, &entry, &normal);
 
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
@@ -228,6 +262,21 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 	change_connection(&caller, "dqds_replace_connection", &call);
 	warn_of_model(&normal);
 	statement_show(&scope);
+}
+
+/* dqds_update_connection(name, model): a mask keeps the secret that is stored */
+Datum
+dqds_update_connection(PG_FUNCTION_ARGS)
+{
+	update_connection(fcinfo, spelled_model_argument);
+	PG_RETURN_VOID();
+}
+
+/* dqds_update_connection_json(name, model): for the bridge, where a body is JSON */
+Datum
+dqds_update_connection_json(PG_FUNCTION_ARGS)
+{
+	update_connection(fcinfo, model_argument);
 	PG_RETURN_VOID();
 }
 

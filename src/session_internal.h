@@ -2,7 +2,7 @@
  * session_internal.h
  *		The inside of a session, for the files that are one module: session*.c.
  *
- * Only these files call libpq.  session.c owns the life of a session,
+ * Only these files call libpq, but for its parser (spelling_parameters.c).  session.c owns the life of a session,
  * session_login.c brings it from nothing to logged in, session_query.c asks and
  * collects, libpq_scope.c shields libpq from the server's environment.
  */

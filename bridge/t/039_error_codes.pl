@@ -176,6 +176,7 @@ sub port_of { my ($process) = @_; return '' . $process->port; }
 #   only => 'list'             a test alone does not come across it
 #   unusable => 1              it cannot even be registered: over REST 406 when it is tried
 #   unregistered => 1          only a model that is not registered comes across it
+#   spelled => 'text'          in place of the model a URL or a conninfo string, which REST does not take
 #   grant => 1                 the hint has the GRANT that helps
 #   is => {…}                  what stands for words in capitals, beside host, port, user and database
 # A session with the remote, which may have been restarted just before.
@@ -343,6 +344,11 @@ my @cases = (
 	[ invalid_connection => 'a number of very many digits', { parallel_jobs_limit => 1e60 }, unusable => 1, is => { KEY => 'parallel_jobs_limit' } ],
 	[ invalid_connection => 'no password, by an unregistered model', { password => undef, password_required => JSON::PP::false }, unregistered => 1 ],
 	[ invalid_connection => 'options, which a pooler refuses', { port => port_of($pooler), options => '-c geqo=off' } ],
+	[ invalid_connection => 'a parameter that no model has', {}, spelled => 'postgresql://u:p@h/d?sslcert=x', is => { KEY => 'sslcert' } ],
+	[ invalid_connection => 'a list of hosts', {}, spelled => 'host=a,b user=u', is => { KEY => 'host' } ],
+	[ invalid_connection => 'a socket', {}, spelled => 'postgresql:///d?host=/tmp', is => { KEY => 'host' } ],
+	[ invalid_connection => 'what may be a part of a password', {}, spelled => 'jdbc:postgresql://h/d?user=u&password=a&b=c' ],
+	[ invalid_connection => 'a URL that is cut off', {}, spelled => 'postgresql://u:p@[::1', is => { REASON => 'an IPv6 address has no "]"' } ],
 	[ unresolved_secret => 'an unknown credential', { password => '${credential://nope}' }, is => { REFERENCE => 'credential://nope', KEY => 'postgresql.password' } ],
 	[ unresolved_secret => 'an unknown variable', { password => '${DQDS_SECRET_NOPE}' }, is => { REFERENCE => 'DQDS_SECRET_NOPE', KEY => 'postgresql.password' } ],
 	[ unresolved_secret => 'a credential for another host', { password => '${credential://abroad}' } ],
@@ -432,6 +438,7 @@ sub ways_of
 {
 	my (%opt) = @_;
 	my $rest = $opt{unusable} ? 'REST create' : 'REST list';
+	return ('SQL test', 'SQL list') if $opt{spelled};
 	return ('SQL list', 'REST list') if ($opt{only} // '') eq 'list';
 	return ('REST list') if ($opt{only} // '') eq 'registered';
 	return ('SQL test', 'SQL list', 'REST test', $opt{unregistered} ? () : $rest);
@@ -461,10 +468,11 @@ foreach my $case (@cases)
 	my $name  = "case $code: $what";
 	my $model = ref $override eq 'CODE' ? $override->() : connection_model($opt{at} // $remote, %$override);
 	my $place = from_json($model)->{postgresql} // {};
+	$model = $opt{spelled} // $model;
 	my %is    = (HOST => $place->{host}, PORT => $place->{port}, USER => $place->{user}, DBNAME => $place->{database}, %{ $opt{is} // {} });
 	$causes{$code}++;
 
-	if (!$opt{unusable} && !$opt{unregistered})
+	if (!$opt{unusable} && !$opt{unregistered} && !$opt{spelled})
 	{
 		is(http($bridge, POST => '/api/connections/' . encode_segment($name) . '/basic', {}, $model)->{status}, 201, "$code, $what: can be registered");
 	}

@@ -121,7 +121,7 @@ foreach my $key (qw(keepalives keepalives_idle keepalives_interval keepalives_co
 
 # --- Something else than a name, by mistake ------------------------------------------------------------------------------------
 
-foreach my $mistake ('postgresql://u:lost-secret@h/db', 'host=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')
+foreach my $mistake ('mongodb://u:lost-secret@h/db', 'server=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')
 {
 	my $error = $one->query('SELECT * FROM dqds_list_schemas(' . sql_literal($mistake) . '::text)')->{error};
 	is("$error->{sqlstate} $error->{message}", '42704 a connection of this name does not exist', "$mistake: not there, and not repeated");
@@ -174,7 +174,7 @@ my $open = $control->safe_psql('by_default', q(
 		WHERE (relkind <> 'S' AND has_table_privilege('readonly', oid, 'SELECT, INSERT, UPDATE, DELETE')) OR (relkind = 'S' AND has_sequence_privilege('readonly', oid, 'USAGE, SELECT, UPDATE'))
 		UNION ALL
 		SELECT proname FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE has_function_privilege('readonly', oid, 'EXECUTE')) AS o (name)));
-is($open, 'dqds_close_idle dqds_live_role dqds_role_in dqds_role_out dqds_shown_model dqds_token_role', 'what a database gives by default, dqds does not');
+is($open, 'dqds_close_idle dqds_connection_model dqds_live_role dqds_role_in dqds_role_out dqds_shown_model dqds_token_role', 'what a database gives by default, dqds does not');
 
 $_->close foreach $one, $two;
 done_testing();

@@ -236,6 +236,7 @@ my $quoted = sql_literal($model);
 my %three  = (text => '::text', json => '::json', jsonb => '::jsonb');
 my @sql    = (
 	[ 'dqds_close_idle()',                'nobody', 'SELECT dqds_close_idle()' ],
+	[ 'dqds_connection_model(text)',      'nobody', q(SELECT dqds_connection_model('postgresql://h/d')) ],
 	[ 'dqds_shown_model(text,jsonb,boolean,boolean,boolean)', 'nobody', q(SELECT dqds_shown_model('a', '{}', false, false, false)) ],
 	[ 'dqds_live_role(dqds_role)',        'nobody', q(SELECT dqds_live_role('viewer')) ],
 	[ 'dqds_role_in(cstring)',            'nobody', q(SELECT dqds_role_in('viewer')) ],

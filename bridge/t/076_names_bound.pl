@@ -12,7 +12,8 @@ use DqdsTest::Statements;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $control = control_server('control', extension => 0);
+# Thousands of functions are dropped in one transaction below.
+my $control = control_server('control', extension => 0, conf => 'max_locks_per_transaction = 256');
 my $sql     = DqdsTest::Sql->connect($control);
 my $owner   = $sql->value('SELECT current_user'); # named like the user of the system that runs the tests
 
