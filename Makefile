@@ -55,6 +55,7 @@ EXTENSION_SOURCES = \
 	src/model_form.c \
 	src/model_functions.c \
 	src/model_keys.c \
+	src/model_patch.c \
 	src/model_spellings.c \
 	src/model_target.c \
 	src/model_text.c \

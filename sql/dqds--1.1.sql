@@ -242,6 +242,16 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections';
 COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
 
+-- For literals: one name, or an array of names between braces.
+CREATE FUNCTION @extschema@.dqds_test_connections(connections text)
+RETURNS TABLE (
+	connection_name text, connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
+	server_version text, tls text, elapsed_ms double precision
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_test_connections';
+COMMENT ON FUNCTION @extschema@.dqds_test_connections(text) IS 'test the named connection';
+
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection text)
 RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
@@ -401,6 +411,24 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_update_connection';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, jsonb) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
+CREATE FUNCTION @extschema@.dqds_patch_connection(name text, patch text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_patch_connection';
+COMMENT ON FUNCTION @extschema@.dqds_patch_connection(text, text) IS 'change some members of a connection''s model by a merge patch (RFC 7396); the others stay, secrets included';
+
+CREATE FUNCTION @extschema@.dqds_patch_connection(name text, patch json)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_patch_connection';
+COMMENT ON FUNCTION @extschema@.dqds_patch_connection(text, json) IS 'change some members of a connection''s model by a merge patch (RFC 7396); the others stay, secrets included';
+
+CREATE FUNCTION @extschema@.dqds_patch_connection(name text, patch jsonb)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_patch_connection';
+COMMENT ON FUNCTION @extschema@.dqds_patch_connection(text, jsonb) IS 'change some members of a connection''s model by a merge patch (RFC 7396); the others stay, secrets included';
+
 CREATE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -535,6 +563,7 @@ BEGIN ATOMIC
 		(2, 'operator', 'function', 'dqds_list_tables_json'),
 		(3, 'editor', 'function', 'dqds_create_connection'),
 		(3, 'editor', 'function', 'dqds_update_connection'),
+		(3, 'editor', 'function', 'dqds_patch_connection'),
 		(3, 'editor', 'function', 'dqds_drop_connection'),
 		(3, 'editor', 'function', 'dqds_rename_connection'),
 		(3, 'editor', 'function', 'dqds_import_tables'),

@@ -191,6 +191,10 @@ extern bool model_name_usable(const char *name, Failure *failure);
 extern bool model_is_spelled(const char *text);
 extern Jsonb *model_from_spelling(const char *text, Failure *failure);
 
+/* ---- a model with changes (model_patch.c) -------------------------------- */
+
+extern Jsonb *model_patch(Jsonb *model, Jsonb *patch);
+
 /* ---- secrets (secret.c) ------------------------------------------------ */
 
 extern bool secret_resolve(Target *target, const char *path, char **value, Failure *failure);

@@ -17,6 +17,7 @@ PG_FUNCTION_INFO_V1(dqds_create_connection);
 PG_FUNCTION_INFO_V1(dqds_create_connection_json);
 PG_FUNCTION_INFO_V1(dqds_update_connection);
 PG_FUNCTION_INFO_V1(dqds_update_connection_json);
+PG_FUNCTION_INFO_V1(dqds_patch_connection);
 PG_FUNCTION_INFO_V1(dqds_drop_connection);
 PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
 PG_FUNCTION_INFO_V1(dqds_rename_connection);
@@ -235,8 +236,13 @@ check_own_name(Jsonb *model, const char *name)
 	failure_raise(&failure);
 }
 
+/*
+ * Replace the model of a connection, with patch by what becomes of it when the model
+ * that is given is taken as a merge patch.  The patch meets the masks of the stored
+ * model, which keep the secrets by the rules for every model.
+ */
 static void
-update_connection(FunctionCallInfo fcinfo, ModelReader read)
+update_connection(FunctionCallInfo fcinfo, const char *command, ModelReader read, bool patch)
 {
 	Caller caller;
 	StatementScope scope;
@@ -248,11 +254,13 @@ update_connection(FunctionCallInfo fcinfo, ModelReader read)
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
-	PreventCommandIfReadOnly("dqds_update_connection");
+	PreventCommandIfReadOnly(command);
 	name = name_argument(fcinfo, 0, "the name of a connection");
 	model = get_model(&caller, fcinfo, read);
 	get_to_change(&caller, name, &entry);
 	check_own_name(model, name);
+	if (patch)
+		model = model_patch(entry.model, model);
 	normalize_or_raise(&caller, model, &entry, &normal);
 
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
@@ -268,7 +276,7 @@ update_connection(FunctionCallInfo fcinfo, ModelReader read)
 Datum
 dqds_update_connection(PG_FUNCTION_ARGS)
 {
-	update_connection(fcinfo, spelled_model_argument);
+	update_connection(fcinfo, "dqds_update_connection", spelled_model_argument, false);
 	PG_RETURN_VOID();
 }
 
@@ -276,7 +284,15 @@ dqds_update_connection(PG_FUNCTION_ARGS)
 Datum
 dqds_update_connection_json(PG_FUNCTION_ARGS)
 {
-	update_connection(fcinfo, model_argument);
+	update_connection(fcinfo, "dqds_update_connection", model_argument, false);
+	PG_RETURN_VOID();
+}
+
+/* dqds_patch_connection(name, patch): what the patch does not mention stays, secrets included */
+Datum
+dqds_patch_connection(PG_FUNCTION_ARGS)
+{
+	update_connection(fcinfo, "dqds_patch_connection", model_argument, true);
 	PG_RETURN_VOID();
 }
 

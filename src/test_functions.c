@@ -17,6 +17,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/syscache.h"
 
@@ -286,6 +287,50 @@ dqds_test_connection_json(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/*
+ * The array that a literal is.  Errors: 22P02, without PostgreSQL's own words, which
+ * quote the text: it may be a model that was given for a name.
+ */
+static Datum
+parse_names(const char *literal)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum names = (Datum) 0;
+
+	PG_TRY();
+	{
+		names = OidInputFunctionCall(F_ARRAY_IN, unconstify(char *, literal), TEXTOID, -1);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("the names of connections are not a valid array"),
+						errhint("Give the name of a connection, or an array of names; "
+								"dqds_test_connection takes a connection model.")));
+	}
+	PG_END_TRY();
+	return names;
+}
+
+/* The first argument as an array of names.  A literal that begins with a brace was an array before there was text for it. */
+static Datum
+names_to_test(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	Datum name = PG_GETARG_DATUM(0);
+	char *literal;
+
+	if (caller->argument_types[0] != TEXTOID)
+		return name;
+	literal = TextDatumGetCString(name);
+	if (model_looks_like_one(literal, strlen(literal)))
+		return parse_names(literal);
+	return PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* The connections to test: those named, or all that the caller may use. */
 static List *
 connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
@@ -297,8 +342,8 @@ connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(0))
 		return registry_usable(caller);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
-					  &count);
+	deconstruct_array(DatumGetArrayTypeP(names_to_test(caller, fcinfo)), TEXTOID, -1, false,
+					  TYPALIGN_INT, &names, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
 		RegistryEntry *entry = palloc(sizeof(RegistryEntry));

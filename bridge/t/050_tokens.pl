@@ -259,11 +259,13 @@ my @sql    = (
 		[ "dqds_list_columns($_,text,text[])",      'operator', "SELECT * FROM dqds_list_columns($quoted$three{$_}, 'shop')" ],
 		[ "dqds_create_connection(text,$_)",        'editor',   "SELECT dqds_create_connection('new', $quoted$three{$_})" ],
 		[ "dqds_update_connection(text,$_)",        'editor',   "SELECT dqds_update_connection(OWN, $quoted$three{$_})" ],
+		[ "dqds_patch_connection(text,$_)",         'editor',   "SELECT dqds_patch_connection(OWN, $quoted$three{$_})" ],
 		# A model that is not registered has nowhere to import to.
 		[ "dqds_import_tables($_,text,text,text[],integer)", 'editor', "SELECT * FROM dqds_import_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ],
 		[ "dqds_unimport_tables($_,text,text[])", 'editor', "SELECT dqds_unimport_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ]) }
 	  sort keys %three),
 	[ 'dqds_test_connections(text[])',        'operator', 'SELECT * FROM dqds_test_connections()' ],
+	[ 'dqds_test_connections(text)',          'operator', q(SELECT * FROM dqds_test_connections('shop')) ],
 	[ 'dqds_test_connection_json(text,boolean,boolean)', 'operator', "SELECT dqds_test_connection_json($quoted, false, true)" ],
 	[ 'dqds_list_schemas_json(text,boolean)', 'operator', q(SELECT dqds_list_schemas_json('shop', false)) ],
 	[ 'dqds_list_tables_json(text,text,text,integer,boolean)', 'operator', q(SELECT dqds_list_tables_json('shop', 'shop', NULL, NULL, true)) ],
