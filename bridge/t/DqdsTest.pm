@@ -258,7 +258,7 @@ sub start_pgbouncer
 	return $process;
 }
 
-# start_fake_server(SUB, ADDRESS = 127.0.0.1, PORT = any): listens on a port of it and calls SUB->(socket, number of the connection from 1) for
+# start_fake_server(SUB, ADDRESS = 127.0.0.1, PORT = any): listens there and calls SUB->(socket, number of the connection from 1) for
 # each connection, in a process of its own; the connection is closed when SUB returns. For servers that keep silent,
 # lie or break off. Returns a DqdsTest::Process with ->port.
 sub start_fake_server

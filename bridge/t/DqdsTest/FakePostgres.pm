@@ -17,12 +17,13 @@ our @EXPORT = qw(pg_message pg_error pg_auth pg_read_startup pg_read_message pg_
 # pg_message(TYPE, BODY): a message as bytes.
 sub pg_message { return $_[0] . pack('N', 4 + length $_[1]) . $_[1]; }
 
-# pg_error(SQLSTATE, TEXT, SEVERITY = 'FATAL'): an error message as bytes.
+# pg_error(SQLSTATE, TEXT, SEVERITY = 'FATAL', FIELD => VALUE…): an error message as bytes; more fields are those of the
+# protocol: D detail, H hint, F file, L line, R routine.
 sub pg_error
 {
-	my ($sqlstate, $text, $severity) = @_;
+	my ($sqlstate, $text, $severity, %more) = @_;
 	$severity //= 'FATAL';
-	return pg_message('E', "S$severity\0V$severity\0C$sqlstate\0M$text\0\0");
+	return pg_message('E', "S$severity\0V$severity\0C$sqlstate\0M$text\0" . join('', map { "$_$more{$_}\0" } sort keys %more) . "\0");
 }
 
 # pg_auth(CODE, DATA = ''): an authentication request as bytes: 0 ok, 3 the password in the clear, 5 md5, 10 SASL.
