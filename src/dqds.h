@@ -67,6 +67,7 @@ typedef struct Failure
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);
+extern void failure_clear(Failure *failure);
 extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt,
 						...) pg_attribute_printf(4, 5);
 __attribute__((noreturn)) extern void failure_raise(const Failure *failure);

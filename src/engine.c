@@ -163,7 +163,7 @@ reuse_session(Run *run, Oid role)
 	{
 		session_close(run->session);
 		run->session = NULL;
-		run->operation->failure.code = DQDS_OK;
+		failure_clear(&run->operation->failure);
 		return false;
 	}
 	run->reused = true;
@@ -192,7 +192,7 @@ replace_dead_session(Run *run, Oid role)
 		return false;
 	session_close(run->session);
 	run->session = NULL;
-	operation->failure.code = DQDS_OK;
+	failure_clear(&operation->failure);
 	open_session(run, role);
 	return true;
 }
@@ -493,7 +493,7 @@ engine_run(Operation *operations, int count, Oid role)
 	for (int i = 0; i < count; i++)
 	{
 		fanout.runs[i].operation = &operations[i];
-		operations[i].failure.code = DQDS_OK;
+		failure_clear(&operations[i].failure);
 	}
 
 	PG_TRY();

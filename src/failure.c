@@ -2,7 +2,7 @@
  * failure.c
  *		The value that tells why a remote operation failed, and its way into ereport.
  *
- * It must not decide what a failure is: its callers do, diagnosis.c for what a
+ * It must not decide what a failure is: its callers do, diagnosis*.c for what a
  * remote server or libpq says.
  */
 #include "postgres.h"
@@ -25,6 +25,16 @@ const char *
 error_code_name(DqdsErrorCode code)
 {
 	return error_codes[code].name;
+}
+
+/*
+ * Nothing has failed, or what had was overcome: no word of it is left, since a success
+ * carries none.
+ */
+void
+failure_clear(Failure *failure)
+{
+	memset(failure, 0, sizeof(*failure));
 }
 
 /*

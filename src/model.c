@@ -343,7 +343,7 @@ model_validate(const NormalModel *normal, Failure *failure)
 	if (model_to_target(normal->model, normal->secrets, NULL, &target, failure) ||
 		failure->code == DQDS_UNSUPPORTED_PROVIDER)
 	{
-		failure->code = DQDS_OK;
+		failure_clear(failure);
 		return true;
 	}
 	return false;
