@@ -26,10 +26,15 @@ EXTENSION_SOURCES = \
 	src/address.c \
 	src/answer_budget.c \
 	src/background.c \
+	src/certificate_check.c \
 	src/connection_argument.c \
-	src/diagnosis.c \
 	src/credential_functions.c \
 	src/diagnose_functions.c \
+	src/diagnosis.c \
+	src/diagnosis_login.c \
+	src/diagnosis_pooler.c \
+	src/diagnosis_query.c \
+	src/diagnosis_texts.c \
 	src/dialect.c \
 	src/dqds.c \
 	src/encoding.c \
@@ -78,6 +83,7 @@ EXTENSION_SOURCES = \
 	src/session.c \
 	src/session_cache.c \
 	src/session_census.c \
+	src/session_connect.c \
 	src/session_login.c \
 	src/session_query.c \
 	src/shown_model.c \

@@ -104,6 +104,9 @@ failed_step(const Diagnosis *diagnosis)
 
 	if (trace->logged_in_us != 0 && code != DQDS_PASSWORD_REQUIRED)
 		return STEP_SERVER;
+	/* What is wrong with the model only the server could tell. */
+	if (code == DQDS_INVALID_CONNECTION && trace->connected_us != 0)
+		return STEP_AUTHENTICATE;
 	for (int i = 0; i < lengthof(failed_steps); i++)
 		if (failed_steps[i].code == code)
 			return failed_steps[i].step;
@@ -113,7 +116,9 @@ failed_step(const Diagnosis *diagnosis)
 		return STEP_RESOLVE;
 	if (trace->connected_us == 0)
 		return STEP_CONNECT;
-	return trace->encrypted_us == 0 ? STEP_TLS : STEP_AUTHENTICATE;
+	if (trace->encrypted_us == 0 && strcmp(diagnosis->target->sslmode, "disable") != 0)
+		return STEP_TLS;
+	return STEP_AUTHENTICATE;
 }
 
 /* ---- the words ------------------------------------------------------------------------ */
@@ -150,10 +155,29 @@ address_list(const Diagnosis *diagnosis)
 	return text.data;
 }
 
+/* "; certificate of NAME …", if the server has shown one. */
+static void
+append_certificate(StringInfo text, const Diagnosis *diagnosis)
+{
+	const Target *target = diagnosis->target;
+	const LoginTrace *trace = &diagnosis->trace;
+
+	if (trace->certificate_expires[0] == '\0')
+		return;
+	appendStringInfo(text, "; certificate of %s (names: %s) until %s",
+					 remote_line(secret_hide(target, trace->certificate_subject)),
+					 trace->certificate_names[0] == '\0'
+						 ? "none"
+						 : remote_line(secret_hide(target, trace->certificate_names)),
+					 trace->certificate_expires);
+	if (trace->certificate_issuer[0] != '\0')
+		appendStringInfo(text, ", issued by %s",
+						 remote_line(secret_hide(target, trace->certificate_issuer)));
+}
+
 static void
 describe_tls(Diagnosis *diagnosis)
 {
-	const Target *target = diagnosis->target;
 	const LoginTrace *trace = &diagnosis->trace;
 	StringInfoData text;
 
@@ -166,13 +190,7 @@ describe_tls(Diagnosis *diagnosis)
 	}
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s with %s", trace->tls_protocol, trace->tls_cipher);
-	if (trace->certificate_expires[0] != '\0')
-		appendStringInfo(&text, "; certificate of %s (names: %s) until %s",
-						 remote_line(secret_hide(target, trace->certificate_subject)),
-						 trace->certificate_names[0] == '\0'
-							 ? "none"
-							 : remote_line(secret_hide(target, trace->certificate_names)),
-						 trace->certificate_expires);
+	append_certificate(&text, diagnosis);
 	set_step(diagnosis, STEP_TLS, trace->certificate_expired ? "warning" : "ok", text.data,
 			 trace->certificate_expired ? "The certificate has expired: renew it." : NULL);
 }
@@ -233,6 +251,21 @@ measure(Diagnosis *diagnosis)
 	diagnosis->steps[STEP_SERVER].elapsed_ms = between(trace->logged_in_us, trace->ended_us);
 }
 
+/* What failed; a certificate that is not taken is described. */
+static char *
+failed_message(const Diagnosis *diagnosis)
+{
+	const Failure *failure = &diagnosis->operation->failure;
+	StringInfoData text;
+
+	if (failure->code != DQDS_TLS_CERTIFICATE)
+		return failure->message;
+	initStringInfo(&text);
+	appendStringInfoString(&text, failure->message);
+	append_certificate(&text, diagnosis);
+	return text.data;
+}
+
 static void
 describe_steps(Diagnosis *diagnosis)
 {
@@ -262,7 +295,7 @@ describe_steps(Diagnosis *diagnosis)
 		set_step(diagnosis, i, "skipped", NULL, NULL);
 		diagnosis->steps[i].elapsed_ms = -1;
 	}
-	set_step(diagnosis, failed_step(diagnosis), "failed", failure->message, failure->hint);
+	set_step(diagnosis, failed_step(diagnosis), "failed", failed_message(diagnosis), failure->hint);
 }
 
 /*

@@ -49,7 +49,7 @@ extern const char *dqds_lost_setting; /* NULL: all settings are in force */
 /* Microseconds on a clock that never goes back. */
 extern int64 dqds_now_us(void);
 
-/* ---- failures (failure.c, diagnosis.c) -------------------------------- */
+/* ---- failures (failure.c) --------------------------------------------- */
 
 /*
  * Why a remote operation failed.  code is DQDS_OK when it did not; the other
@@ -73,6 +73,22 @@ extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, 
 __attribute__((noreturn)) extern void failure_raise(const Failure *failure);
 
 typedef struct Target Target;
+typedef struct LoginTrace LoginTrace;
+
+/* ---- why OpenSSL does not trust a certificate (certificate_check.c) ---- */
+
+/* What was seen of the certificates of one server; zeros are a new one. */
+typedef struct CertificateCheck
+{
+	int error;         /* X509_V_ERR_... of OpenSSL's; 0: none */
+	int depth;         /* of the certificate that it is about; 0: the server's own */
+	char issuer[256];  /* of that certificate */
+	LoginTrace *trace; /* where the server's certificate is noted, or NULL */
+} CertificateCheck;
+
+extern void certificate_watch(CertificateCheck *check);
+
+/* ---- from words to causes (diagnosis*.c) ------------------------------- */
 
 /* How far a login had come when it failed. */
 typedef enum ConnectStage
@@ -82,12 +98,30 @@ typedef enum ConnectStage
 	STAGE_STARTUP /* from the startup packet to the first ReadyForQuery */
 } ConnectStage;
 
-extern void diagnose_connect(const Target *target, ConnectStage stage, const char *message,
-							 Failure *failure);
+/* What a failed login means for the other addresses of the name. */
+typedef enum LoginOutlook
+{
+	LOGIN_REFUSED,   /* the server has decided */
+	LOGIN_HUNG_UP,   /* there was no connection, or it ended without a reason */
+	LOGIN_WRONG_KIND /* the server is not of the kind that target_session_attrs asks for */
+} LoginOutlook;
+
+/* What we saw ourselves of a login that failed. */
+typedef struct LoginEvidence
+{
+	ConnectStage stage;
+	bool asked_password; /* the server asked for the password, in whatever way */
+	const CertificateCheck *certificate;
+} LoginEvidence;
+
+extern LoginOutlook diagnose_connect(const Target *target, const LoginEvidence *evidence,
+									 const char *message, Failure *failure);
 extern void diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms,
 							   Failure *failure);
+extern void diagnose_wrong_kind(const Target *target, int asked, int naddresses, Failure *failure);
 extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
 						   Failure *failure);
+extern void diagnose_lost(const Target *target, const char *words, Failure *failure);
 extern void diagnose_tls_error(const Target *target, const char *reason, Failure *failure);
 extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
 extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
@@ -353,7 +387,7 @@ extern void resolver_release(Resolution *resolution);
 #define MAX_TRACE_ADDRESSES 16
 
 /* Filled by a session where it is wanted.  Times are of dqds_now_us; 0: not reached. */
-typedef struct LoginTrace
+struct LoginTrace
 {
 	int64 started_us;
 	int64 resolved_us;
@@ -368,12 +402,15 @@ typedef struct LoginTrace
 	char tls_cipher[64];
 	char certificate_subject[256];
 	char certificate_names[256]; /* DNS names and addresses, comma-separated */
+	char certificate_issuer[256];
 	char certificate_expires[32];
 	bool certificate_expired;
-} LoginTrace;
+};
 
 extern void trace_address(LoginTrace *trace, const char *address);
-extern void trace_certificate(LoginTrace *trace, void *openssl);
+extern void trace_certificate(LoginTrace *trace, void *certificate);
+extern void trace_peer_certificate(LoginTrace *trace, void *openssl);
+extern void certificate_name(void *name, char *text, size_t size);
 
 /* ---- before libpq answers a request of the authentication (password_guard.c) ------ */
 
@@ -400,9 +437,15 @@ typedef enum GuardVerdict
 	GUARD_FORGED       /* it is no answer that a server would send */
 } GuardVerdict;
 
-/* What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready. */
+/*
+ * What a server sent in one attempt to log in.  Plain data; guard_reset makes it ready
+ * for the next attempt and keeps the first three, which the caller sets to zero.
+ */
 typedef struct AuthGuard
 {
+	bool spoken;            /* the server has said something that was looked at */
+	bool asked_password;    /* in whatever way */
+	int64 scram_iterations; /* that were asked for and permitted */
 	bool cleartext_allowed; /* whatever protects the connection */
 	bool tls_is_verified;   /* TLS, if any, comes with a certificate that libpq checks */
 	int max_iterations;
@@ -417,7 +460,7 @@ typedef struct AuthGuard
 extern void guard_reset(AuthGuard *guard, const Target *target);
 extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl, int *needed);
-extern GuardVerdict guard_tls_answer(int fd);
+extern GuardVerdict guard_tls_answer(AuthGuard *guard, int fd);
 
 /* ---- limits over all callers (limits.c) ----------------------------------------- */
 

@@ -72,26 +72,28 @@ read_names(LoginTrace *trace, X509 *certificate)
 	GENERAL_NAMES_free(names);
 }
 
-static void
-read_subject(LoginTrace *trace, X509 *certificate)
+/* The common name in an X509_NAME of OpenSSL's, else its organization, or nothing. */
+void
+certificate_name(void *name, char *text, size_t size)
 {
-	X509_NAME *subject = X509_get_subject_name(certificate);
-	int position = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-	unsigned char *name = NULL;
+	unsigned char *value = NULL;
+	int position = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
 	int length;
 
+	text[0] = '\0';
+	if (position < 0)
+		position = X509_NAME_get_index_by_NID(name, NID_organizationName, -1);
 	if (position < 0)
 		return;
-	length = ASN1_STRING_to_UTF8(&name,
-								 X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, position)));
+	length =
+		ASN1_STRING_to_UTF8(&value, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, position)));
 	if (length < 0)
 		return;
-	if (memchr(name, '\0', length) != NULL)
-		strlcpy(trace->certificate_subject, NAME_WITH_NUL, sizeof(trace->certificate_subject));
+	if (memchr(value, '\0', length) != NULL)
+		strlcpy(text, NAME_WITH_NUL, size);
 	else
-		snprintf(trace->certificate_subject, sizeof(trace->certificate_subject), "%.*s", length,
-				 (const char *) name);
-	OPENSSL_free(name);
+		snprintf(text, size, "%.*s", length, (const char *) value);
+	OPENSSL_free(value);
 }
 
 static void
@@ -107,16 +109,29 @@ read_expiry(LoginTrace *trace, X509 *certificate)
 	trace->certificate_expired = X509_cmp_current_time(expires) < 0;
 }
 
-/* Read the server's certificate from an SSL object of OpenSSL, which may be NULL. */
+/* Note the server's certificate, an X509 of OpenSSL's, in place of one that was noted before. */
 void
-trace_certificate(LoginTrace *trace, void *openssl)
+trace_certificate(LoginTrace *trace, void *certificate)
+{
+	trace->certificate_names[0] = '\0';
+	trace->certificate_expires[0] = '\0';
+	trace->certificate_expired = false;
+	certificate_name(X509_get_subject_name(certificate), trace->certificate_subject,
+					 sizeof(trace->certificate_subject));
+	certificate_name(X509_get_issuer_name(certificate), trace->certificate_issuer,
+					 sizeof(trace->certificate_issuer));
+	read_names(trace, certificate);
+	read_expiry(trace, certificate);
+}
+
+/* The same for the server's certificate in an SSL object of OpenSSL's, which may be NULL. */
+void
+trace_peer_certificate(LoginTrace *trace, void *openssl)
 {
 	X509 *certificate = openssl == NULL ? NULL : SSL_get1_peer_certificate(openssl);
 
 	if (certificate == NULL)
 		return;
-	read_subject(trace, certificate);
-	read_names(trace, certificate);
-	read_expiry(trace, certificate);
+	trace_certificate(trace, certificate);
 	X509_free(certificate);
 }

@@ -36,6 +36,13 @@
 #define HEADER_SIZE    5 /* type and length */
 #define MD5_SALT_BYTES 4
 
+/* An error message is no shorter and no longer than this: libpq takes any other for one of protocol 2. */
+#define MIN_ERROR_BYTES 8
+#define MAX_ERROR_BYTES 30000
+
+/* The one error that PostgreSQL up to version 17 still sends in that way. */
+#define FORK_ERROR "could not fork"
+
 /* ParameterStatus, BackendKeyData, ReadyForQuery, notices, errors, notifications. */
 #define STARTUP_MESSAGES "SKZNEA"
 
@@ -110,7 +117,7 @@ skip_base64(Rest *rest)
  * well, and refuses extensions itself.
  */
 static GuardVerdict
-check_scram_first(const AuthGuard *guard, Rest rest)
+check_scram_first(AuthGuard *guard, Rest rest)
 {
 	int64 iterations = 0;
 
@@ -123,7 +130,10 @@ check_scram_first(const AuthGuard *guard, Rest rest)
 			return GUARD_FORGED;
 		iterations = Min(iterations * 10 + (*rest.at - '0'), PG_INT32_MAX);
 	}
-	return iterations > guard->max_iterations ? GUARD_EXPENSIVE : GUARD_PASS;
+	if (iterations > guard->max_iterations)
+		return GUARD_EXPENSIVE;
+	guard->scram_iterations += iterations;
+	return GUARD_PASS;
 }
 
 /*
@@ -138,14 +148,25 @@ check_scram_final(Rest rest)
 	return skip_printable(&rest) && rest.at == rest.end ? GUARD_PASS : GUARD_FORGED;
 }
 
-/* Names of mechanisms, each with a zero behind it, and one zero more at the very end. */
+/*
+ * Names of mechanisms, each with a zero behind it, and one zero more at the very end.
+ * SCRAM must be among them, with or without channel binding.
+ */
 static GuardVerdict
 check_mechanisms(Rest rest)
 {
-	while (skip_printable(&rest))
+	bool has_scram = false;
+
+	for (const unsigned char *name = rest.at; skip_printable(&rest); name = rest.at)
+	{
 		if (rest.at == rest.end || *rest.at++ != '\0')
 			return GUARD_FORGED;
-	return rest.end - rest.at == 1 && *rest.at == '\0' ? GUARD_PASS : GUARD_FORGED;
+		has_scram |= strcmp((const char *) name, "SCRAM-SHA-256") == 0 ||
+					 strcmp((const char *) name, "SCRAM-SHA-256-PLUS") == 0;
+	}
+	if (rest.end - rest.at != 1 || *rest.at != '\0')
+		return GUARD_FORGED;
+	return has_scram ? GUARD_PASS : GUARD_UNSUPPORTED;
 }
 
 /* ---- requests ---------------------------------------------------------------------- */
@@ -176,7 +197,7 @@ check_kind(const AuthGuard *guard, uint32 code, bool tls)
  * the length must be the one that the kind has.
  */
 static GuardVerdict
-check_content(const AuthGuard *guard, uint32 code, Rest rest)
+check_content(AuthGuard *guard, uint32 code, Rest rest)
 {
 	switch (code)
 	{
@@ -201,6 +222,27 @@ check_negotiation(Rest rest)
 }
 
 /*
+ * An error ends the authentication.  libpq would show the text of one that is none,
+ * such as the banner of another service that begins with an E.
+ */
+static GuardVerdict
+check_error(const AuthGuard *guard, int *needed)
+{
+	const unsigned char *message = guard->bytes + guard->whole;
+	int known = Min(guard->length - guard->whole - 1, (int) strlen(FORK_ERROR));
+	uint32 length;
+
+	*needed = guard->whole + HEADER_SIZE;
+	if (guard->length < *needed)
+		return *needed > (int) sizeof(guard->bytes) ? GUARD_FORGED : GUARD_WAIT;
+	length = read_uint32(message + 1);
+	if ((length >= MIN_ERROR_BYTES && length <= MAX_ERROR_BYTES) ||
+		memcmp(message + 1, FORK_ERROR, known) == 0)
+		return GUARD_PASS;
+	return GUARD_FORGED;
+}
+
+/*
  * Check the message at guard->whole.  GUARD_WAIT: it is not whole, and *needed is
  * how many bytes must be there to see more.  guard->done: libpq may read on
  * unguarded.  Otherwise guard->whole is moved behind it.
@@ -222,8 +264,10 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 	 */
 	if (!is_request && message[0] != 'v')
 	{
-		guard->done = true;
-		return GUARD_PASS;
+		if (message[0] == 'E')
+			verdict = check_error(guard, needed);
+		guard->done = verdict == GUARD_PASS;
+		return verdict;
 	}
 	*needed = at + HEADER_SIZE + 4;
 	/* More requests at once than we can look at are there to hide one. */
@@ -235,6 +279,7 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 		return GUARD_FORGED;
 	if (is_request)
 		verdict = check_kind(guard, code, tls);
+	guard->asked_password |= is_request && code != AUTH_OK;
 	if (verdict != GUARD_PASS)
 		return verdict;
 	*needed = at + 1 + length;
@@ -287,7 +332,7 @@ check_messages(AuthGuard *guard, bool tls, int *needed)
 	return guard->length < (int) sizeof(guard->bytes) ? GUARD_PASS : GUARD_FORGED;
 }
 
-/* To be called before each attempt to log in to the target. */
+/* To be called before each attempt to log in to the target; what is known of earlier ones stays. */
 void
 guard_reset(AuthGuard *guard, const Target *target)
 {
@@ -318,6 +363,7 @@ guard_plain(AuthGuard *guard, int fd, int *needed)
 	if (n <= 0)
 		return GUARD_PASS;
 	guard->length = n;
+	guard->spoken = true;
 	return check_messages(guard, false, needed);
 }
 
@@ -378,6 +424,7 @@ guard_tls(AuthGuard *guard, void *ssl, int *needed)
 	if (n <= 0)
 		return verdict;
 	guard->length += n;
+	guard->spoken = true;
 	verdict = check_messages(guard, true, &of_message);
 	guard->length -= guard->whole;
 	memmove(guard->bytes, guard->bytes + guard->whole, guard->length);
@@ -387,14 +434,23 @@ guard_tls(AuthGuard *guard, void *ssl, int *needed)
 /*
  * Look at a socket whose server is to answer the request for TLS, by one byte.
  * With something behind it, it is no answer: a refusal would let libpq read the
- * rest unseen, and a banner may begin like a consent (SSH).  A TLS record, which
- * comes later on the same socket, begins with neither letter.
+ * rest unseen, and a banner may begin like a consent (SSH).  In its place there may be
+ * an error.  A TLS record, which comes later on the same socket, begins with none of
+ * these letters.
  */
 GuardVerdict
-guard_tls_answer(int fd)
+guard_tls_answer(AuthGuard *guard, int fd)
 {
-	unsigned char bytes[2];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(fd, guard->bytes, sizeof(guard->bytes), MSG_PEEK | MSG_DONTWAIT);
+	int needed;
 
-	return n == 2 && (bytes[0] == 'N' || bytes[0] == 'S') ? GUARD_FORGED : GUARD_PASS;
+	if (n < 2)
+		return GUARD_PASS;
+	if (guard->bytes[0] == 'E')
+	{
+		guard->length = n;
+		guard->whole = 0;
+		return check_error(guard, &needed) == GUARD_FORGED ? GUARD_FORGED : GUARD_PASS;
+	}
+	return guard->bytes[0] == 'N' || guard->bytes[0] == 'S' ? GUARD_FORGED : GUARD_PASS;
 }

@@ -4,8 +4,8 @@
  *
  * A session is a state machine that never blocks; engine.c drives it by telling
  * it of socket events and of deadlines that have passed.  The module's other
- * files are session_login.c and session_query.c; only these three and
- * libpq_scope.c know libpq.
+ * files are session_connect.c, session_login.c and session_query.c; only these four
+ * and libpq_scope.c know libpq.
  *
  * Owns: the PGconn, its descriptor, the pending PGresult, and the threads that
  * resolve or cancel for it.  All of them hang on the list of live sessions, so
@@ -143,6 +143,7 @@ session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 void
 session_want_raw(Session *session)
 {
+	session->raw_wanted = true;
 	session->raw_bytes = true;
 }
 
@@ -153,6 +154,7 @@ session_attach(Session *session, const Target *target, void *owner)
 	session->target = target;
 	session->owner = owner;
 	session->trace = NULL;
+	session->certificate.trace = NULL;
 	session->address_slot = NULL;
 }
 
@@ -250,7 +252,7 @@ session_timed_out(Session *session, Failure *failure)
 		case SESSION_CONNECTING:
 			session->stage = session_stage(session->conn);
 			diagnose_no_answer(session->target, session->stage, elapsed_ms, failure);
-			if (dqds_now_us() < session->deadline_us && session->stage == STAGE_TCP)
+			if (dqds_now_us() < session->deadline_us && session_is_unanswered(session))
 				session_connect_next(session, failure);
 			else
 				session_fail(session);
@@ -305,7 +307,7 @@ session_state(const Session *session)
 int64
 session_deadline(const Session *session)
 {
-	if (session->state == SESSION_CONNECTING && session_stage(session->conn) == STAGE_TCP)
+	if (session->state == SESSION_CONNECTING && session_is_unanswered(session))
 		return session->attempt_deadline_us;
 	return session->deadline_us;
 }

@@ -2,9 +2,11 @@
  * session_internal.h
  *		The inside of a session, for the files that are one module: session*.c.
  *
- * Only these files call libpq, but for its parser (spelling_parameters.c).  session.c owns the life of a session,
- * session_login.c brings it from nothing to logged in, session_query.c asks and
- * collects, libpq_scope.c shields libpq from the server's environment.
+ * Only these files call libpq, but for its parser (spelling_parameters.c).  session.c
+ * owns the life of a session,
+ * session_connect.c finds an address that takes it, session_login.c logs it in there,
+ * session_query.c asks and collects, libpq_scope.c shields libpq from the server's
+ * environment.
  */
 #ifndef DQDS_SESSION_INTERNAL_H
 #define DQDS_SESSION_INTERNAL_H
@@ -55,14 +57,20 @@ struct Session
 	const struct sockaddr *addresses[MAX_ADDRESSES]; /* belong to resolution */
 	int naddresses;
 	int next_address;
-	int64 login_bytes;  /* what waited at the polls of this attempt */
-	bool raw_bytes;     /* the remote is to convert nothing */
-	ConnectStage stage; /* as of the last poll */
-	AuthGuard guard;    /* of this attempt */
-	LoginTrace *trace;  /* what happened when, or NULL; belongs to the operation */
+	int64 login_bytes;            /* what waited at the polls of this attempt */
+	bool raw_bytes;               /* the remote is to convert nothing */
+	bool raw_wanted;              /* at whichever address */
+	bool any_kind;                /* prefer-standby: no standby has been found */
+	int wrong_kind;               /* servers that target_session_attrs does not want */
+	ConnectStage stage;           /* as of the last poll */
+	AuthGuard guard;              /* of this attempt */
+	CertificateCheck certificate; /* of this attempt */
+	Failure passed;               /* of an address before, the one that came furthest */
+	ConnectStage passed_stage;    /* which that one reached */
+	LoginTrace *trace;            /* what happened when, or NULL; belongs to the operation */
 	int64 started_us;
 	int64 deadline_us;         /* for the login, or for the query */
-	int64 attempt_deadline_us; /* for the TCP connect to one of several addresses */
+	int64 attempt_deadline_us; /* for one of several addresses to begin the authentication */
 
 	/* Once there is a connection.  fd is -1 when libpq holds no socket. */
 	PGconn *conn;
@@ -130,10 +138,16 @@ extern int64 session_count_heap(Session *session, int64 taken);
 extern ConnectStage session_stage(PGconn *conn);
 extern void session_release_connection(Session *session);
 
-/* ---- session_login.c -------------------------------------------------------------- */
+/* ---- session_connect.c ------------------------------------------------------------ */
 
 extern void session_take_addresses(Session *session, Failure *failure);
 extern void session_connect_next(Session *session, Failure *failure);
+extern bool session_is_unanswered(const Session *session);
+extern void session_end_attempt(Session *session, LoginOutlook outlook, Failure *failure);
+
+/* ---- session_login.c -------------------------------------------------------------- */
+
+extern LoginOutlook session_diagnose_login(Session *session, Failure *failure);
 extern void session_poll_login(Session *session, uint32 events, Failure *failure);
 
 /* ---- session_query.c -------------------------------------------------------------- */

@@ -1,46 +1,21 @@
 /*
  * session_login.c
- *		A session's way from addresses to logged in.
+ *		A session's way from connected to logged in, at one address.
  *
- * One address after the other, each with its share of the time; libpq is polled
- * and never waited for.  Whether what the server asks for may be done is checked
- * before libpq reads (password_guard.c), whether the password was used, after.
- * It must not decide who may connect where: policy.c does.
+ * libpq is polled and never waited for.  Whether what the server asks for may be
+ * done is checked before libpq reads (password_guard.c), whether the password was
+ * used, after.  Which address it is, session_connect.c decides.
  */
 #include "postgres.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "mb/pg_wchar.h"
 #include "session_internal.h"
 
 /* More than any server has to say before a login is complete; libpq keeps all of it. */
 #define MAX_LOGIN_BYTES (256 * 1024)
-
-static void
-ignore_notice(void *arg, const PGresult *result)
-{
-	(void) arg;
-	(void) result;
-}
-
-static socklen_t
-address_length(const struct sockaddr *address)
-{
-	return address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
-
-static const char *
-literal_address(const struct sockaddr *address, char *buffer, size_t size)
-{
-	if (getnameinfo(address, address_length(address), buffer, size, NULL, 0, NI_NUMERICHOST) != 0)
-		return NULL;
-	return buffer;
-}
 
 /* Note in *trace what happens when, until the login has ended; what stood there is of another login. */
 void
@@ -63,7 +38,7 @@ trace_tls(LoginTrace *trace, PGconn *conn)
 		return;
 	strlcpy(trace->tls_protocol, PQsslAttribute(conn, "protocol"), sizeof(trace->tls_protocol));
 	strlcpy(trace->tls_cipher, PQsslAttribute(conn, "cipher"), sizeof(trace->tls_cipher));
-	trace_certificate(trace, PQsslStruct(conn, "OpenSSL"));
+	trace_peer_certificate(trace, PQsslStruct(conn, "OpenSSL"));
 }
 
 /* The login has come from one stage to the next. */
@@ -80,172 +55,20 @@ trace_progress(Session *session, ConnectStage before, ConnectStage after)
 		trace_tls(trace, session->conn);
 }
 
-/* Start libpq on one address.  Returns NULL when libpq could not even begin. */
-static PGconn *
-start_libpq(const Target *target, const char *hostaddr, bool raw_bytes)
+/* What libpq says of a login that failed, and what that means for the other addresses. */
+LoginOutlook
+session_diagnose_login(Session *session, Failure *failure)
 {
-	const char *keywords[24 + MAX_TARGET_PARAMETERS];
-	const char *values[24 + MAX_TARGET_PARAMETERS];
-	int n = 0;
-	char port[8];
-	bool verify = strncmp(target->sslmode, "verify-", 7) == 0;
-	bool gssencmode_given = false;
-	bool application_name_given = false;
-	LibpqScope scope;
-	PGconn *conn;
+	LoginEvidence evidence = {.stage = session->stage,
+							  .asked_password = session->guard.asked_password,
+							  .certificate = &session->certificate};
 
-#define ADD(keyword, value) (keywords[n] = (keyword), values[n] = (value), n++)
-	snprintf(port, sizeof(port), "%d", target->port);
-	ADD("host", target->host);
-	ADD("hostaddr", hostaddr);
-	ADD("port", port);
-	ADD("dbname", target->database);
-	ADD("user", target->user);
-	if (target->password != NULL)
-		ADD("password", target->password);
-	ADD("sslmode", target->sslmode);
-	ADD("sslrootcert", verify ? dqds_ssl_root_certs : NO_SUCH_FILE);
-	ADD("sslcert", NO_SUCH_FILE);
-	ADD("sslkey", NO_SUCH_FILE);
-	ADD("sslcrl", NO_SUCH_FILE);
-	ADD("passfile", NO_SUCH_FILE);
-	if (raw_bytes)
-		ADD("client_encoding", "SQL_ASCII");
-	else
-		ADD("client_encoding",
-			GetDatabaseEncoding() == PG_SQL_ASCII ? "UTF8" : GetDatabaseEncodingName());
-	if (target->options != NULL)
-		ADD("options", target->options);
-	for (int i = 0; i < target->nparameters; i++)
-	{
-		gssencmode_given |= strcmp(target->parameters[i].keyword, "gssencmode") == 0;
-		application_name_given |= strcmp(target->parameters[i].keyword, "application_name") == 0;
-		ADD(target->parameters[i].keyword, target->parameters[i].value);
-	}
-	/* A Kerberos ticket would be one of the server's operating system user. */
-	if (!gssencmode_given)
-		ADD("gssencmode", "disable");
-	if (!application_name_given)
-		ADD("application_name", "dqds");
-	ADD(NULL, NULL);
-#undef ADD
-
-	libpq_enter(&scope);
-	/* expand_dbname is 0: a database called "host=..." is just a name. */
-	conn = PQconnectStartParams(keywords, values, 0);
-	libpq_leave(&scope);
-	return conn;
-}
-
-static void
-diagnose_login(Session *session, Failure *failure)
-{
 	if (PQconnectionNeedsPassword(session->conn) && session->target->password == NULL)
+	{
 		diagnose_known(session->target, DQDS_PASSWORD_REQUIRED, failure);
-	else
-		diagnose_connect(session->target, session->stage, PQerrorMessage(session->conn), failure);
-}
-
-/* Give each of the remaining addresses its share of the time, so that a dead one is not all. */
-static void
-start_attempt(Session *session)
-{
-	int64 now = dqds_now_us();
-	int left = session->naddresses - session->next_address;
-
-	session->attempt_deadline_us = now + (session->deadline_us - now) / (left + 1);
-	if (left == 0)
-		session->attempt_deadline_us = session->deadline_us;
-}
-
-/* Connect to the next address that takes us; without one left, the failure of the last stands. */
-void
-session_connect_next(Session *session, Failure *failure)
-{
-	while (session->next_address < session->naddresses)
-	{
-		const struct sockaddr *address = session->addresses[session->next_address++];
-		char hostaddr[NI_MAXHOST];
-		int64 heap_before;
-
-		session_release_connection(session);
-		failure->code = DQDS_OK;
-		if (literal_address(address, hostaddr, sizeof(hostaddr)) == NULL)
-			continue;
-		memset(&session->peer, 0, sizeof(session->peer));
-		memcpy(&session->peer, address, address_length(address));
-		if (session->address_slot != NULL &&
-			!limits_enter_address(session->target, address, session->address_slot, failure))
-			continue;
-		if (!lost_memory_permits(session->target, address, failure))
-			continue;
-		census_arrive(&session->census, address);
-		heap_before = lost_memory_heap();
-		session->conn = start_libpq(session->target, hostaddr, session->raw_bytes);
-		(void) session_count_heap(session, lost_memory_heap() - heap_before);
-		if (session->conn == NULL)
-		{
-			diagnose_known(session->target, DQDS_BUSY, failure);
-			continue;
-		}
-		PQsetErrorVerbosity(session->conn, PQERRORS_VERBOSE);
-		PQsetNoticeReceiver(session->conn, ignore_notice, NULL);
-		session->stage = STAGE_TCP;
-		if (PQstatus(session->conn) == CONNECTION_BAD)
-		{
-			diagnose_login(session, failure);
-			continue;
-		}
-		/*
-		 * Now, and not only once logged in: libpq would wait without end, and deaf to
-		 * every signal, for a server that asks and asks but reads no answer.
-		 */
-		PQsetnonblocking(session->conn, 1);
-		session->login_bytes = 0;
-		session->libpq_bytes = 0;
-		guard_reset(&session->guard, session->target);
-		session->fd = PQsocket(session->conn);
-		reactor_watch(session->fd, EPOLLOUT, session->id);
-		session->state = SESSION_CONNECTING;
-		start_attempt(session);
-		return;
+		return LOGIN_REFUSED;
 	}
-	session_fail(session);
-}
-
-void
-session_take_addresses(Session *session, Failure *failure)
-{
-	const Target *target = session->target;
-
-	session->naddresses =
-		resolver_addresses(session->resolution, session->addresses, MAX_ADDRESSES);
-	if (session->naddresses == 0)
-	{
-		failure_set(failure, DQDS_HOST_NOT_FOUND,
-					"Check the spelling of the host name, and that this server can resolve it.",
-					"host name \"%s\" could not be resolved: %s", target->shown_host,
-					resolver_error(session->resolution));
-		session_fail(session);
-		return;
-	}
-	if (session->trace != NULL)
-	{
-		char text[NI_MAXHOST];
-
-		session->trace->resolved_us = dqds_now_us();
-		for (int i = 0; i < session->naddresses; i++)
-			if (literal_address(session->addresses[i], text, sizeof(text)) != NULL)
-				trace_address(session->trace, text);
-	}
-	/* One denied address denies the name: which one libpq would take must not be luck. */
-	for (int i = 0; i < session->naddresses; i++)
-		if (!policy_allows_address(target, session->addresses[i], failure))
-		{
-			session_fail(session);
-			return;
-		}
-	session_connect_next(session, failure);
+	return diagnose_connect(session->target, &evidence, PQerrorMessage(session->conn), failure);
 }
 
 static void
@@ -289,7 +112,7 @@ look_ahead(Session *session, int *needed)
 	bool tls = PQsslInUse(session->conn);
 
 	if (PQstatus(session->conn) == CONNECTION_SSL_STARTUP)
-		return tls ? GUARD_PASS : guard_tls_answer(session->fd);
+		return tls ? GUARD_PASS : guard_tls_answer(&session->guard, session->fd);
 	if (PQstatus(session->conn) != CONNECTION_AWAITING_RESPONSE)
 	{
 		/* libpq may begin again, on another socket */
@@ -347,7 +170,7 @@ log_in_raw(Session *session, Failure *failure)
 {
 	session->raw_bytes = true;
 	session->next_address--;
-	memset(failure, 0, sizeof(*failure));
+	failure_clear(failure);
 	session_connect_next(session, failure);
 }
 
@@ -361,6 +184,18 @@ cannot_convert(const Session *session, const Failure *failure)
 {
 	return strcmp(failure->sqlstate, "0A000") == 0 &&
 		   strstr(PQerrorMessage(session->conn), "InitializeClientEncoding") != NULL;
+}
+
+/* libpq has given up: log in again at this address or another one, if that can help. */
+static void
+end_login(Session *session, Failure *failure)
+{
+	LoginOutlook outlook = session_diagnose_login(session, failure);
+
+	if (!session->raw_bytes && cannot_convert(session, failure))
+		log_in_raw(session, failure);
+	else
+		session_end_attempt(session, outlook, failure);
 }
 
 static void
@@ -396,6 +231,7 @@ complete_login(Session *session, Failure *failure)
 		resolver_release(session->resolution);
 	session->resolution = NULL;
 	session->naddresses = 0;
+	session->certificate.trace = NULL;
 	session->encoding = session->raw_bytes ? remote_encoding(encoding) : REMOTE_CONVERTS;
 	/* What is not converted there is sorted by its bytes, and here by code point. */
 	session->family =
@@ -416,7 +252,9 @@ poll_libpq(Session *session)
 	LibpqScope scope;
 
 	libpq_enter(&scope);
+	certificate_watch(&session->certificate);
 	status = PQconnectPoll(session->conn);
+	certificate_watch(NULL);
 	libpq_leave(&scope);
 	session_drop_notifications(session->conn);
 	taken = session_count_heap(session, lost_memory_heap() - heap_before);
@@ -424,6 +262,14 @@ poll_libpq(Session *session)
 	if (stage == CONNECTION_AWAITING_RESPONSE || stage == CONNECTION_AUTH_OK)
 		session->libpq_bytes += taken;
 	return status;
+}
+
+/* It keeps sending, but never completes the login. */
+static void
+refuse_login_answer(Session *session, Failure *failure)
+{
+	diagnose_answer(session->target, "more than a login can have", failure);
+	session_fail(session);
 }
 
 void
@@ -438,10 +284,7 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 		session->login_bytes += waiting;
 	if (session->login_bytes > MAX_LOGIN_BYTES)
 	{
-		/* It keeps sending, but never completes the login. */
-		diagnose_no_answer(session->target, STAGE_STARTUP,
-						   (int) ((dqds_now_us() - session->started_us) / 1000), failure);
-		session_fail(session);
+		refuse_login_answer(session, failure);
 		return;
 	}
 	session->stage = session_stage(session->conn);
@@ -450,8 +293,7 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 		trace_progress(session, session->stage, session_stage(session->conn));
 	if (status != PGRES_POLLING_FAILED && session->libpq_bytes > MAX_LIBPQ_HEAP)
 	{
-		diagnose_answer(session->target, "more than a login can have", failure);
-		session_fail(session);
+		refuse_login_answer(session, failure);
 		return;
 	}
 
@@ -472,12 +314,6 @@ session_poll_login(Session *session, uint32 events, Failure *failure)
 		default:
 			/* libpq closed its socket, and with it the kernel forgot it. */
 			session->fd = -1;
-			diagnose_login(session, failure);
-			if (cannot_convert(session, failure) && !session->raw_bytes)
-				log_in_raw(session, failure);
-			else if (session->stage == STAGE_TCP)
-				session_connect_next(session, failure);
-			else
-				session_fail(session);
+			end_login(session, failure);
 	}
 }

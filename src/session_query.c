@@ -53,7 +53,7 @@ static void
 connection_lost(Session *session, Failure *failure)
 {
 	if (failure->code == DQDS_OK)
-		diagnose_known(session->target, DQDS_CONNECTION_LOST, failure);
+		diagnose_lost(session->target, PQerrorMessage(session->conn), failure);
 	session_fail(session);
 }
 
@@ -245,6 +245,25 @@ error_message(const Session *session)
 	return remote_decode(message, session->encoding);
 }
 
+/* The remote refused the query, or libpq could not read its answer. */
+static void
+take_error(Session *session, Failure *failure)
+{
+	const char *sqlstate = PQresultErrorField(session->result, PG_DIAG_SQLSTATE);
+
+	if (failure->code != DQDS_OK)
+		return;
+	failure->untranslatable = is_untranslatable(session->result);
+	if (sqlstate == NULL || sqlstate[0] == '\0')
+	{
+		/* It makes no sense of the answer any more, and may wait for its end in vain. */
+		diagnose_lost(session->target, PQresultErrorMessage(session->result), failure);
+		session_fail(session);
+	}
+	else
+		diagnose_query(session->target, sqlstate, error_message(session), failure);
+}
+
 static void
 take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
@@ -268,15 +287,10 @@ take_result(Session *session, RowSink on_row, void *sink, Failure *failure)
 		case PGRES_COPY_IN:
 		case PGRES_COPY_BOTH:
 			/* It was not asked for, and libpq would give this same result for ever. */
-			connection_lost(session, failure);
+			refuse_answer(session, "a copy of data in place of an answer", failure);
 			break;
 		default:
-			if (failure->code == DQDS_OK && is_untranslatable(session->result))
-				failure->untranslatable = true;
-			if (failure->code == DQDS_OK)
-				diagnose_query(session->target,
-							   PQresultErrorField(session->result, PG_DIAG_SQLSTATE),
-							   error_message(session), failure);
+			take_error(session, failure);
 	}
 }
 

@@ -15,6 +15,7 @@ use DqdsTest::Tls;
 use DqdsTest::Under;
 use IO::Select;
 use IO::Socket::INET;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -35,7 +36,7 @@ sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 # may be anything.
 sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
 
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER);
 
 sub means
 {
@@ -60,8 +61,13 @@ new_certificate($dir, 'self', names => 'IP:127.0.0.1');    # before there is an 
 new_certificate($dir, 'ca');
 new_certificate($dir, 'stranger', names => 'DNS:elsewhere.example');
 new_certificate($dir, 'nameless', subject => '/O=nobody');
+signed_certificate($dir, 'expired', names => 'IP:127.0.0.1', until => '20210101000000Z');
+signed_certificate($dir, 'abroad', ca => '');
+signed_certificate($dir, 'foreign', names => 'IP:127.0.0.1', ca => 'abroad');
+mkdir "$dir/odd";
+new_certificate("$dir/odd", 'own', names => 'IP:127.0.0.1', key => 'ed25519');
 
-my $remote  = remote_server('remote', conf => 'restart_after_crash = on');
+my $remote  = remote_server('remote', conf => "restart_after_crash = on\nwal_level = replica\nmax_wal_senders = 4\nlisten_addresses = '127.0.0.1, 127.0.0.3'");
 my $secure  = remote_server('secure');
 my $waiting = remote_server('waiting', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
 my $seconds = patience(2);
@@ -75,7 +81,7 @@ dqds.max_answer_size = '1MB'
 dqds.allowed_hosts = '127.0.0.0/8, *.test, 169.254.0.0/16, 224.0.0.1'
 CONF
 	});
-set_names('slow.test' => ['never'], 'metadata.test' => ['169.254.169.254']);
+set_names('twice.test' => ['127.0.0.1,127.0.0.3'], 'slow.test' => ['never'], 'metadata.test' => ['169.254.169.254']);
 my $bridge = start_bridge($control, level => 'admin');
 my $sql    = DqdsTest::Sql->connect($control);
 
@@ -89,6 +95,12 @@ ALTER ROLE impatient SET lock_timeout = '300ms';
 CREATE ROLE frugal LOGIN PASSWORD '$password';
 ALTER ROLE frugal SET temp_file_limit = 0;
 ALTER ROLE frugal SET work_mem = '64kB';
+CREATE ROLE ldapper LOGIN;
+CREATE ROLE identified LOGIN;
+CREATE ROLE unlucky LOGIN PASSWORD '$password';
+ALTER ROLE unlucky SET session_preload_libraries = 'no_such_library';
+CREATE ROLE serial LOGIN PASSWORD '$password';
+ALTER ROLE serial SET default_transaction_isolation = 'serializable';
 CREATE ROLE "odd ""reader""" LOGIN PASSWORD '$password';
 CREATE DATABASE strict;
 CREATE DATABASE many;
@@ -96,9 +108,25 @@ SQL
 $remote->safe_psql('strict', 'REVOKE SELECT ON pg_namespace FROM PUBLIC');
 $remote->safe_psql('many', q{DO $$BEGIN FOR i IN 1 .. 1500 LOOP
 	EXECUTE format('CREATE SCHEMA %I', repeat('many', 12) || i); END LOOP; END$$; GRANT pg_read_all_data TO frugal});
-my $pooler = start_pgbouncer($remote, 'transaction', "default_pool_size = 2\nserver_login_retry = 1");
+hba_first($remote, 'host all ldapper 127.0.0.1/32 ldap ldapserver=127.0.0.1 ldapport=' . free_port() . ' ldapprefix="uid="', 'host all identified 127.0.0.1/32 ident');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$remote->backup('base');
+$standby->init_from_backup($remote, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
+$standby->start;
+my $pooler = start_pgbouncer($remote, 'transaction', "default_pool_size = 2\nserver_login_retry = 1\nadmin_users = reader");
 my $before_waiting = start_pgbouncer($waiting, 'transaction', 'server_login_retry = 1');
 my $patient = start_pgbouncer($remote, 'transaction', '', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
+my $impatient = start_pgbouncer($remote, 'transaction', 'query_wait_timeout = 1', 'gone = host=127.0.0.1 port=' . free_port() . "\n*");
+my ($users, $rules) = map { PostgreSQL::Test::Utils::tempdir('pooler') . "/$_" } qw(users rules);
+foreach my $file ([ $users, qq("reader" "$password"\n"rejected" "$password"\n) ], [ $rules, "host all reader 127.0.0.1/32 reject\n" ])
+{
+	open my $out, '>', $file->[0] or die "$file->[0]: $!";
+	print $out $file->[1];
+	close $out;
+}
+my $rejected = start_pgbouncer($remote, 'transaction', "auth_file = $users\nserver_login_retry = 1");
+my $ruled    = start_pgbouncer($remote, 'transaction', "auth_type = hba\nauth_hba_file = $rules");
 my $narrow = start_pgbouncer($remote, 'transaction', 'max_client_conn = 1', 'postgres');
 $sql->must(q(SELECT dqds_create_credential('abroad', 'secret', 'db.example'), dqds_grant_credential('abroad', 'dqds_anonymous')));
 
@@ -128,6 +156,8 @@ reload_with($secure, "ssl_ca_file = '$dir/ca.crt'");
 hba_first($secure, 'hostssl all certified 127.0.0.1/32 scram-sha-256 clientcert=verify-ca', 'hostssl all cleartext 127.0.0.1/32 password');
 my $certified = start_pgbouncer($secure, 'transaction',
 	"client_tls_sslmode = verify-ca\nclient_tls_ca_file = $dir/ca.crt\nclient_tls_cert_file = $dir/self.crt\nclient_tls_key_file = $dir/self.key");
+
+my $tls_pooler = start_pgbouncer($secure, 'transaction', "client_tls_sslmode = require\nclient_tls_cert_file = $dir/self.crt\nclient_tls_key_file = $dir/self.key");
 
 # A line to the secure server that turns over the last bit of all that comes after the handshake: the client may have to begin that twice.
 my $secure_port = $secure->port;
@@ -163,6 +193,28 @@ my $garbled = start_fake_server(
 		  . pg_message('D', pack 'n N/a*', 1, '1') . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I');
 		pg_log_in($socket);
 		pg_answer($socket, sub { $_[0] =~ /pg_namespace/ ? $refusal : $number }) while 1;
+	});
+
+# Servers that cannot be had here: one of PostgreSQL 17 with a login trigger, a proxy that wants to know more, one that hangs up
+# in TLS, one that ends SCRAM in its way, a look-alike, and one that breaks the protocol.
+sub refusing { my ($error) = @_; return start_fake_server(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(5, 'salt')); pg_read_message($_[0]); send_bytes($_[0], $error); }); }
+sub answering { my ($bytes) = @_; return start_fake_server(sub { pg_log_in($_[0]); pg_answer($_[0], $bytes) while 1; }); }
+my $triggered = refusing(pg_error('42501', 'permission denied for schema audit', 'FATAL', F => 'aclchk.c', L => '2700', R => 'aclcheck_error'));
+my $proxy     = refusing(pg_error('XX000', 'Endpoint ID is not specified'));
+my $torn      = start_fake_server(sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); read_bytes($_[0], 5); });
+my $lookalike = answering(pg_error('00000', 'unknown function name: pg_catalog.pg_backend_pid()', 'ERROR') . pg_message('Z', 'I'));
+my $broken    = answering(pg_message('1', '') . pg_message('2', '') . pg_message('D', pack 'n N a', 1, 1, 'a') . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I'));
+my $scram     = start_fake_server(
+	sub {
+		my ($client) = @_;
+		pg_read_startup($client);
+		send_bytes($client, pg_auth(10, "SCRAM-SHA-256\0\0"));
+		my (undef, $body) = pg_read_message($client);
+		my ($nonce) = $body =~ /,r=(.+)$/s;
+		send_bytes($client, pg_auth(11, "r=${nonce}x,s=c2FsdHNhbHRzYWx0c2FsdA==,i=4096"));
+		pg_read_message($client);
+		send_bytes($client, pg_auth(12, 'e=other-error'));
+		hold($client);
 	});
 
 sub port_of { my ($process) = @_; return '' . $process->port; }
@@ -261,15 +313,19 @@ my @cases = (
 	[ unreachable => 'an address that nothing leads to', { host => '224.0.0.1' } ],
 	[ server_silent => 'a pooler without its server', { port => port_of($patient), database => 'gone' } ],
 	[ server_silent => 'a server that stands still', {}, before => sub { freeze($remote) }, after => sub { thaw($remote) } ],
+	[ server_silent => 'a pooler that gives up waiting for its server', { port => port_of($impatient), database => 'gone' } ],
 	[ not_postgres => 'an HTTP server', { port => port_of($bridge) } ],
 	[ tls_failed => 'a server without TLS', { sslmode => 'require' } ],
 	[ tls_failed => 'no TLS version in common', { sslmode => 'require', properties => { ssl_min_protocol_version => 'TLSv1', ssl_max_protocol_version => 'TLSv1' } },
 		at => $secure, before => sub { serve_certificate($secure, $dir, 'self') } ],
 	[ tls_failed => 'a server that demands a client certificate', { user => 'certified', sslmode => 'require' }, at => $secure ],
 	[ tls_failed => 'a pooler that demands a client certificate', { port => port_of($certified), sslmode => 'require' }, at => $secure ],
+	[ tls_failed => 'a pooler that demands TLS', { port => port_of($tls_pooler), sslmode => 'disable' }, at => $secure ],
 	[ tls_failed => 'a line that garbles what comes after the handshake', { port => port_of($garbling), sslmode => 'require' }, at => $secure,
 		is => { REASON => 'decryption failed or bad record mac' } ],
 	[ tls_certificate => 'a certificate of its own', { sslmode => 'verify-ca' }, at => $secure ],
+	[ tls_certificate => 'a certificate that has expired', { sslmode => 'verify-ca' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'expired') } ],
+	[ tls_certificate => 'an authority that is not known', { sslmode => 'verify-ca' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'foreign') }, is => { ISSUER => 'dqds-test-abroad' } ],
 	[ tls_certificate => 'a certificate for another name', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'stranger') } ],
 	[ tls_certificate => 'a certificate for nobody', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'nameless') } ],
 	[ tls_certificate => 'no root certificates', { sslmode => 'verify-full' }, at => $secure,
@@ -277,6 +333,8 @@ my @cases = (
 	[ password_required => 'no password', { password => undef } ],
 	[ password_required => 'a server that asks for none', { user => 'trusted' } ],
 	[ authentication_failed => 'a wrong password', { password => 'wrong' } ],
+	[ authentication_failed => 'a password with a line feed behind it', { password => "$password\n" }, unregistered => 1 ],
+	[ authentication_failed => 'a server that asks LDAP', { user => 'ldapper', properties => { allow_cleartext_password => 'true' } } ],
 	[ authentication_failed => 'an unknown user', { user => 'nobody' } ],
 	[ authentication_failed => 'a password that has expired', { user => 'expired' } ],
 	[ authentication_failed => 'a server that wants it in clear text', { user => 'cleartext' } ],
@@ -284,16 +342,24 @@ my @cases = (
 	[ authentication_failed => 'a server that wants hard work', { user => 'laborious' } ],
 	[ authentication_failed => 'a server that wants it in clear text, under TLS that is not verified', { user => 'cleartext', sslmode => 'require' }, at => $secure ],
 	[ authentication_failed => 'no channel binding without TLS', { properties => { channel_binding => 'require' } } ],
+	[ authentication_failed => 'a certificate that cannot be bound to', { sslmode => 'require' }, at => $secure, before => sub { serve_certificate($secure, "$dir/odd", 'own') }, after => sub { serve_certificate($secure, $dir, 'self') } ],
 	[ authentication_failed => 'a wrong password, a pooler', { port => port_of($pooler), password => 'wrong' } ],
 	[ login_not_allowed => 'pg_hba.conf', { user => 'rejected' } ],
+	[ login_not_allowed => 'pg_hba.conf, without TLS', { user => 'rejected', sslmode => 'disable' } ],
+	[ login_not_allowed => 'ident', { user => 'identified' } ],
+	[ login_not_allowed => 'the rules of a pooler', { port => port_of($ruled) } ],
+	[ login_not_allowed => 'pg_hba.conf behind a pooler', { port => port_of($rejected), user => 'rejected' } ],
 	[ login_not_allowed => 'a role without LOGIN', { user => 'no login' } ],
 	[ login_not_allowed => 'a database that allows no connections', { database => 'template_like' } ],
 	[ login_not_allowed => 'no standby', { properties => { target_session_attrs => 'standby' } } ],
+	[ login_not_allowed => 'no standby at two addresses', { host => 'twice.test', properties => { target_session_attrs => 'standby' } } ],
 	[ database_not_found => 'an unknown database', { database => 'no "such" db' } ],
 	[ database_not_found => 'an unknown database behind a pooler', { port => port_of($pooler), database => 'nowhere', properties => { connect_timeout => '30' } } ],
 	[ database_not_found => 'a database that the pooler does not know', { port => port_of($narrow), database => 'nowhere' } ],
 	[ permission_denied => 'no CONNECT', { database => 'closed "db"', user => 'odd "reader"' }, grant => 1 ],
-	[ permission_denied => 'options that are refused', { options => '-c role=pg_monitor' } ],
+	[ permission_denied => 'options that are refused', { options => '-c role=pg_monitor' }, unregistered => 1, is => { REASON => 'permission denied to set role "pg_monitor"' } ],
+	[ permission_denied => 'the same in a registered connection', { options => '-c role=pg_monitor' }, only => 'registered' ],
+	[ permission_denied => 'a login trigger', { port => port_of($triggered) }, is => { REASON => 'permission denied for schema audit' } ],
 	[ permission_denied => 'a catalog that is closed', { database => 'strict' }, only => 'list', grant => 1, is => { REASON => 'permission denied for table pg_namespace' } ],
 	[ too_many_connections => 'the limit of the role', { user => 'limited' } ],
 	[ too_many_connections => 'the limit of the database', { database => 'full_db' } ],
@@ -313,6 +379,7 @@ my @cases = (
 	[ cancelled => 'pg_cancel_backend there', { properties => { application_name => 'a' } }, around => hit(sub { $_[0]->must("SELECT pg_cancel_backend($_[1])") }) ],
 	[ connection_lost => 'pg_terminate_backend there', { properties => { application_name => 'b' } }, around => hit(sub { $_[0]->must("SELECT pg_terminate_backend($_[1])") }) ],
 	[ connection_lost => 'kill -9 there', { properties => { application_name => 'c' } }, around => hit(sub { kill 'KILL', $_[1] }) ],
+	[ connection_lost => 'a proxy that hangs up in TLS', { port => port_of($torn), sslmode => 'require' } ],
 	[ target_not_allowed => 'a denied address', { host => '169.254.169.254' }, is => { SETTING => 'dqds.denied_hosts' } ],
 	[ target_not_allowed => 'a name that leads to it', { host => 'metadata.test' }, is => { SETTING => 'dqds.denied_hosts' } ],
 	[ target_not_allowed => 'an address that is not allowed', { host => '192.0.2.1' }, is => { SETTING => 'dqds.allowed_hosts' } ],
@@ -349,12 +416,20 @@ my @cases = (
 	[ invalid_connection => 'a socket', {}, spelled => 'postgresql:///d?host=/tmp', is => { KEY => 'host' } ],
 	[ invalid_connection => 'what may be a part of a password', {}, spelled => 'jdbc:postgresql://h/d?user=u&password=a&b=c' ],
 	[ invalid_connection => 'a URL that is cut off', {}, spelled => 'postgresql://u:p@[::1', is => { REASON => 'an IPv6 address has no "]"' } ],
+	[ invalid_connection => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, unregistered => 1, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
+	[ invalid_connection => 'the same in a registered connection', { options => '-c no_such_setting=1' }, only => 'registered' ],
+	[ invalid_connection => 'the console of a pooler', { port => port_of($pooler), database => 'pgbouncer' } ],
 	[ unresolved_secret => 'an unknown credential', { password => '${credential://nope}' }, is => { REFERENCE => 'credential://nope', KEY => 'postgresql.password' } ],
 	[ unresolved_secret => 'an unknown variable', { password => '${DQDS_SECRET_NOPE}' }, is => { REFERENCE => 'DQDS_SECRET_NOPE', KEY => 'postgresql.password' } ],
 	[ unresolved_secret => 'a credential for another host', { password => '${credential://abroad}' } ],
 	[ busy => 'as many as there may be', { parallel_jobs_limit => 1 }, before => \&occupy, after => \&vacate ],
-	[ remote_error => 'a setting that the server does not know', { options => '-c no_such_setting=1' }, unregistered => 1, is => { REASON => 'unrecognized configuration parameter "no_such_setting"' } ],
-	[ remote_error => 'the same in a registered connection', { options => '-c no_such_setting=1' }, only => 'registered' ],
+	[ remote_error => 'a role whose library is missing', { user => 'unlucky' }, is => { REASON => qr/could not access file "no_such_library": .*/ } ],
+	[ remote_error => 'the same with options in a registered connection', { user => 'unlucky', options => '-c geqo=off' }, only => 'registered' ],
+	[ remote_error => 'a proxy that misses something', { port => port_of($proxy) }, is => { REASON => 'Endpoint ID is not specified' } ],
+	[ remote_error => 'a standby that is asked for serializable transactions', { user => 'serial', port => '' . $standby->port } ],
+	[ remote_error => 'an error of SCRAM', { port => port_of($scram) }, is => { REASON => qr/error received from server in SCRAM exchange: other-error/ } ],
+	[ remote_error => 'a look-alike', { port => port_of($lookalike) }, is => { REASON => 'unknown function name: pg_catalog.pg_backend_pid()' } ],
+	[ remote_error => 'an answer that breaks the protocol', { port => port_of($broken) }, is => { REASON => 'an answer that breaks the PostgreSQL protocol' } ],
 	[ remote_error => 'an answer without end', { port => port_of($endless) }, only => 'list', is => { SIZE => '1 MB' } ],
 	[ remote_error => 'a name that is not valid', { port => port_of($garbled) }, only => 'list', is => { REASON => 'invalid byte sequence for encoding "EUC_JP": 0x8e' } ],
 	[ remote_error => 'a query that needs more than the role may have', { database => 'many', user => 'frugal' }, only => 'list', is => { REASON => qr/temporary file size exceeds temp_file_limit \(0kB\)/ } ]);

@@ -70,6 +70,7 @@ my %fake   = (
 	http   => sub { sysread $_[0], my $bytes, 100; send_bytes($_[0], "HTTP/1.1 400 Bad Request\r\n\r\n") },
 	reset  => sub { pg_read_startup($_[0]); reset_connection($_[0]) },
 	tls    => sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); hold($_[0]) },
+	torn   => sub { read_bytes($_[0], 8); send_bytes($_[0], 'S'); read_bytes($_[0], 5); },
 	late   => sub { pg_read_startup($_[0]); hold($_[0]) },
 	query  => sub { pg_log_in($_[0]); pg_answer($_[0], pg_error('XX000', 'broken inside', 'ERROR') . pg_message('Z', 'I')); hold($_[0]) },
 	gone   => sub { pg_log_in($_[0]); pg_read_message($_[0]); reset_connection($_[0]) });
@@ -88,12 +89,15 @@ my @failures = (
 	[ tls          => not_postgres          => 'another protocol', port => $port_of{http} ],
 	[ tls          => server_silent         => 'silence', port => $port_of{silent} ],
 	[ tls          => server_silent         => 'silence in the handshake', port => $port_of{tls} ],
+	[ tls          => connection_lost       => 'broken off in the handshake', port => $port_of{torn}, sslmode => 'require' ],
 	[ authenticate => server_silent         => 'silence after it', port => $port_of{late} ],
 	[ authenticate => connection_lost       => 'broken off at the login', port => $port_of{reset} ],
 	[ authenticate => authentication_failed => 'a wrong password', password => 'wrong' ],
 	[ authenticate => password_required     => 'no password', password => undef ],
 	[ authenticate => login_not_allowed     => 'a role that may not log in', user => 'nologin' ],
 	[ authenticate => too_many_connections  => 'a role without a connection left', user => 'limited' ],
+	[ authenticate => too_many_connections  => 'the same where TLS is not asked for', user => 'limited', sslmode => 'disable' ],
+	[ authenticate => invalid_connection    => 'options that the server refuses', options => '-c nosuch=1' ],
 	[ database     => database_not_found    => 'an unknown database', database => 'nope' ],
 	[ database     => permission_denied     => 'a closed database', database => 'closed' ],
 	[ server       => remote_error          => 'an error of the overview', port => $port_of{query} ],
@@ -215,7 +219,8 @@ certificate('20200101000000Z', '20491231120000Z', 'DNS:shop-db.example,DNS:local
 	is("$step->{status} $step->{message}", "ok $by->{tls}{message}", 'over REST, too');
 	my $bad = diagnose(connection_model($remote, sslmode => 'verify-full'));
 	is("$bad->{tls}{status} $bad->{authenticate}{status}", 'failed skipped', 'verify-full without its authority: TLS fails');
-	like($bad->{tls}{message}, qr/^the certificate of \S+ is not trusted$/, 'and it says so');
+	like($bad->{tls}{message}, qr/^the certificate of \S+ is not trusted: it is signed by itself, and not known here; certificate of shop-db \(names: [^)]*shop-db\.example[^)]*\) until 2049-12-31 12:00 UTC, issued by shop-db$/,
+		'and it says why, with the certificate');
 }
 certificate('20200101000000Z', '20210101000000Z');
 {

@@ -124,13 +124,14 @@ foreach my $row (
 	$sql{super}->must(q{SELECT dqds_replace_credential('here', } . sql_literal($real) . ')');
 	my $owner = DqdsTest::Sql->connect($control, user => 'admin');
 	$owner->must(q{SELECT dqds_create_connection('shop', } . sql_literal(connection_model($remote)) . ')');
-	my $hint = 'Look at the log of the remote server; its words are not shown where a connection with options uses a stored secret.';
+	my $hint = 'Correct options: each setting is written as -c name=value, and a blank in a value with a backslash before it.';
+	$hint .= ' The words of the server are not shown where a connection with options uses a stored secret.';
 	my $said = sub {
 		my ($role, $argument) = @_;
 		my ($row) = @{ $sql{$role}->query("SELECT * FROM dqds_test_connection($argument)")->{rows} };
 		return join '|', map { $_ // '' } @$row{qw(error_code sqlstate error_message hint)};
 	};
-	my $hidden = "remote_error|22023|the server at 127.0.0.1:@{[ $remote->port ]} refused the login|$hint";
+	my $hidden = "invalid_connection|22023|the server at 127.0.0.1:@{[ $remote->port ]} refuses the options of the connection|$hint";
 	my %with = (
 		'a credential'                      => [ 'op',    sub { sql_literal(connection_model($remote, password => '${credential://here}', options => $_[0])) . '::text' } ],
 		'a password that a mask keeps'      => [ 'admin', sub { sql_literal(connection_model($remote, connection_name => 'shop', password => '********', options => $_[0])) . '::text, false' } ],
@@ -147,7 +148,7 @@ foreach my $row (
 		}
 	}
 	# With a password of the caller's own there is nothing to find out.
-	like($said->('op', sql_literal(connection_model($remote, options => '-c work_mem=large')) . '::text'), qr/refused the login: invalid value for parameter "work_mem": "large"/, 'with a password of the caller the words are shown');
+	like($said->('op', sql_literal(connection_model($remote, options => '-c work_mem=large')) . '::text'), qr/refuses the options of the connection: invalid value for parameter "work_mem": "large"/, 'with a password of the caller the words are shown');
 	$sql{super}->must(q{SELECT dqds_replace_credential('here', } . sql_literal($secret) . ')');
 }
 
