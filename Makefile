@@ -25,6 +25,7 @@ DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.con
 EXTENSION_SOURCES = \
 	src/address.c \
 	src/answer_budget.c \
+	src/auth_messages.c \
 	src/background.c \
 	src/certificate_check.c \
 	src/connection_argument.c \

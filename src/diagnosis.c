@@ -238,7 +238,7 @@ diagnose_wrong_kind(const Target *target, int asked, int naddresses, Failure *fa
 {
 	failure_set(failure, DQDS_LOGIN_NOT_ALLOWED,
 				"Change or drop the property target_session_attrs.",
-				"%d of the %d addresses of %s:%s were asked, and none is of the kind that "
+				"%d of the %d addresses of %s:%s answered, and none is of the kind that "
 				"target_session_attrs asks for",
 				asked, naddresses, target->shown_host, target->shown_port);
 }

@@ -71,6 +71,16 @@ typedef struct CertificateError
 	const char *hint;
 } CertificateError;
 
+/* Of a login as well as of a query. */
+#define SERIALIZABLE_STANDBY                                                                       \
+	{                                                                                              \
+		DQDS_REMOTE_ERROR,                                                                         \
+			"transactions of user \"%u\" at %h:%p are serializable, which a hot standby does not " \
+			"take",                                                                                \
+			"Set options of the connection to -c "                                                 \
+			"default_transaction_isolation=repeatable\\ read."                                     \
+	}
+
 /* ---- diagnosis_texts.c: each table ends with a row whose first pointer or number is 0 ---------- */
 
 extern const LoginState login_states[];

@@ -21,15 +21,6 @@
 			"server of this kind takes."                                                           \
 	}
 
-#define SERIALIZABLE_STANDBY                                                                       \
-	{                                                                                              \
-		DQDS_REMOTE_ERROR,                                                                         \
-			"transactions of user \"%u\" at %h:%p are serializable, which a hot standby does not " \
-			"take",                                                                                \
-			"Set options of the connection to -c "                                                 \
-			"default_transaction_isolation=repeatable\\ read."                                     \
-	}
-
 /* Names of ours that the server cannot read are not sent to it a second time (listing.c). */
 #define BAD_TEXT                                                                                   \
 	{                                                                                              \

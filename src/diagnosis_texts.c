@@ -52,15 +52,6 @@
 			"On the remote server run: GRANT CONNECT ON DATABASE %D TO %U;"                        \
 	}
 
-#define SERIALIZABLE_STANDBY                                                                       \
-	{                                                                                              \
-		DQDS_REMOTE_ERROR,                                                                         \
-			"transactions of user \"%u\" at %h:%p are serializable, which a hot standby does not " \
-			"take",                                                                                \
-			"Set options of the connection to -c "                                                 \
-			"default_transaction_isolation=repeatable\\ read."                                     \
-	}
-
 #define OPTIONS_REFUSED                                                                            \
 	{                                                                                              \
 		DQDS_INVALID_CONNECTION, "the server at %h:%p refuses the options of the connection: %m",  \

@@ -412,7 +412,7 @@ extern void trace_certificate(LoginTrace *trace, void *certificate);
 extern void trace_peer_certificate(LoginTrace *trace, void *openssl);
 extern void certificate_name(void *name, char *text, size_t size);
 
-/* ---- before libpq answers a request of the authentication (password_guard.c) ------ */
+/* ---- before libpq answers a request of the authentication (password_guard.c, auth_messages.c) ------ */
 
 /* libpq itself takes no longer authentication request. */
 #define MAX_AUTH_REQUEST 2000
@@ -461,6 +461,7 @@ extern void guard_reset(AuthGuard *guard, const Target *target);
 extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl, int *needed);
 extern GuardVerdict guard_tls_answer(AuthGuard *guard, int fd);
+extern GuardVerdict auth_check_messages(AuthGuard *guard, bool tls, int *needed);
 
 /* ---- limits over all callers (limits.c) ----------------------------------------- */
 

@@ -3,7 +3,7 @@
  *		What libpq may see of the server's process while it starts or makes a connection.
  *
  * Neither the environment of the operating system user that the server runs as,
- * nor its language: messages in English can be told apart (diagnosis.c).
+ * nor its language: messages in English can be told apart (diagnosis_login.c).
  */
 #include "postgres.h"
 

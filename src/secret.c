@@ -26,7 +26,7 @@
  * the remote may have repeated: otherwise the mask would show which of many
  * guesses, say in the name of the user, is right.  Options are repeated by a remote
  * after it has read them, without their backslashes: where they come together with
- * a stored secret, none of its words about a login are shown (diagnosis.c).
+ * a stored secret, none of its words about a login are shown (diagnosis_login.c).
  */
 #include "postgres.h"
 

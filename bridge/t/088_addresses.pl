@@ -185,9 +185,9 @@ sub place
 	my $primaries = name_of('primaries.test', @more[ 0, 1, 2 ]);
 	is(place($primaries, 'prefer-standby'), 'primary', 'three primaries, prefer-standby: a primary');
 	fails($sql, 'three primaries, standby', model($primaries, properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
-		message => qr/^3 of the 3 addresses of primaries\.test:$port were asked, and none is of the kind that target_session_attrs asks for$/, hint => qr/target_session_attrs/);
+		message => qr/^3 of the 3 addresses of primaries\.test:$port answered, and none is of the kind that target_session_attrs asks for$/, hint => qr/target_session_attrs/);
 	fails($sql, 'two primaries and nobody, standby', model(name_of('less.test', $more[0], first_server(), $more[1]), properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
-		message => qr/^2 of the 3 addresses of less\.test:$port were asked/);
+		message => qr/^2 of the 3 addresses of less\.test:$port answered/);
 	fails($sql, 'one address, standby', model('127.0.0.1', properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
 		message => qr/^the server at 127\.0\.0\.1:$port is not of the kind/);
 }
@@ -203,7 +203,7 @@ sub place
 	works($sql, 'an expensive role', model('127.0.0.1', user => 'laborious'));
 	my $before = -s $remote->logfile;
 	my $row    = outcome($sql, model(name_of('costly.test', @more), user => 'laborious', properties => { target_session_attrs => 'standby' }));
-	like($row->{error_message}, qr/^2 of the 6 addresses of costly\.test:$port were asked/, 'six expensive servers of the wrong kind: two are asked');
+	like($row->{error_message}, qr/^2 of the 6 addresses of costly\.test:$port answered/, 'six expensive servers of the wrong kind: two are asked');
 	my $logins = () = slurp_file($remote->logfile, $before) =~ /connection authorized: user=laborious/g;
 	is($logins, 2, 'and no more have been logged in to');
 }
