@@ -26,7 +26,7 @@ sub refusing_server
 	# The locale C.UTF-8 has no language of its own, so that LANGUAGE decides. The tests' own copy of the server speaks English.
 	local $ENV{LANGUAGE} = $language;
 	local $ENV{DQDS_REMOTE_INSTALLATION} = $installed{bindir} =~ s{/bin$}{}r if $language ne 'en';
-	my $node = remote_server($name, conf => "lc_messages = 'C.UTF-8'\nlog_error_verbosity = verbose\nmax_connections = 40");
+	my $node = remote_server($name, conf => "log_error_verbosity = verbose\nmax_connections = 40");
 	my $password = remote_password($node);
 	$node->safe_psql('postgres', $_) foreach
 	  map({ "CREATE ROLE $_ LOGIN PASSWORD '$password'" } qw(rejected unlisted tlsonly certified identified limited)),
@@ -44,7 +44,8 @@ sub refusing_server
 	open my $file, '>', $hba or die "$hba: $!";
 	print $file $text;
 	close $file;
-	reload_with($node);
+	# Its log is read in English until here.
+	reload_with($node, "lc_messages = 'C.UTF-8'");
 	return $node;
 }
 
@@ -61,8 +62,9 @@ $sql->must("SET dqds.connect_timeout = '20s'");
 SKIP:
 {
 	skip 'no messages in Russian are installed', 1 if !$server{Russian};
-	my (undef, undef, $error) = $server{Russian}->psql('postgres', 'SELECT 1/0');
-	unlike($error, qr/division/, 'a server that speaks Russian');
+	my $error = '';
+	poll_until(sub { (undef, undef, $error) = $server{Russian}->psql('postgres', 'SELECT 1/0'); $error !~ /division/ }, 10);
+	like($error, qr/деление/, 'a server that speaks Russian');
 }
 
 # --- Directly ----------------------------------------------------------------------------------------------------------
