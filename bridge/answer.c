@@ -5,7 +5,8 @@
  * A small answer is one write.  A large one is sent in chunks to HTTP/1.1, and
  * to HTTP/1.0 until the connection closes.  Writing blocks while the client
  * reads slowly, and with it the reading from the control database: the memory
- * for an answer does not grow with it.
+ * for an answer does not grow with it.  Each body, which is JSON, ends in a line
+ * end, so that what a terminal prints next has a line of its own.
  *
  * No header value comes from outside, so none can hold a line end.
  */
@@ -165,7 +166,7 @@ answer_finish(Answer *answer)
 	HttpRequest *request = answer->request;
 	char head[HEAD_ROOM];
 
-	if (answer->broken)
+	if (!answer_append(answer, "\n", 1))
 		return;
 	if (!answer->streaming)
 	{
@@ -193,7 +194,7 @@ answer_release(Answer *answer)
 static void
 send_whole(HttpRequest *request, int status, const char *body, const char *allow)
 {
-	size_t body_len = body ? strlen(body) : 0;
+	size_t body_len = body ? strlen(body) + 1 : 0; /* with its line end */
 	char *buffer = malloc(HEAD_ROOM + body_len);
 	size_t len;
 
@@ -203,7 +204,8 @@ send_whole(HttpRequest *request, int status, const char *body, const char *allow
 	len = format_head(buffer, request, body ? BODY_WHOLE : BODY_NONE, body_len, allow);
 	if (body != NULL && !is_head_request(request))
 	{
-		memcpy(buffer + len, body, body_len);
+		memcpy(buffer + len, body, body_len - 1);
+		buffer[len + body_len - 1] = '\n';
 		len += body_len;
 	}
 	http_write(request, buffer, len);

@@ -33,11 +33,11 @@ bool answer_begin(Answer *answer, HttpRequest *request, int status);
 /* Appends to the body.  Returns false when going on makes no sense. */
 bool answer_append(Answer *answer, const char *data, size_t len);
 
-/* Sends what was not sent yet, and the end.  Without it a streamed answer is visibly broken off. */
+/* Sends what was not sent yet, a line end, and the end.  Without it a streamed answer is visibly broken off. */
 void answer_finish(Answer *answer);
 void answer_release(Answer *answer);
 
-/* A whole answer of its own; body NULL: none. */
+/* A whole answer of its own, with a line end; body NULL: none. */
 void answer_whole(HttpRequest *request, int status, const char *body);
 void answer_failure(HttpRequest *request, const Failure *failure);
 

@@ -413,7 +413,7 @@ my $large  = to_json({ %{ from_json($model) }, labels => [ map { "$_ $filler" } 
 http($bridge, POST => "/api/connections/large$_/basic", {}, $large) foreach 1 .. 20;
 my $large_target = request('GET /api/connections', []);
 my $whole        = raw_request($bridge, $large_target);
-like(substr($whole, -20), qr/\]\r\n0\r\n\r\n$/, 'a large answer comes whole to one who reads');
+like(substr($whole, -20), qr/\]\n\r\n0\r\n\r\n$/, 'a large answer comes whole to one who reads');
 cmp_ok(length $whole, '>', 18_000_000, 'and it is large');
 undef $whole;
 

@@ -72,9 +72,9 @@ sub raw_request
 }
 
 # http(PORT or process, METHOD, TARGET, HEADERS = {}, BODY = undef, SECONDS = 60): one request and its answer:
-#   status, reason, headers (lower-case names; repeated ones joined by ', '), body,
+#   status, reason, headers (lower-case names; repeated ones joined by ', '), body (JSON without its line end),
 #   json (the decoded body where Content-Type says JSON and it is JSON),
-#   error (what is wrong with the answer's framing; undef: the answer is whole), raw (all bytes)
+#   error (what is wrong with the answer's framing, or that a JSON body is no line; undef: the answer is whole), raw (all bytes)
 # Host, Connection: close, and with a BODY Content-Length and Content-Type: application/json are sent unless HEADERS
 # say otherwise; a value of undef leaves a header out.
 sub http
@@ -179,7 +179,16 @@ sub split_answer
 	$answer{error} //= delete $answer{framing};
 	delete $answer{framing};
 	$answer{error} //= 'the connection stayed open' unless $closed;
+	$answer{error} //= take_line_end(\%answer);
 	return \%answer;
+}
+
+# Takes the line end from a JSON body; returns what is wrong with it (undef: nothing).
+sub take_line_end
+{
+	my ($answer) = @_;
+	return if $answer->{body} eq '' || ($answer->{headers}{'content-type'} // '') !~ m{^application/json\b};
+	return $answer->{body} =~ s/(?<!\n)\n\z// ? undef : 'the body is no line';
 }
 
 # The body of an answer and what is wrong with its framing (undef: nothing).
