@@ -48,6 +48,8 @@ EXTENSION_SOURCES = \
 	src/import.c \
 	src/import_functions.c \
 	src/import_json.c \
+	src/import_schemas.c \
+	src/import_store.c \
 	src/job_answer.c \
 	src/json_out.c \
 	src/level_functions.c \
@@ -67,6 +69,7 @@ EXTENSION_SOURCES = \
 	src/model_text.c \
 	src/model_values.c \
 	src/model_warnings.c \
+	src/name_pattern.c \
 	src/name_set.c \
 	src/owner_call.c \
 	src/password_guard.c \

@@ -74,7 +74,7 @@ SELECT table_name, status FROM dqds_import_tables('self', 'shop') WHERE status <
 SELECT estimated_rows FROM dqds_imported_tables WHERE table_name = 'customers';
 -- A table that is gone stays as it was imported; its name in an import names nothing.
 DROP TABLE shop.customers;
-SELECT count(*) AS tables FROM dqds_import_tables('self', 'shop', table_names => '{customers}');
+SELECT table_name, status, column_count FROM dqds_import_tables('self', 'shop', table_names => '{customers}');
 SELECT table_name, count(column_name) AS columns FROM dqds_imported_columns WHERE table_name = 'customers' GROUP BY table_name;
 
 -- Another schema, with a table of the same name; another connection; a model that names its connection.

@@ -605,6 +605,15 @@ typedef struct NameSet NameSet;
 extern NameSet *name_set_make(void);
 extern void name_set_add(NameSet *set, char *name);
 extern bool name_set_has(NameSet *set, const char *name);
+extern bool name_set_mark(NameSet *set, const char *name);
+extern void name_set_visit_unmarked(NameSet *set, void (*visit)(void *argument, const char *name),
+									void *argument);
+
+/* ---- patterns of names (name_pattern.c) ------------------------------------------------------ */
+
+extern bool is_name_pattern(const char *text);
+extern bool name_fits_pattern(const char *name, const char *pattern);
+
 
 /* ---- diagnosis step by step (diagnose_functions.c) ----------------------------------------- */
 
@@ -878,17 +887,25 @@ extern void listing_run(Listing *listing, Question question, const Caller *calle
 
 /* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
 
-/* Who is told what an import does; each function may be NULL.  values are those of the answer to QUESTION_COLUMNS. */
+/*
+ * Who is told what an import does; each function but not_found may be NULL.
+ * values are those of the answer to QUESTION_COLUMNS.
+ */
 typedef struct ImportSink
 {
+	void (*begin)(void *argument); /* everything has arrived, and is about to be stored */
 	void (*table)(void *argument, const char *name);
 	void (*column)(void *argument, const Datum *values,
 				   const bool *nulls); /* of the table before */
-	void (*stored)(void *argument, const char *table, const char *status, int ncolumns);
+	void (*stored)(void *argument, const char *schema, const char *table, const char *status,
+				   int ncolumns);
+	void (*not_found)(void *argument, const char *schema,
+					  const char *table); /* at last; table NULL: the schema, or any that fits */
 	void *argument;
 } ImportSink;
 
-extern void import_run(Listing *listing, const Caller *caller, const ImportSink *sink);
+extern void import_run(Listing *listing, bool may_be_pattern, const Caller *caller,
+					   const ImportSink *sink);
 extern void imports_lock(const Caller *caller, int64 connection_id);
 
 /* ---- JSON text (json_out.c, job_answer.c) ------------------------------------------------------------------ */
@@ -906,5 +923,6 @@ extern void json_out_clear(JsonOut *out);
 extern void json_out_close(JsonOut *out);
 extern void json_out_name(StringInfo text, const char *name);
 extern void json_out_string(StringInfo text, const char *name, const char *value);
+extern void json_out_boolean(StringInfo text, const char *name, bool value);
 
 #endif /* DQDS_H */

@@ -51,19 +51,33 @@ typedef struct ImportRows
 	RowsOut rows;
 } ImportRows;
 
+/* ncolumns -1: it is not known. */
 static void
-put_stored(void *argument, const char *table, const char *status, int ncolumns)
+put_stored(void *argument, const char *schema, const char *table, const char *status, int ncolumns)
 {
 	ImportRows *output = argument;
 	Datum values[5];
 	bool nulls[5] = {false};
 
 	row_text(&values[0], &nulls[0], output->listing->connection.name);
-	row_text(&values[1], &nulls[1], output->listing->schema_name);
+	row_text(&values[1], &nulls[1], schema);
 	row_text(&values[2], &nulls[2], table);
 	row_text(&values[3], &nulls[3], status);
 	values[4] = Int32GetDatum(ncolumns);
+	nulls[4] = ncolumns < 0;
 	rows_put(&output->rows, values, nulls);
+}
+
+/* A row is of a table: that there is no such schema is a notice. */
+static void
+put_not_found(void *argument, const char *schema, const char *table)
+{
+	if (table != NULL)
+		put_stored(argument, schema, table, "not_found", -1);
+	else
+		ereport(NOTICE,
+				(errmsg("schema \"%s\" was not found", visible_text(schema)),
+				 errhint("dqds_list_schemas shows the schemas that the remote user may use.")));
 }
 
 /* dqds_import_tables(connection, schema_name, table_name_contains, table_names, tables_import_limit) */
@@ -74,7 +88,7 @@ dqds_import_tables(PG_FUNCTION_ARGS)
 	StatementScope scope;
 	Listing listing;
 	ImportRows output = {.listing = &listing};
-	ImportSink sink = {.stored = put_stored, .argument = &output};
+	ImportSink sink = {.stored = put_stored, .not_found = put_not_found, .argument = &output};
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
@@ -84,7 +98,7 @@ dqds_import_tables(PG_FUNCTION_ARGS)
 	check_registered(&listing.connection);
 	read_import_filters(fcinfo, &listing);
 	rows_open(fcinfo, &output.rows);
-	import_run(&listing, &caller, &sink);
+	import_run(&listing, false, &caller, &sink);
 	statement_show(&scope);
 	return (Datum) 0;
 }

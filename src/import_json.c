@@ -146,15 +146,29 @@ typedef enum ColumnValue
 	COLUMN_LENGTH,
 	COLUMN_PRECISION,
 	COLUMN_SCALE,
-	COLUMN_NULLABLE
+	COLUMN_NULLABLE,
+	COLUMN_PRIMARY_KEY
 } ColumnValue;
 
 typedef struct ImportDocument
 {
 	JsonOut json;
-	bool in_table;  /* its columns are being written */
-	bool in_column; /* one has been written already */
+	const char *business_key; /* of the job, or NULL */
+	bool in_table;            /* its columns are being written */
+	bool in_column;           /* one has been written already */
+	bool any_missing;         /* what was not found is being written, behind the tables */
 } ImportDocument;
+
+static void
+begin_answer(void *argument)
+{
+	ImportDocument *document = argument;
+	StringInfo json = &document->json.text;
+
+	appendStringInfoString(json, "{\"jobId\":");
+	job_answer_append(json, document->business_key);
+	appendStringInfoString(json, ",\"status\":\"finished\",\"result\":{\"source_table_specs\":[");
+}
 
 static void
 end_table(ImportDocument *document)
@@ -199,15 +213,44 @@ put_column(void *argument, const Datum *values, const bool *nulls)
 	if (!nulls[COLUMN_TYPE])
 		json_out_string(json, "column_type", TextDatumGetCString(values[COLUMN_TYPE]));
 	if (!nulls[COLUMN_NULLABLE])
-	{
-		json_out_name(json, "nullable");
-		appendStringInfoString(json, DatumGetBool(values[COLUMN_NULLABLE]) ? "true" : "false");
-	}
+		json_out_boolean(json, "nullable", DatumGetBool(values[COLUMN_NULLABLE]));
 	append_integer(json, "length", values[COLUMN_LENGTH], nulls[COLUMN_LENGTH]);
 	append_integer(json, "precision", values[COLUMN_PRECISION], nulls[COLUMN_PRECISION]);
 	append_integer(json, "scale", values[COLUMN_SCALE], nulls[COLUMN_SCALE]);
-	appendStringInfoString(json, "}}");
+	appendStringInfoChar(json, '}');
+	if (!nulls[COLUMN_PRIMARY_KEY] && DatumGetBool(values[COLUMN_PRIMARY_KEY]))
+		json_out_boolean(json, "id", true);
+	appendStringInfoChar(json, '}');
 	json_out_flush(&document->json);
+}
+
+/* Like the published names of tables; without table_name it is the schema, or the pattern, that was not found. */
+static void
+put_not_found(void *argument, const char *schema, const char *table)
+{
+	ImportDocument *document = argument;
+	StringInfo json = &document->json.text;
+
+	if (!document->any_missing)
+	{
+		end_table(document);
+		appendStringInfoString(json, "],\"not_found\":[{");
+	}
+	else
+		appendStringInfoString(json, ",{");
+	document->any_missing = true;
+	json_out_string(json, "schema_name", schema);
+	json_out_string(json, "table_name", table);
+	appendStringInfoChar(json, '}');
+	json_out_flush(&document->json);
+}
+
+static void
+end_answer(ImportDocument *document)
+{
+	end_table(document);
+	appendStringInfoString(&document->json.text, "]}}");
+	json_out_close(&document->json);
 }
 
 /* dqds_import_tables_json(parameters, business_key) */
@@ -218,8 +261,11 @@ dqds_import_tables_json(PG_FUNCTION_ARGS)
 	StatementScope scope;
 	Listing listing;
 	ImportDocument document = {.in_table = false};
-	ImportSink sink = {.table = begin_table, .column = put_column, .argument = &document};
-	StringInfo json = &document.json.text;
+	ImportSink sink = {.begin = begin_answer,
+					   .table = begin_table,
+					   .column = put_column,
+					   .not_found = put_not_found,
+					   .argument = &document};
 	char *name;
 
 	caller_init(&caller, fcinfo);
@@ -231,13 +277,9 @@ dqds_import_tables_json(PG_FUNCTION_ARGS)
 
 	json_out_open(fcinfo, &document.json);
 	document.json.rows.source = &listing.connection.target;
-	appendStringInfoString(json, "{\"jobId\":");
-	job_answer_append(json, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	appendStringInfoString(json, ",\"status\":\"finished\",\"result\":{\"source_table_specs\":[");
-	import_run(&listing, &caller, &sink);
-	end_table(&document);
-	appendStringInfoString(json, "]}}");
-	json_out_close(&document.json);
+	document.business_key = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	import_run(&listing, true, &caller, &sink);
+	end_answer(&document);
 	statement_show(&scope);
 	return (Datum) 0;
 }

@@ -80,3 +80,11 @@ json_out_name(StringInfo text, const char *name)
 	escape_json(text, name);
 	appendStringInfoChar(text, ':');
 }
+
+/* Append "name":true or "name":false, with a comma ahead where one is due. */
+void
+json_out_boolean(StringInfo text, const char *name, bool value)
+{
+	json_out_name(text, name);
+	appendStringInfoString(text, value ? "true" : "false");
+}

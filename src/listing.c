@@ -46,12 +46,13 @@ listing_restrict(Listing *listing, Datum names)
 			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
+/* A name that was asked for and is there is marked, even where it is beyond the limit. */
 static bool
 passes(const Listing *listing, const char *name)
 {
 	if (listing->contains != NULL && strstr(name, listing->contains) == NULL)
 		return false;
-	return listing->names == NULL || name_set_has(listing->names, name);
+	return listing->names == NULL || name_set_mark(listing->names, name);
 }
 
 /* A whole number in the range of the type, in the one spelling that JSON and SQL share. */

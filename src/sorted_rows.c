@@ -129,11 +129,18 @@ sorted_rows_next(SortedRows *rows)
 	return true;
 }
 
-/* The name in the current row, its first value, palloc'd; NULL where there is no row. */
-char *
-sorted_rows_name(const SortedRows *rows)
+/* Is there a current row? */
+bool
+sorted_rows_any(const SortedRows *rows)
 {
-	return TupIsNull(rows->out) ? NULL : TextDatumGetCString(rows->out->tts_values[0]);
+	return !TupIsNull(rows->out);
+}
+
+/* A value of the current row that is an integer. */
+int32
+sorted_rows_integer(const SortedRows *rows, int i)
+{
+	return DatumGetInt32(rows->out->tts_values[i]);
 }
 
 /* Text of the current row, palloc'd, or NULL; n counts from 0. */

@@ -25,8 +25,9 @@ extern size_t sorted_rows_put(SortedRows *rows, const char **values);
 extern void sorted_rows_sort(SortedRows *rows);
 extern void sorted_rows_rewind(SortedRows *rows);
 extern bool sorted_rows_next(SortedRows *rows);
-extern char *sorted_rows_name(const SortedRows *rows);
-extern char *sorted_rows_text(const SortedRows *rows, int n);
+extern bool sorted_rows_any(const SortedRows *rows);
+extern char *sorted_rows_text(const SortedRows *rows, int i);
+extern int32 sorted_rows_integer(const SortedRows *rows, int i);
 extern void sorted_rows_end(SortedRows *rows);
 
 #endif /* DQDS_SORTED_ROWS_H */

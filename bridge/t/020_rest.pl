@@ -467,6 +467,7 @@ my %type = map { $_->[0] => { type_snapshot => $_->[1] } } (
 	[ at     => { column_type => 'timestamp without time zone', nullable => true, precision => 3 } ],
 	[ code   => { column_type => 'character', nullable => true, length => 2 } ],
 	[ tags   => { column_type => 'text[]', nullable => true } ]);
+$type{id}{id} = true;
 is_deeply($job{result}, { source_table_specs => [ { columns => \%type } ] }, 'import: the columns, key by key');
 is_deeply(column_names($answer->{body}), [qw(zip id amount at code tags)], 'import: the columns are in their order');
 

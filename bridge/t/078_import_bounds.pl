@@ -304,7 +304,7 @@ is(columns_of($longest), 'one', 'disorder: a name of 1,000 bytes');
 is(columns_of('empty'), '', 'disorder: a table without columns');
 is($sql->value(q(SELECT count(*) FROM dqds_imported_column)), 10, 'disorder: nothing of tables that were not asked for');
 is(join(' ', map { $_->{status} } @{ import_from('disorder')->{rows} }), 'unchanged unchanged unchanged unchanged unchanged unchanged', 'disorder: again, nothing has changed');
-is(join(' ', map { $_->{table_name} } @{ import_from('disorder', q(, NULL, '{zebra,B,unknown}'))->{rows} }), 'B zebra', 'disorder: with names, those');
+is(join(' ', map { $_->{table_name} . ($_->{status} eq 'not_found' ? ' is missing' : '') } @{ import_from('disorder', q(, NULL, '{zebra,B,unknown}'))->{rows} }), 'B zebra unknown is missing', 'disorder: with names, those');
 is(scalar @{ import_from('disorder', q(, NULL, NULL, 2))->{rows} }, 2, 'disorder: with a limit, so many');
 
 push @more, serve('too long', [ [ 'n' x 1001, 'table', '1', undef ] ], []);
