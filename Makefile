@@ -50,7 +50,8 @@ EXTENSION_SOURCES = \
 	src/import_json.c \
 	src/import_schemas.c \
 	src/import_store.c \
-	src/job_answer.c \
+	src/imported_json.c \
+	src/jobs.c \
 	src/json_out.c \
 	src/level_functions.c \
 	src/libpq_scope.c \
@@ -102,6 +103,7 @@ BRIDGE_SOURCES = \
 	bridge/access.c \
 	bridge/answer.c \
 	bridge/bulkhead.c \
+	bridge/call.c \
 	bridge/caller.c \
 	bridge/control.c \
 	bridge/control_open.c \

@@ -10,7 +10,7 @@
 #include "control.h"
 
 /* Enough for all statements: routes.c asserts it. */
-#define MAX_PREPARED 24
+#define MAX_PREPARED 40
 
 struct ControlConnection
 {

@@ -23,6 +23,13 @@ typedef struct SqlstateRule
 	const char *message; /* NULL: the server's own primary message */
 } SqlstateRule;
 
+/* With these the server's hint, which says what is missing, is a second sentence. */
+static bool
+has_use_for_hint(int status)
+{
+	return status == 403 || status == 404;
+}
+
 /* clang-format off */
 static const SqlstateRule sqlstate_rules[] = {
 	/* what was sent cannot be read */
@@ -97,18 +104,23 @@ remote_error_name(const char *sqlstate)
 	return "remote_error";
 }
 
-/* The source of the data failed, not the control database.  Its hint is a second sentence. */
+/* The server's own words: its message, and its hint as a second sentence. */
+static bool
+fail_with_hint(Failure *failure, int status, const char *prefix, const ControlResult *result)
+{
+	return fail(failure, status, "%s%s%s%s", prefix, result->message,
+				result->hint[0] != '\0' ? ". " : "", result->hint);
+}
+
+/* The source of the data failed, not the control database. */
 static bool
 fail_remote(Failure *failure, const ControlResult *result, int remote_status)
 {
-	bool has_hint = result->hint[0] != '\0';
-
 	failure->error_code = remote_error_name(result->sqlstate);
 	if (strcmp(failure->error_code, "busy") == 0)
 		remote_status = 503;
-	return fail(failure, remote_status, "%s%s%s%s",
-				remote_status == 400 ? "Source database connection error: " : "", result->message,
-				has_hint ? ". " : "", result->hint);
+	return fail_with_hint(failure, remote_status,
+						  remote_status == 400 ? "Source database connection error: " : "", result);
 }
 
 static bool
@@ -125,6 +137,8 @@ fail_sqlstate(Failure *failure, const ControlResult *result, int remote_status)
 		if (strncmp(result->sqlstate, rule->prefix, strlen(rule->prefix)) != 0 ||
 			(result->in_role && rule->status < 500 && rule->status != 401))
 			continue;
+		if (has_use_for_hint(rule->status))
+			return fail_with_hint(failure, rule->status, "", result);
 		return fail(failure, rule->status, "%s", rule->message ? rule->message : result->message);
 	}
 	if (result->in_role && strcmp(result->sqlstate, "42501") == 0)

@@ -57,10 +57,30 @@ const Route route_table[] = {
 	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
 	  {FROM_BODY, "body", TYPE_TEXT, NULL, false}}},
 
+	{"GET", "/api/connections/{}",
+	 {"getConnection", "SELECT pg_catalog.dqds_connection_spec_json($1::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false}}},
+
 	{"DELETE", "/api/connections/{}",
 	 {"deleteConnection", "SELECT pg_catalog.dqds_drop_connection_json($1::pg_catalog.text)"},
 	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
 	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false}}},
+
+	{"GET", "/api/connections/{}/schemas",
+	 {"getSchemas", "SELECT pg_catalog.dqds_imported_schemas_json($1::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false}}},
+
+	{"GET", "/api/connections/{}/schemas/{}/tables",
+	 {"getTables",
+	  "SELECT pg_catalog.dqds_imported_tables_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.int4, $5::pg_catalog.int4)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "schemaName", TYPE_TEXT, NULL, false},
+	  {FROM_QUERY, "filter", TYPE_TEXT, NULL, false},
+	  {FROM_QUERY, "page", TYPE_INTEGER, NULL, false},
+	  {FROM_QUERY, "limit", TYPE_INTEGER, NULL, false}}},
 
 	/* The import is done when the answer is there, so there is nothing to wait for. */
 	{"POST", "/api/jobs/importtables",
@@ -69,6 +89,17 @@ const Route route_table[] = {
 	 {{FROM_BODY, "body", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "jobBusinessKey", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "wait", TYPE_BOOLEAN, NULL, true},
+	  {FROM_QUERY, "waitTimeout", TYPE_INTEGER, NULL, true}}},
+
+	{"GET", "/api/jobs/jobs/{}",
+	 {"getJob", "SELECT pg_catalog.dqds_job_json($1::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
+	 {{FROM_PATH, "jobId", TYPE_TEXT, NULL, false}}},
+
+	{"GET", "/api/jobs/jobs/{}/wait",
+	 {"waitForJob", "SELECT pg_catalog.dqds_job_json($1::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NOTHING,
+	 {{FROM_PATH, "jobId", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "waitTimeout", TYPE_INTEGER, NULL, true}}},
 
 	{"GET", "/api/ishealthy", {"isHealthy", NULL}, ANSWER_HEALTH, 200, 503, WAITS_FOR_NOTHING, {{0}}},

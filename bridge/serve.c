@@ -11,7 +11,7 @@
  *		   seats.c)?  A token whose role is not known yet is proved first;
  *		5. the parameters: path, query and, last, the body (parameters.c), which
  *		   is waited for only when the control database knows the token;
- *		6. one call of the control database (pool.c, control.c), whose rows
+ *		6. one call of the control database (call.c, pool.c, control.c), whose rows
  *		   become the body as they come (answer.c);
  *		7. or, from any step, an error body (error.c).
  */
@@ -22,6 +22,7 @@
 #include "access.h"
 #include "answer.h"
 #include "bulkhead.h"
+#include "call.h"
 #include "caller.h"
 #include "clock.h"
 #include "descriptor.h"
@@ -61,29 +62,6 @@ take_share(HttpRequest *request, const Identity *identity, SeatShare share, Fail
 				seats_limit(share));
 }
 
-/*
- * One call of the control database for this request, which counts for its caller;
- * keeps what it tells about the token.
- */
-static void
-call_for(HttpRequest *request, Identity *identity, const ControlCall *call, Waits waits,
-		 const char *source, bool may_repeat, ControlResult *result)
-{
-	char caller[CALLER_SIZE]; /* the pool's, as long as the call runs */
-	Demand demand = {.caller = caller, .waits = waits, .source = source};
-
-	memcpy(caller, identity->caller, sizeof(caller));
-	pool_run(call, &demand, may_repeat, result);
-	if (result->role[0] != '\0')
-		memcpy(request->role, result->role, sizeof(request->role));
-	if (identity->token_hash[0] == '\0')
-		return;
-	if (result->role[0] != '\0')
-		caller_learn(identity->token_hash, result->role, identity->caller);
-	else if (result->outcome == CONTROL_REFUSED && result->in_role)
-		caller_forget(identity->token_hash);
-}
-
 /* Asks the control database whether it knows the token, and as which role, which then is the caller. */
 static bool
 prove_token(HttpRequest *request, Identity *identity, Failure *failure)
@@ -95,7 +73,7 @@ prove_token(HttpRequest *request, Identity *identity, Failure *failure)
 
 	if (http_is_draining())
 		return fail(failure, 503, "the service is stopping");
-	call_for(request, identity, &call, WAITS_FOR_NOTHING, NULL, true, &result);
+	call_run(request, identity, &call, WAITS_FOR_NOTHING, NULL, true, &result);
 	identity->is_proved = result.outcome == CONTROL_OK;
 	return identity->is_proved ? take_share(request, identity, SEATS_OF_ROLE, failure)
 							   : fail_control(failure, &result, 400);
@@ -215,8 +193,10 @@ run_route(HttpRequest *request, const Route *route, const Parameters *parameters
 
 	if (!answer_begin(&exchange.answer, request, route->status))
 		return fail(failure, 503, "out of memory");
-	call_for(request, identity, &call, route->waits, parameters->values[0],
+	call_run(request, identity, &call, route->waits, parameters->values[0],
 			 strcmp(route->method, "GET") == 0, &result);
+	if (!exchange.answer.streaming)
+		call_explain_refusal(request, identity, route, &result);
 	if (result.outcome == CONTROL_OK)
 		finish_answer(&exchange);
 	else if (!exchange.answer.streaming && result.outcome != CONTROL_STOPPED)

@@ -42,6 +42,10 @@ const Statement statement_take_role = {
 
 const Statement statement_nothing = {"dqds_bridge_nothing", "SELECT 1"};
 
+const Statement statement_missing_level = {
+	"dqds_bridge_missing_level",
+	"SELECT pg_catalog.dqds_missing_level($1::pg_catalog.text, $2::pg_catalog.bool)"};
+
 /*
  * SET names no function and no operator, and wins over what ALTER DATABASE,
  * ALTER ROLE and the connection string say.  Parameters hold passwords, which an

@@ -8,7 +8,7 @@
 #include "control.h"
 
 /* How many of them are prepared, each at most once on a connection. */
-#define BRIDGE_STATEMENTS 3
+#define BRIDGE_STATEMENTS 4
 
 /*
  * Takes on the role of a token, by its hash ($1), and a time limit in
@@ -22,6 +22,9 @@ extern const Statement statement_take_role;
 
 /* Does nothing, for calls whose role is all that matters. */
 extern const Statement statement_nothing;
+
+/* What the role lacks for the function $1, as text, with its name if $2 is true; NULL: no level. */
+extern const Statement statement_missing_level;
 
 /* Sent first on a new connection, before any name is looked up. */
 extern const char sql_bind_names[];

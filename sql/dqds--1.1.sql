@@ -179,7 +179,22 @@ CREATE TABLE @extschema@.dqds_token (
 	description text
 );
 
+-- Jobs that clients of the bridge were told of; the latest ones, which dumps leave out.  A role is the same one as long as both
+-- its number and its name are.
+CREATE TABLE @extschema@.dqds_job (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	role oid NOT NULL,
+	role_name name NOT NULL,
+	job_type text NOT NULL,
+	business_key text,
+	created_at timestamptz NOT NULL,
+	finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX dqds_job_role_idx ON @extschema@.dqds_job (role, id);
+
 COMMENT ON TABLE @extschema@.dqds_token IS 'tokens of the HTTP bridge, by their SHA-256';
+COMMENT ON TABLE @extschema@.dqds_job IS 'imports and removals that were answered as jobs; kept for a day, and the latest 1000 of each role';
 COMMENT ON TABLE @extschema@.dqds_connection IS 'registered connections; the model holds a mask in place of each secret';
 COMMENT ON TABLE @extschema@.dqds_connection_secret IS 'secrets of registered connections; leave its data out of dumps that others may read';
 COMMENT ON TABLE @extschema@.dqds_connection_grant IS 'roles that may use a connection which they do not own';
@@ -190,6 +205,7 @@ COMMENT ON TABLE @extschema@.dqds_imported_column IS 'columns of imported tables
 COMMENT ON SEQUENCE @extschema@.dqds_connection_id_seq IS 'ids of registered connections';
 COMMENT ON SEQUENCE @extschema@.dqds_credential_id_seq IS 'ids of credentials';
 COMMENT ON SEQUENCE @extschema@.dqds_token_id_seq IS 'ids of tokens';
+COMMENT ON SEQUENCE @extschema@.dqds_job_id_seq IS 'ids of jobs';
 COMMENT ON SEQUENCE @extschema@.dqds_imported_table_id_seq IS 'ids of imported tables';
 SELECT pg_extension_config_dump('@extschema@.dqds_connection', '');
 SELECT pg_extension_config_dump('@extschema@.dqds_connection_secret', '');
@@ -514,6 +530,37 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_connection_json';
 COMMENT ON FUNCTION pg_catalog.dqds_connection_json(text) IS 'the model of one connection for the bridge, secrets masked';
 
+CREATE FUNCTION pg_catalog.dqds_connection_spec_json(connection_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_connection_spec_json';
+COMMENT ON FUNCTION pg_catalog.dqds_connection_spec_json(text) IS 'one connection for the bridge, with its model as a member, secrets masked';
+
+CREATE FUNCTION pg_catalog.dqds_imported_schemas_json(connection_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_imported_schemas_json';
+COMMENT ON FUNCTION pg_catalog.dqds_imported_schemas_json(text) IS 'the imported schemas of a connection for the bridge';
+
+CREATE FUNCTION pg_catalog.dqds_imported_tables_json(connection_name text, schema_name text, filter text, page integer, page_size integer)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_imported_tables_json';
+COMMENT ON FUNCTION pg_catalog.dqds_imported_tables_json(text, text, text, integer, integer) IS 'the imported tables of a schema for the bridge';
+
+CREATE FUNCTION pg_catalog.dqds_job_json(job_id text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_job_json';
+COMMENT ON FUNCTION pg_catalog.dqds_job_json(text) IS 'a finished job of the caller for the bridge, by its id or its business key';
+
+-- Open to all, because everyone may know which level opens what.
+CREATE FUNCTION pg_catalog.dqds_missing_level(function_name text, name_role boolean)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'dqds_missing_level';
+COMMENT ON FUNCTION pg_catalog.dqds_missing_level(text, boolean) IS 'which level the caller lacks for a function of the bridge, and what grants it; NULL when it lacks none';
+
 CREATE FUNCTION pg_catalog.dqds_create_connection_json(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -552,6 +599,10 @@ BEGIN ATOMIC
 		(1, 'viewer', 'view', 'dqds_imported_columns'),
 		(1, 'viewer', 'function', 'dqds_connection_json'),
 		(1, 'viewer', 'function', 'dqds_connections_json'),
+		(1, 'viewer', 'function', 'dqds_connection_spec_json'),
+		(1, 'viewer', 'function', 'dqds_imported_schemas_json'),
+		(1, 'viewer', 'function', 'dqds_imported_tables_json'),
+		(1, 'viewer', 'function', 'dqds_job_json'),
 		(2, 'operator', 'function', 'dqds_test_connection'),
 		(2, 'operator', 'function', 'dqds_test_connections'),
 		(2, 'operator', 'function', 'dqds_diagnose_connection'),
@@ -809,11 +860,18 @@ WHERE may.edit
 		WHERE g.connection_id = c.id AND pg_has_role(@extschema@.dqds_live_role(g.grantee), 'USAGE'));
 COMMENT ON VIEW @extschema@.dqds_connections IS 'the connections that the current user may see, secrets masked';
 
+-- It reads its argument only.
+CREATE FUNCTION @extschema@.dqds_compact_json(value jsonb)
+RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dqds_compact_json';
+COMMENT ON FUNCTION @extschema@.dqds_compact_json(jsonb) IS 'jsonb as text without blanks between its parts';
+
 CREATE FUNCTION pg_catalog.dqds_connections_json()
-RETURNS SETOF jsonb
+RETURNS SETOF text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT c.model FROM @extschema@.dqds_connections c ORDER BY c.connection_name;
+	SELECT @extschema@.dqds_compact_json(c.model) FROM @extschema@.dqds_connections c ORDER BY c.connection_name;
 END;
 COMMENT ON FUNCTION pg_catalog.dqds_connections_json() IS 'the models of dqds_connections for the bridge';
 
@@ -844,6 +902,14 @@ BEGIN ATOMIC
 	SELECT min(o.rank) FROM @extschema@.dqds_level_objects() o WHERE o.level = dqds_level_rank.level;
 END;
 COMMENT ON FUNCTION @extschema@.dqds_level_rank(text) IS 'internal: the place of a level in their order; NULL for an unknown one';
+
+CREATE FUNCTION @extschema@.dqds_level_of(function_name text)
+RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT o.level FROM @extschema@.dqds_level_objects() o WHERE o.kind = 'function' AND o.name = function_name;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_level_of(text) IS 'internal: the lowest level that opens a function; NULL when none does';
 
 -- Members of the extension, not what others have put beside them; every overload.
 CREATE FUNCTION @extschema@.dqds_level_members(kind text, from_rank integer, to_rank integer)
@@ -1168,10 +1234,52 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
+-- Old jobs go with each new one, a few at a time; those that another transaction is removing are left to it.
+CREATE FUNCTION @extschema@.dqds_store_job(role oid, role_name text, job_type text, business_key text, created_at timestamptz)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	DELETE FROM @extschema@.dqds_job j
+	WHERE j.id IN (
+			SELECT oldest.id FROM @extschema@.dqds_job oldest ORDER BY oldest.id LIMIT 20 FOR UPDATE SKIP LOCKED)
+		AND j.created_at < now() - interval '1 day';
+	DELETE FROM @extschema@.dqds_job j
+	WHERE j.id IN (
+		SELECT surplus.id FROM @extschema@.dqds_job surplus
+		WHERE surplus.role = dqds_store_job.role AND surplus.id <= (
+			SELECT latest.id FROM @extschema@.dqds_job latest WHERE latest.role = dqds_store_job.role
+			ORDER BY latest.id DESC LIMIT 1 OFFSET 999)
+		ORDER BY surplus.id LIMIT 20 FOR UPDATE SKIP LOCKED);
+	INSERT INTO @extschema@.dqds_job (role, role_name, job_type, business_key, created_at)
+	VALUES (dqds_store_job.role, dqds_store_job.role_name, dqds_store_job.job_type, dqds_store_job.business_key,
+		dqds_store_job.created_at)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_store_job(oid, text, text, text, timestamptz) IS 'internal: remember a job that has been done, and forget old ones';
+
+-- An id counts before a business key that reads the same; of several jobs with one key the latest counts.
+CREATE FUNCTION @extschema@.dqds_find_job(id bigint, business_key text, role oid, role_name text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT jsonb_build_object(
+		'jobId', jsonb_strip_nulls(jsonb_build_object('jobId', j.id, 'jobBusinessKey', j.business_key,
+			'createdAt', floor(extract(epoch FROM j.created_at) * 1000)::bigint)),
+		'jobType', j.job_type,
+		'status', 'finished',
+		'statusChangedAt', floor(extract(epoch FROM j.finished_at) * 1000)::bigint)
+	FROM @extschema@.dqds_job j
+	WHERE (j.id = dqds_find_job.id OR j.business_key = dqds_find_job.business_key)
+		AND (dqds_find_job.role IS NULL OR j.role = dqds_find_job.role AND j.role_name = dqds_find_job.role_name)
+	ORDER BY (j.id = dqds_find_job.id) IS TRUE DESC, j.id DESC
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION @extschema@.dqds_find_job(bigint, text, oid, text) IS 'internal: a job of a role, or with NULL of any; NULL when there is none';
+
 -- ---- closed until granted ------------------------------------------------------------------------------
 
--- What connects, edits or is internal is closed.  What stays open reads no more than its arguments.  Besides PUBLIC, roles
--- may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
+-- What connects, edits or is internal is closed.  What stays open reads no more than its arguments, or tells what everyone may
+-- know.  Besides PUBLIC, roles may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
 DO $$
 DECLARE
 	what text;
@@ -1185,8 +1293,8 @@ BEGIN
 			SELECT format('FUNCTION %s', p.oid::regprocedure) AS name, p.proowner AS owner,
 				coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
 			FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-			WHERE p.proname NOT IN ('dqds_close_idle', 'dqds_connection_model', 'dqds_token_role', 'dqds_shown_model', 'dqds_live_role',
-				'dqds_role_in', 'dqds_role_out')
+			WHERE p.proname NOT IN ('dqds_close_idle', 'dqds_connection_model', 'dqds_token_role', 'dqds_missing_level', 'dqds_shown_model',
+				'dqds_compact_json', 'dqds_live_role', 'dqds_role_in', 'dqds_role_out')
 			UNION ALL
 			SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relowner, c.relacl
 			FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid

@@ -614,7 +614,6 @@ extern void name_set_visit_unmarked(NameSet *set, void (*visit)(void *argument, 
 extern bool is_name_pattern(const char *text);
 extern bool name_fits_pattern(const char *name, const char *pattern);
 
-
 /* ---- diagnosis step by step (diagnose_functions.c) ----------------------------------------- */
 
 #define DIAGNOSIS_STEPS 9
@@ -684,7 +683,12 @@ extern void registry_visit(const Caller *caller,
 extern bool name_may_hold_secret(const char *name);
 __attribute__((noreturn)) extern void registry_unknown(const char *name);
 
+extern void imported_tables_visit(const Caller *caller, int64 connection_id,
+								  const char *schema_name,
+								  bool (*visit)(const char *name, void *argument), void *argument);
 extern NameSet *imported_tables(const Caller *caller, int64 connection_id, const char *schema_name);
+extern void imported_schemas_visit(const Caller *caller, int64 connection_id,
+								   void (*visit)(const char *name, void *argument), void *argument);
 extern NameSet *imported_schemas(const Caller *caller, int64 connection_id);
 
 /* ---- roles that the registry names (roles.c) ------------------------------------------- */
@@ -908,7 +912,7 @@ extern void import_run(Listing *listing, bool may_be_pattern, const Caller *call
 					   const ImportSink *sink);
 extern void imports_lock(const Caller *caller, int64 connection_id);
 
-/* ---- JSON text (json_out.c, job_answer.c) ------------------------------------------------------------------ */
+/* ---- JSON text (json_out.c) ------------------------------------------------------------------------------ */
 
 typedef struct JsonOut
 {
@@ -916,7 +920,6 @@ typedef struct JsonOut
 	StringInfoData text; /* the piece that is being written */
 } JsonOut;
 
-extern void job_answer_append(StringInfo text, const char *business_key);
 extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
 extern void json_out_flush(JsonOut *out);
 extern void json_out_clear(JsonOut *out);
@@ -924,5 +927,17 @@ extern void json_out_close(JsonOut *out);
 extern void json_out_name(StringInfo text, const char *name);
 extern void json_out_string(StringInfo text, const char *name, const char *value);
 extern void json_out_boolean(StringInfo text, const char *name, bool value);
+extern void json_out_jsonb(StringInfo text, Jsonb *jsonb);
+
+/* ---- jobs that clients of the bridge are told of (jobs.c) --------------------------------------------- */
+
+typedef enum JobType
+{
+	JOB_IMPORT_TABLES,
+	JOB_DELETE_CONNECTION
+} JobType;
+
+extern void job_append(StringInfo text, const Caller *caller, JobType type,
+					   const char *business_key);
 
 #endif /* DQDS_H */

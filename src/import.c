@@ -221,8 +221,7 @@ import_run(Listing *listing, bool may_be_pattern, const Caller *caller, const Im
 					 .context = CurrentMemoryContext};
 
 	sorted_rows_begin(&import.tables, table_row_types, lengthof(table_row_types), sort_keys, 2);
-	sorted_rows_begin(&import.columns, column_row_types, lengthof(column_row_types), sort_keys,
-					  3);
+	sorted_rows_begin(&import.columns, column_row_types, lengthof(column_row_types), sort_keys, 3);
 	import_choose_schemas(&import, may_be_pattern);
 	fetch_tables(&import);
 	fetch_columns(&import);

@@ -153,6 +153,7 @@ typedef enum ColumnValue
 typedef struct ImportDocument
 {
 	JsonOut json;
+	const Caller *caller;
 	const char *business_key; /* of the job, or NULL */
 	bool in_table;            /* its columns are being written */
 	bool in_column;           /* one has been written already */
@@ -166,7 +167,7 @@ begin_answer(void *argument)
 	StringInfo json = &document->json.text;
 
 	appendStringInfoString(json, "{\"jobId\":");
-	job_answer_append(json, document->business_key);
+	job_append(json, document->caller, JOB_IMPORT_TABLES, document->business_key);
 	appendStringInfoString(json, ",\"status\":\"finished\",\"result\":{\"source_table_specs\":[");
 }
 
@@ -260,7 +261,7 @@ dqds_import_tables_json(PG_FUNCTION_ARGS)
 	Caller caller;
 	StatementScope scope;
 	Listing listing;
-	ImportDocument document = {.in_table = false};
+	ImportDocument document = {.caller = &caller};
 	ImportSink sink = {.begin = begin_answer,
 					   .table = begin_table,
 					   .column = put_column,

@@ -13,7 +13,11 @@
 #include "dqds.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/numeric.h"
+
+PG_FUNCTION_INFO_V1(dqds_compact_json);
 
 #define PIECE_SIZE (16 * 1024)
 
@@ -69,14 +73,21 @@ json_out_string(StringInfo text, const char *name, const char *value)
 	escape_json(text, value);
 }
 
+/* A comma, unless what comes next is the first of its object or array, or the value of a member. */
+static void
+append_comma(StringInfo text)
+{
+	char last = text->len == 0 ? '{' : text->data[text->len - 1];
+
+	if (last != '{' && last != '[' && last != ':')
+		appendStringInfoChar(text, ',');
+}
+
 /* Append "name": with a comma ahead where one is due; the value is the caller's. */
 void
 json_out_name(StringInfo text, const char *name)
 {
-	char last = text->len == 0 ? '{' : text->data[text->len - 1];
-
-	if (last != '{' && last != '[')
-		appendStringInfoChar(text, ',');
+	append_comma(text);
 	escape_json(text, name);
 	appendStringInfoChar(text, ':');
 }
@@ -87,4 +98,97 @@ json_out_boolean(StringInfo text, const char *name, bool value)
 {
 	json_out_name(text, name);
 	appendStringInfoString(text, value ? "true" : "false");
+}
+
+/* ---- jsonb -------------------------------------------------------------------------------- */
+
+static void
+append_string(StringInfo text, const JsonbValue *value)
+{
+	char *string = pnstrdup(value->val.string.val, value->val.string.len);
+
+	escape_json(text, string);
+	pfree(string);
+}
+
+static void
+append_scalar(StringInfo text, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			appendStringInfoString(text, "null");
+			break;
+		case jbvBool:
+			appendStringInfoString(text, value->val.boolean ? "true" : "false");
+			break;
+		case jbvNumeric:
+			appendStringInfoString(text, DatumGetCString(DirectFunctionCall1(
+											 numeric_out, NumericGetDatum(value->val.numeric))));
+			break;
+		default:
+			append_string(text, value);
+	}
+}
+
+/* One token of a jsonb.  A lone value is kept as an array, whose brackets are not shown. */
+static void
+append_token(StringInfo text, JsonbIteratorToken token, const JsonbValue *value, bool *is_lone)
+{
+	switch (token)
+	{
+		case WJB_BEGIN_ARRAY:
+			*is_lone = value->val.array.rawScalar;
+			if (*is_lone)
+				break;
+			append_comma(text);
+			appendStringInfoChar(text, '[');
+			break;
+		case WJB_BEGIN_OBJECT:
+			append_comma(text);
+			appendStringInfoChar(text, '{');
+			break;
+		case WJB_KEY:
+			append_comma(text);
+			append_string(text, value);
+			appendStringInfoChar(text, ':');
+			break;
+		case WJB_END_ARRAY:
+			if (!*is_lone)
+				appendStringInfoChar(text, ']');
+			break;
+		case WJB_END_OBJECT:
+			appendStringInfoChar(text, '}');
+			break;
+		default:
+			append_comma(text);
+			append_scalar(text, value);
+	}
+}
+
+/*
+ * Append jsonb without blanks between its parts, in its own order, with a comma
+ * ahead where one is due.
+ */
+void
+json_out_jsonb(StringInfo text, Jsonb *jsonb)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&jsonb->root);
+	JsonbIteratorToken token;
+	JsonbValue value;
+	bool is_lone = false;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+		append_token(text, token, &value, &is_lone);
+}
+
+/* dqds_compact_json(jsonb): the same as a value */
+Datum
+dqds_compact_json(PG_FUNCTION_ARGS)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	json_out_jsonb(&text, PG_GETARG_JSONB_P(0));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
 }

@@ -1,22 +1,29 @@
 /*
  * level_functions.c
- *		SQL functions that give a role a level, and take it away.
+ *		SQL functions that give a role a level, take it away, and tell which one a caller lacks.
  *
  * A level is nothing but PostgreSQL's privileges on the objects that
  * dqds_level_objects() in the install script lists.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "dqds.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(dqds_grant);
 PG_FUNCTION_INFO_V1(dqds_revoke);
+PG_FUNCTION_INFO_V1(dqds_missing_level);
 
 /* One more than the highest rank of a level. */
 #define BEYOND_RANKS 100
@@ -126,4 +133,65 @@ dqds_revoke(PG_FUNCTION_ARGS)
 {
 	run_change(fcinfo, false);
 	PG_RETURN_VOID();
+}
+
+/* ---- what is missing ------------------------------------------------------------------ */
+
+/* May the caller execute the function of this name that the bridge calls? */
+static bool
+may_call_for_bridge(const Caller *caller, const char *name)
+{
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool may = false;
+
+	for (int i = 0; i < functions->n_members && !may; i++)
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+
+		may = function->pronamespace == PG_CATALOG_NAMESPACE &&
+			  dqds_may_execute(function->oid, caller->role);
+	}
+	ReleaseSysCacheList(functions);
+	return may;
+}
+
+/* The lowest level that opens a function, NULL when none does. */
+static char *
+level_of(const Caller *caller, const char *function)
+{
+	OwnerCall call = {.what = "privilege"};
+	bool none;
+	Datum level;
+
+	owner_call_add_text(&call, function);
+	level = owner_call(caller, "dqds_level_of", &call, &none);
+	return none ? NULL : TextDatumGetCString(level);
+}
+
+/*
+ * dqds_missing_level(function_name, name_role): for a function that the bridge
+ * calls, what an admin has to do before the caller may; NULL when the caller lacks
+ * no level for it.  With name_role false the name of the role stays out of it.
+ */
+Datum
+dqds_missing_level(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	char *function;
+	char *level;
+	char *role;
+
+	caller_init(&caller, fcinfo);
+	function = name_argument(fcinfo, 0, "function_name");
+	level = may_call_for_bridge(&caller, function) ? NULL : level_of(&caller, function);
+	if (level == NULL)
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1) || !PG_GETARG_BOOL(1))
+		PG_RETURN_TEXT_P(cstring_to_text(
+			psprintf("this needs the level %s, which an admin grants with dqds_grant('%s', ROLE)",
+					 level, level)));
+	role = GetUserNameFromId(caller.role, false);
+	PG_RETURN_TEXT_P(cstring_to_text(
+		psprintf("role \"%s\" needs the level %s, which an admin grants with dqds_grant('%s', %s)",
+				 visible_text(role), level, level, quote_literal_cstr(quote_identifier(role)))));
 }

@@ -456,7 +456,8 @@ registry_unknown(const char *name)
 						 "one.")));
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 					errmsg("connection \"%s\" does not exist", visible_text(name)),
-					errhint("The view dqds_connections shows the connections that you may use.")));
+					errhint("The view dqds_connections shows the connections that you may use; an "
+							"admin grants the use of others with dqds_grant_connection.")));
 	pg_unreachable();
 }
 
@@ -592,6 +593,47 @@ registry_token_role(const Caller *caller, Datum token_hash)
 
 /* ---- what was imported --------------------------------------------------------------------- */
 
+/* Scan the imported tables of one schema, sorted by the bytes of their names; keys has room for two. */
+static void
+scan_imported_tables(const Caller *caller, int64 connection_id, const char *schema_name,
+					 ScanKeyData *keys, Scan *scan)
+{
+	bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
+	ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(schema_name));
+	scan_begin(scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", NULL, 2,
+			   keys);
+}
+
+/*
+ * Call visit for each table of a schema that was imported, sorted by the bytes of
+ * their names, until it returns false.  It must copy what it wants to keep.
+ */
+void
+imported_tables_visit(const Caller *caller, int64 connection_id, const char *schema_name,
+					  bool (*visit)(const char *name, void *argument), void *argument)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "dqds imported table", ALLOCSET_SMALL_SIZES);
+	Scan scan;
+	ScanKeyData keys[2];
+	HeapTuple tuple;
+	bool more = true;
+
+	scan_imported_tables(caller, connection_id, schema_name, keys, &scan);
+	while (more && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		more = visit(text_column(&scan, tuple, IMPORTED_TABLE_NAME), argument);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	scan_end(&scan);
+	MemoryContextDelete(context);
+}
+
 /* The tables of one schema that were imported; palloc'd.  connection_id 0: none. */
 NameSet *
 imported_tables(const Caller *caller, int64 connection_id, const char *schema_name)
@@ -603,11 +645,7 @@ imported_tables(const Caller *caller, int64 connection_id, const char *schema_na
 
 	if (connection_id == 0)
 		return imported;
-	bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
-	ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(schema_name));
-	scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", NULL,
-			   2, keys);
+	scan_imported_tables(caller, connection_id, schema_name, keys, &scan);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 		name_set_add(imported, text_column(&scan, tuple, IMPORTED_TABLE_NAME));
 	scan_end(&scan);
@@ -615,13 +653,14 @@ imported_tables(const Caller *caller, int64 connection_id, const char *schema_na
 }
 
 /*
- * The schemas of which something was imported; palloc'd.  The index is read by
- * leaps: one descent for each schema, however many tables it has.
+ * Call visit for each schema of which something was imported, sorted by the bytes
+ * of their names.  The index is read by leaps: one descent for each schema,
+ * however many tables it has.
  */
-NameSet *
-imported_schemas(const Caller *caller, int64 connection_id)
+void
+imported_schemas_visit(const Caller *caller, int64 connection_id,
+					   void (*visit)(const char *name, void *argument), void *argument)
 {
-	NameSet *imported = name_set_make();
 	char *last = NULL;
 
 	while (connection_id != 0)
@@ -641,7 +680,22 @@ imported_schemas(const Caller *caller, int64 connection_id)
 		scan_end(&scan);
 		if (last == NULL)
 			break;
-		name_set_add(imported, last);
+		visit(last, argument);
 	}
+}
+
+static void
+add_to_set(const char *name, void *argument)
+{
+	name_set_add(argument, unconstify(char *, name));
+}
+
+/* The same as a set; palloc'd. */
+NameSet *
+imported_schemas(const Caller *caller, int64 connection_id)
+{
+	NameSet *imported = name_set_make();
+
+	imported_schemas_visit(caller, connection_id, add_to_set, imported);
 	return imported;
 }

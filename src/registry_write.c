@@ -91,7 +91,9 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 	registry_get(caller, name, entry);
 	if (!registry_may_edit(caller, entry))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of connection \"%s\"", visible_text(name))));
+						errmsg("must be owner of connection \"%s\"", visible_text(name)),
+						errhint("Admins may change it, too, and give it another owner with "
+								"dqds_set_connection_owner.")));
 }
 
 /*
@@ -297,20 +299,18 @@ dqds_patch_connection(PG_FUNCTION_ARGS)
 }
 
 static void
-drop_connection(FunctionCallInfo fcinfo)
+drop_connection(const Caller *caller, FunctionCallInfo fcinfo)
 {
-	Caller caller;
 	StatementScope scope;
 	OwnerCall call = {0};
 	RegistryEntry entry;
 
-	caller_init(&caller, fcinfo);
 	statement_hide_names(&scope, fcinfo);
 	PreventCommandIfReadOnly("dqds_drop_connection");
-	get_to_change(&caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
+	get_to_change(caller, name_argument(fcinfo, 0, "the name of a connection"), &entry);
 	owner_call_add(&call, INT8OID, Int64GetDatum(entry.id), false);
-	change_connection(&caller, "dqds_remove_connection", &call);
-	if (registry_connection_left(&caller, entry.id))
+	change_connection(caller, "dqds_remove_connection", &call);
+	if (registry_connection_left(caller, entry.id))
 		owner_call_found_nothing("connection");
 	statement_show(&scope);
 }
@@ -319,7 +319,10 @@ drop_connection(FunctionCallInfo fcinfo)
 Datum
 dqds_drop_connection(PG_FUNCTION_ARGS)
 {
-	drop_connection(fcinfo);
+	Caller caller;
+
+	caller_init(&caller, fcinfo);
+	drop_connection(&caller, fcinfo);
 	PG_RETURN_VOID();
 }
 
@@ -331,11 +334,13 @@ dqds_drop_connection(PG_FUNCTION_ARGS)
 Datum
 dqds_drop_connection_json(PG_FUNCTION_ARGS)
 {
+	Caller caller;
 	JsonOut out;
 
-	drop_connection(fcinfo);
+	caller_init(&caller, fcinfo);
+	drop_connection(&caller, fcinfo);
 	json_out_open(fcinfo, &out);
-	job_answer_append(&out.text, NULL);
+	job_append(&out.text, &caller, JOB_DELETE_CONNECTION, NULL);
 	json_out_close(&out);
 	return (Datum) 0;
 }

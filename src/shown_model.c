@@ -1,6 +1,6 @@
 /*
  * shown_model.c
- *		dqds_connection_json: the model of a connection as it is given back to clients of the bridge.
+ *		A connection as it is given back to clients of the bridge: its model, alone or as a member.
  *
  * The members that are computed for each caller are those of the view
  * dqds_connections: both take them from dqds_shown_model() of the install script.
@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(dqds_connection_json);
+PG_FUNCTION_INFO_V1(dqds_connection_spec_json);
 
 static Jsonb *
 shown_model(const Caller *caller, const RegistryEntry *entry)
@@ -41,7 +42,49 @@ dqds_connection_json(PG_FUNCTION_ARGS)
 	registry_get(&caller, name_argument(fcinfo, 0, "connection_name"), &entry);
 	model = shown_model(&caller, &entry);
 	json_out_open(fcinfo, &out);
-	(void) JsonbToCString(&out.text, &model->root, VARSIZE(model));
+	json_out_jsonb(&out.text, model);
+	json_out_close(&out);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+/* Append a member of the model under its own name. */
+static void
+append_member(StringInfo text, Jsonb *model, const char *name)
+{
+	JsonbValue value;
+
+	if (getKeyJsonValueFromContainer(&model->root, name, strlen(name), &value) == NULL)
+		return;
+	json_out_name(text, name);
+	json_out_jsonb(text, JsonbValueToJsonb(&value));
+}
+
+/*
+ * dqds_connection_spec_json(connection_name): one document; spec is the model as
+ * it is stored, secrets masked, without the members that are computed.
+ */
+Datum
+dqds_connection_spec_json(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	RegistryEntry entry;
+	Jsonb *model;
+	JsonOut out;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
+	registry_get(&caller, name_argument(fcinfo, 0, "connection_name"), &entry);
+	model = shown_model(&caller, &entry);
+	json_out_open(fcinfo, &out);
+	appendStringInfoChar(&out.text, '{');
+	append_member(&out.text, model, "connection_name");
+	append_member(&out.text, model, "connection_hash");
+	json_out_name(&out.text, "spec");
+	json_out_jsonb(&out.text, entry.model);
+	append_member(&out.text, model, "can_edit");
+	appendStringInfoChar(&out.text, '}');
 	json_out_close(&out);
 	statement_show(&scope);
 	return (Datum) 0;

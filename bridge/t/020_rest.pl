@@ -85,6 +85,10 @@ sub refuses
 	return;
 }
 
+# What a connection that is not there, or not for this role, is answered with; and one that is, but belongs to another.
+sub unknown { return qq(connection "$_[0]" does not exist. The view dqds_connections shows the connections that you may use; an admin grants the use of others with dqds_grant_connection.); }
+my $not_owner = 'must be owner of connection "shop". Admins may change it, too, and give it another owner with dqds_set_connection_owner.';
+
 sub as { $current = $bridge{ $_[0] }; return; }
 
 sub true  { return JSON::PP::true; }
@@ -193,7 +197,7 @@ refuses(ask(POST => '/api/connections/shop/basic', connection_model($remote)),
 answers(ask(POST => '/api/connections/path-wins/basic', connection_model($remote, connection_name => 'body')),
 	201, undef, 'create with another name in the body');
 model_answers(ask(GET => '/api/connections/path-wins/basic'), expected_model('path-wins'), 'the name in the path wins');
-refuses(ask(GET => '/api/connections/body/basic'), 404, 'connection "body" does not exist', undef, 'the name in the body');
+refuses(ask(GET => '/api/connections/body/basic'), 404, unknown('body'), undef, 'the name in the body');
 
 # What came is kept and given back, but for what is computed, what is null, and secrets.
 my %sent = (
@@ -313,7 +317,7 @@ foreach my $case (@unreadable)
 }
 refuses(ask(POST => '/api/connections/new/basic', connection_model($remote, password_required => false)),
 	403, qr/superuser/, undef, 'create without a password rule');
-refuses(ask(GET => '/api/connections/new/basic'), 404, 'connection "new" does not exist', undef, 'nothing of that was created');
+refuses(ask(GET => '/api/connections/new/basic'), 404, unknown('new'), undef, 'nothing of that was created');
 model_answers(ask(GET => '/api/connections/mine/basic'), expected_model('mine'), 'nothing of that was updated');
 
 # --- getAllConnections, getConnectionBasic -----------------------------------------------------------------
@@ -328,7 +332,7 @@ is_deeply(
 	without_hash($shop),
 	expected_model('shop', can_edit => false, can_delete_data => false),
 	'all connections: one that belongs to another is shown, and cannot be edited');
-refuses(ask(GET => '/api/connections/nix/basic'), 404, 'connection "nix" does not exist', undef, 'get what does not exist');
+refuses(ask(GET => '/api/connections/nix/basic'), 404, unknown('nix'), undef, 'get what does not exist');
 
 # --- updateConnectionBasic -----------------------------------------------------------------------------------
 
@@ -340,9 +344,9 @@ model_answers(ask(GET => '/api/connections/path-wins/basic'), expected_model('pa
 refuses(ask(PUT => '/api/connections/path-wins/basic', connection_model($remote, connection_name => 'other')),
 	406, qr/"other".*"path-wins"/, 'invalid_connection', 'update with the name of another in the body');
 refuses(ask(PUT => '/api/connections/nix/basic', connection_model($remote)),
-	404, 'connection "nix" does not exist', undef, 'update what does not exist');
+	404, unknown('nix'), undef, 'update what does not exist');
 refuses(ask(PUT => '/api/connections/shop/basic', connection_model($remote)),
-	403, 'must be owner of connection "shop"', undef, 'update what belongs to another');
+	403, $not_owner, undef, 'update what belongs to another');
 
 # The mask stands for the stored secret.
 answers(ask(PUT => '/api/connections/mine/basic', ask(GET => '/api/connections/mine/basic')->{json}),
@@ -381,6 +385,9 @@ my @unknown = map { ask(@$_) } my @calls = (
 	[ GET    => '/api/datasource/connections/forbidden/schemas' ],
 	[ GET    => '/api/datasource/connections/forbidden/schemas/shop/tables' ],
 	[ GET    => '/api/connections/forbidden/basic' ],
+	[ GET    => '/api/connections/forbidden' ],
+	[ GET    => '/api/connections/forbidden/schemas' ],
+	[ GET    => '/api/connections/forbidden/schemas/shop/tables' ],
 	[ PUT    => '/api/connections/forbidden/basic', connection_model($remote) ],
 	[ DELETE => '/api/connections/forbidden' ],
 	[ POST   => '/api/jobs/importtables', { connectionName => 'forbidden', schemaName => 'shop' } ]);
@@ -388,7 +395,7 @@ create_connection($control, 'forbidden', connection_model($remote, password => '
 foreach my $i (0 .. $#calls)
 {
 	my $forbidden = ask(@{ $calls[$i] });
-	refuses($forbidden, 404, 'connection "forbidden" does not exist', undef, "$calls[$i][0] $calls[$i][1], forbidden");
+	refuses($forbidden, 404, unknown('forbidden'), undef, "$calls[$i][0] $calls[$i][1], forbidden");
 	is(
 		$forbidden->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr,
 		$unknown[$i]{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr,
@@ -420,7 +427,7 @@ answers(ask(GET => "$tables?tableNameContains=o&tableNameContains=X"), 200, [ $s
 answers(ask(GET => '/api/datasource/connections/mine/schemas/nix/tables'), 200, [], 'tables of a schema that does not exist');
 answers(ask(GET => '/api/datasource/connections/mine/schemas/hidden/tables'), 200, [], 'tables of a schema that the reader may not use');
 refuses(ask(GET => '/api/datasource/connections/nix/schemas/shop/tables'),
-	404, 'connection "nix" does not exist', undef, 'tables of a connection that does not exist');
+	404, unknown('nix'), undef, 'tables of a connection that does not exist');
 foreach my $query (qw(limit=-1 limit=1e3 limit=0x10 limit=2147483648 limit=99999999999999999999 limit=%201 limit=1+ limit=a
 	limit=%D9%A1 details=1 details=nix tableNameContains=%zz tableNameContains=%C3 x=%4 tableNameContains=a%00b))
 {
@@ -517,7 +524,7 @@ foreach my $case (
 	[ 400, 'tableNameContains true',  { connectionName => 'mine', schemaName => 'shop', tableNameContains => true }, qr/"tableNameContains"/ ],
 	[ 400, 'tablesImportLimit "2"',   { connectionName => 'mine', schemaName => 'shop', tablesImportLimit => '2' }, qr/"tablesImportLimit"/ ],
 	[ 400, 'an array',                [],                                                          qr/JSON object/ ],
-	[ 404, 'an unknown connection',   { connectionName => 'nix', schemaName => 'shop' },           qr/^connection "nix" does not exist$/ ])
+	[ 404, 'an unknown connection',   { connectionName => 'nix', schemaName => 'shop' },           unknown('nix') ])
 {
 	my ($status, $what, $body, $message) = @$case;
 	refuses(ask(POST => $import, $body), $status, $message, undef, "import, $what");
@@ -643,7 +650,7 @@ sub to_json_string
 	return to_json($text);
 }
 
-refuses(ask(GET => '/api/connections/a+b/basic'), 404, 'connection "a+b" does not exist', undef, 'a plus in a path is a plus');
+refuses(ask(GET => '/api/connections/a+b/basic'), 404, unknown('a+b'), undef, 'a plus in a path is a plus');
 
 my $long = 'long ' x 1000;
 answers(ask(POST => '/api/connections/' . encode_segment($long) . '/basic', connection_model($remote)), 201, undef, 'create with a name of 5,000 characters');
@@ -657,13 +664,13 @@ is(answer_fault($answer, 200), undef, 'delete: 200 with its headers');
 is(join(' ', sort keys %{ $answer->{json} }), 'createdAt jobId', 'delete: the keys');
 like($answer->{json}{jobId}, qr/^\d+$/, 'delete: jobId is a whole number');
 ok(is_now($answer->{json}{createdAt}), 'delete: createdAt is in milliseconds');
-refuses(ask(DELETE => '/api/connections/path-wins'), 404, 'connection "path-wins" does not exist', undef, 'delete it again');
-refuses(ask(GET => '/api/connections/path-wins/basic'), 404, 'connection "path-wins" does not exist', undef, 'get what was deleted');
-refuses(ask(DELETE => '/api/connections/shop'), 403, 'must be owner of connection "shop"', undef, 'delete what belongs to another');
+refuses(ask(DELETE => '/api/connections/path-wins'), 404, unknown('path-wins'), undef, 'delete it again');
+refuses(ask(GET => '/api/connections/path-wins/basic'), 404, unknown('path-wins'), undef, 'get what was deleted');
+refuses(ask(DELETE => '/api/connections/shop'), 403, $not_owner, undef, 'delete what belongs to another');
 
 # --- HTTP, for each path ----------------------------------------------------------------------------------------------------
 
-my @get = ('/api/ishealthy', '/api/connections', '/api/connections/mine/basic', '/api/datasource/connections/mine/schemas', "$tables?details=true");
+my @get = ('/api/ishealthy', '/api/connections', (map { "/api/connections/mine$_" } '', '/basic', '/schemas', '/schemas/shop/tables'), '/api/datasource/connections/mine/schemas', "$tables?details=true");
 foreach my $target (@get)
 {
 	my $get  = ask(GET  => $target);
@@ -679,7 +686,11 @@ my %allow = (
 	'/api/datasource/connections/mine/schemas/x/tables'  => 'GET, HEAD',
 	'/api/connections'                                   => 'GET, HEAD',
 	'/api/connections/mine/basic'                        => 'GET, HEAD, POST, PUT',
-	'/api/connections/mine'                              => 'DELETE',
+	'/api/connections/mine'                              => 'DELETE, GET, HEAD',
+	'/api/connections/mine/schemas'                      => 'GET, HEAD',
+	'/api/connections/mine/schemas/x/tables'             => 'GET, HEAD',
+	'/api/jobs/jobs/1'                                   => 'GET, HEAD',
+	'/api/jobs/jobs/1/wait'                              => 'GET, HEAD',
 	'/api/jobs/importtables'                             => 'POST',
 	'/api/ishealthy'                                     => 'GET, HEAD');
 foreach my $path (sort keys %allow)
@@ -709,7 +720,7 @@ answers(ask(GET => '/api/ishealthy', undef, { Accept => 'text/html' }), 200, 'OK
 # --- Who may do what ------------------------------------------------------------------------------------------------------------
 
 my %needs = (
-	viewer => [ [ GET => '/api/connections' ], [ GET => '/api/connections/shop/basic' ] ],
+	viewer => [ map { [ GET => "/api/connections$_" ] } '', '/shop', '/shop/basic', '/shop/schemas', '/shop/schemas/shop/tables' ],
 	operator => [
 		[ POST => $test, connection_model($remote) ],
 		[ GET  => '/api/datasource/connections/shop/schemas' ],
@@ -735,7 +746,7 @@ foreach my $role (sort keys %rank)
 			}
 			else
 			{
-				refuses(ask(@$call), 403, qr/^permission denied for (function|view) dqds_\w+$/, undef, "$role: $call->[0] $call->[1]");
+				refuses(ask(@$call), 403, "this needs the level $level, which an admin grants with dqds_grant('$level', ROLE)", undef, "$role: $call->[0] $call->[1]");
 			}
 		}
 	}
@@ -748,7 +759,7 @@ model_answers(
 	ask(GET => '/api/connections/shop/basic'),
 	expected_model('shop', map { $_ => false } qw(can_edit can_delete_data can_run_checks can_collect_statistics)),
 	'a viewer sees that he can do nothing');
-refuses(ask(GET => '/api/connections/mine/basic'), 404, 'connection "mine" does not exist', undef, 'a viewer does not see what he was not granted');
+refuses(ask(GET => '/api/connections/mine/basic'), 404, unknown('mine'), undef, 'a viewer does not see what he was not granted');
 is_deeply([ map { $_->{connection_name} } @{ ask(GET => '/api/connections')->{json} } ], ['shop'], 'a viewer sees what he was granted');
 $control->safe_psql('postgres', q(SELECT dqds_revoke_connection('shop', 'role_viewer')));
 answers(ask(GET => '/api/connections'), 200, [], 'no connections are an empty array');

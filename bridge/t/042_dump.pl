@@ -46,7 +46,8 @@ sub registry
 	my ($node, $database, $schema) = @_;
 	$schema //= 'public';
 	my $path = "SET search_path = $schema;";
-	my @tables = split /\n/, psql($node, $database, "$path SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^dqds_' ORDER BY relname");
+	# The jobs of the last day stay where they were done.
+	my @tables = grep { $_ ne 'dqds_job' } split /\n/, psql($node, $database, "$path SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^dqds_' ORDER BY relname");
 	my $text = '';
 	foreach my $table (@tables)
 	{
@@ -191,6 +192,10 @@ my @calls = (
 	[ viewer   => 'SELECT * FROM S.dqds_imported_tables' ],
 	[ viewer   => 'SELECT * FROM S.dqds_imported_columns' ],
 	[ viewer   => q{SELECT pg_catalog.dqds_connection_json('prod')} ],
+	[ viewer   => q{SELECT pg_catalog.dqds_connection_spec_json('prod')} ],
+	[ viewer   => q{SELECT pg_catalog.dqds_imported_schemas_json('prod')} ],
+	[ viewer   => q{SELECT pg_catalog.dqds_imported_tables_json('prod', 'shop', NULL, NULL, NULL)} ],
+	[ viewer   => q{SELECT pg_catalog.dqds_missing_level('dqds_import_tables_json', true)} ],
 	[ operator => q{SELECT * FROM S.dqds_test_connection('prod')} ],
 	[ operator => "SELECT * FROM S.dqds_test_connection($model)" ],
 	[ operator => 'SELECT * FROM S.dqds_test_connections()' ],
@@ -205,7 +210,7 @@ my @calls = (
 	[ editor   => "SELECT S.dqds_update_connection('made', $model)" ],
 	[ editor   => q{SELECT S.dqds_rename_connection('made', 'remade')} ],
 	[ editor   => q{SELECT * FROM S.dqds_import_tables('remade', 'shop')} ],
-	[ editor   => q{SELECT pg_catalog.dqds_import_tables_json('{"connectionName": "remade", "schemaName": "shop"}', NULL)} ],
+	[ editor   => q{SELECT pg_catalog.dqds_import_tables_json('{"connectionName": "remade", "schemaName": "shop"}', 'key'); SELECT pg_catalog.dqds_job_json('key')} ],
 	[ editor   => q{SELECT S.dqds_unimport_tables('remade', 'shop')} ],
 	[ editor   => q{SELECT S.dqds_drop_connection('remade')} ],
 	[ editor   => qq{SELECT S.dqds_create_connection('made', $model); SELECT pg_catalog.dqds_drop_connection_json('made')} ],
@@ -241,6 +246,7 @@ dump_and_restore('other', 'other_without_secrets', map { "--exclude-table-data=$
 like(slurp_file("$dir/other_without_secrets.sql"), qr/COPY $odd\.dqds_connection /, 'another schema is dumped without its secrets');
 unlike(slurp_file("$dir/other_without_secrets.sql"), qr/$password|secret of a credential/, 'and there is none in it');
 dump_and_restore('other', 'other_restored');
+is(psql($control, 'other', "SELECT count(*) > 0 FROM $odd.dqds_job") . psql($control, 'other_restored', "SELECT count(*) FROM $odd.dqds_job"), 't0', 'jobs are not dumped');
 is(line_differences(registry($control, 'other_restored', $odd), registry($control, 'other', $odd)), '',
 	'the registry of another schema is dumped and restored');
 works_on($control, 'other_restored', $odd);

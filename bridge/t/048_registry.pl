@@ -174,7 +174,7 @@ my $open = $control->safe_psql('by_default', q(
 		WHERE (relkind <> 'S' AND has_table_privilege('readonly', oid, 'SELECT, INSERT, UPDATE, DELETE')) OR (relkind = 'S' AND has_sequence_privilege('readonly', oid, 'USAGE, SELECT, UPDATE'))
 		UNION ALL
 		SELECT proname FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE has_function_privilege('readonly', oid, 'EXECUTE')) AS o (name)));
-is($open, 'dqds_close_idle dqds_connection_model dqds_live_role dqds_role_in dqds_role_out dqds_shown_model dqds_token_role', 'what a database gives by default, dqds does not');
+is($open, 'dqds_close_idle dqds_compact_json dqds_connection_model dqds_live_role dqds_missing_level dqds_role_in dqds_role_out dqds_shown_model dqds_token_role', 'what a database gives by default, dqds does not');
 
 $_->close foreach $one, $two;
 done_testing();

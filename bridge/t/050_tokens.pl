@@ -195,6 +195,12 @@ my @rest   = (
 	[ 'isHealthy',            'nobody',   200, GET    => '/api/ishealthy' ],
 	[ 'getAllConnections',    'viewer',   200, GET    => '/api/connections' ],
 	[ 'getConnectionBasic',   'viewer',   200, GET    => '/api/connections/shop/basic' ],
+	[ 'getConnection',        'viewer',   200, GET    => '/api/connections/shop' ],
+	[ 'getSchemas',           'viewer',   200, GET    => '/api/connections/shop/schemas' ],
+	[ 'getTables',            'viewer',   200, GET    => '/api/connections/shop/schemas/shop/tables' ],
+	# A job that is not there: whoever may ask is told so.
+	[ 'getJob',               'viewer',   404, GET    => '/api/jobs/jobs/0' ],
+	[ 'waitForJob',           'viewer',   404, GET    => '/api/jobs/jobs/0/wait' ],
 	[ 'testConnection',       'operator', 200, POST   => '/api/datasource/testconnection', $model ],
 	[ 'testConnection, details', 'operator', 200, POST => '/api/datasource/testconnection?details=true', $model ],
 	[ 'getRemoteDataSourceSchemas', 'operator', 200, GET => '/api/datasource/connections/shop/schemas' ],
@@ -238,6 +244,8 @@ my @sql    = (
 	[ 'dqds_close_idle()',                'nobody', 'SELECT dqds_close_idle()' ],
 	[ 'dqds_connection_model(text)',      'nobody', q(SELECT dqds_connection_model('postgresql://h/d')) ],
 	[ 'dqds_shown_model(text,jsonb,boolean,boolean,boolean)', 'nobody', q(SELECT dqds_shown_model('a', '{}', false, false, false)) ],
+	[ 'dqds_compact_json(jsonb)',         'nobody', q(SELECT dqds_compact_json('{}')) ],
+	[ 'dqds_missing_level(text,boolean)', 'nobody', q(SELECT dqds_missing_level('dqds_job_json', true)) ],
 	[ 'dqds_live_role(dqds_role)',        'nobody', q(SELECT dqds_live_role('viewer')) ],
 	[ 'dqds_role_in(cstring)',            'nobody', q(SELECT dqds_role_in('viewer')) ],
 	[ 'dqds_role_out(dqds_role)',         'nobody', q(SELECT dqds_role_out('viewer')) ],
@@ -249,6 +257,10 @@ my @sql    = (
 	[ 'dqds_imported_columns',            'viewer', 'SELECT * FROM dqds_imported_columns' ],
 	[ 'dqds_connection_json(text)',       'viewer', q(SELECT dqds_connection_json('shop')) ],
 	[ 'dqds_connections_json()',          'viewer', 'SELECT dqds_connections_json()' ],
+	[ 'dqds_connection_spec_json(text)',  'viewer', q(SELECT dqds_connection_spec_json('shop')) ],
+	[ 'dqds_imported_schemas_json(text)', 'viewer', q(SELECT dqds_imported_schemas_json('shop')) ],
+	[ 'dqds_imported_tables_json(text,text,text,integer,integer)', 'viewer', q(SELECT dqds_imported_tables_json('shop', 'shop', NULL, NULL, NULL)) ],
+	[ 'dqds_job_json(text)',              'viewer', q(SELECT dqds_job_json('0')), '42704' ],
 	[ 'dqds_create_connection_json(text,text)', 'editor', "SELECT dqds_create_connection_json('new', $quoted)" ],
 	[ 'dqds_update_connection_json(text,text)', 'editor', "SELECT dqds_update_connection_json(OWN, $quoted)" ],
 	(map { (
@@ -293,15 +305,16 @@ my @sql    = (
 	(map { [ "dqds_revoke_token($_)",         'admin', "SELECT dqds_revoke_token('TOKEN'::$_)" ] } qw(bigint integer text)),
 	# What only the extension's own code calls, and the tables, are for no level.
 	(map { [ $_, undef, "SELECT $_" ] } (
-		'dqds_forget_role(regrole)', 'dqds_keep_connection(bigint)', 'dqds_level_members(text,integer,integer)', 'dqds_level_objects()', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
+		'dqds_find_job(bigint,text,oid,text)', 'dqds_forget_role(regrole)', 'dqds_keep_connection(bigint)', 'dqds_level_members(text,integer,integer)', 'dqds_level_objects()', 'dqds_level_of(text)', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
 		'dqds_remove_connection(bigint)', 'dqds_remove_connection_grant(bigint,regrole)', 'dqds_remove_credential(bigint)', 'dqds_remove_credential_grant(bigint,regrole)',
 		'dqds_remove_imports(bigint,text,text[])', 'dqds_remove_token(bigint)', 'dqds_replace_connection(bigint,jsonb,jsonb,text[])',
 		'dqds_store_connection(text,regrole,jsonb,jsonb,text[])', 'dqds_store_connection_grant(bigint,regrole)', 'dqds_store_connection_name(bigint,text)',
 		'dqds_store_connection_owner(bigint,regrole)', 'dqds_store_credential(text,text,text)', 'dqds_store_credential_grant(bigint,regrole)', 'dqds_store_credential_secret(bigint,text,text)',
 		'dqds_store_import(bigint,text,text[],text[],bigint[],text[],text[],integer[],text[],text[],integer[],integer[],integer[],boolean[],boolean[],text[])',
+		'dqds_store_job(oid,text,text,text,timestamp with time zone)',
 		'dqds_store_token(regrole,bytea,regrole,timestamp with time zone,text)')),
 	(map { [ $_, undef, "SELECT * FROM $_" ] } qw(dqds_connection dqds_connection_grant dqds_connection_secret dqds_credential
-		dqds_credential_grant dqds_imported_column dqds_imported_table dqds_token)));
+		dqds_credential_grant dqds_imported_column dqds_imported_table dqds_job dqds_token)));
 
 $sql->must(q(SELECT dqds_create_credential('stored', 'x', '*')));
 is(join("\n", sort map { $_->[0] } @sql),
@@ -341,6 +354,9 @@ foreach my $level (@levels)
 my @not_admins = grep { $_ ne 'admin' } @levels;
 foreach my $row (
 	[ viewer   => GET    => '/api/connections/NAME/basic' ],
+	[ viewer   => GET    => '/api/connections/NAME' ],
+	[ viewer   => GET    => '/api/connections/NAME/schemas' ],
+	[ viewer   => GET    => '/api/connections/NAME/schemas/s/tables' ],
 	[ operator => GET    => '/api/datasource/connections/NAME/schemas' ],
 	[ operator => GET    => '/api/datasource/connections/NAME/schemas/s/tables' ],
 	[ editor   => PUT    => '/api/connections/NAME/basic', $model ],
@@ -370,6 +386,7 @@ foreach my $level (@not_admins)
 	foreach my $call (
 		'* FROM dqds_test_connection(NAME)', '* FROM dqds_diagnose_connection(NAME)', '* FROM dqds_test_connections(ARRAY[NAME])',
 		'* FROM dqds_list_schemas(NAME)', q(* FROM dqds_list_tables(NAME, 's')), q(* FROM dqds_list_columns(NAME, 's')), 'dqds_connection_json(NAME)',
+		'dqds_connection_spec_json(NAME)', 'dqds_imported_schemas_json(NAME)', q(dqds_imported_tables_json(NAME, 's', NULL, NULL, NULL)),
 		'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), "dqds_update_connection(NAME, $quoted)",
 		'dqds_drop_connection(NAME)', 'dqds_drop_connection_json(NAME)', q(dqds_rename_connection(NAME, 'x')), q(* FROM dqds_import_tables(NAME, 's')),
 		q(dqds_import_tables_json('{"connectionName": "' || NAME || '", "schemaName": "s"}', NULL)),

@@ -115,7 +115,7 @@ my $schemas = '/api/datasource/connections/wide/schemas';
 	is(https(GET => '/api/ishealthy', { Authorization => undef })->{body}, '"OK"', 'health needs none');
 	my $model = connection_model($remote);
 	is(https(POST => '/api/datasource/testconnection', {}, $model)->{json}{connectionTestResult}, 'SUCCESS', 'a body goes through');
-	is(https(GET => '/api/datasource/connections/no%2Fsuch%20one/schemas')->{json}{message}, 'connection "no/such one" does not exist', 'escapes in the path stay as they are');
+	like(https(GET => '/api/datasource/connections/no%2Fsuch%20one/schemas')->{json}{message}, qr{^connection "no/such one" does not exist\.}, 'escapes in the path stay as they are');
 	my ($out) = exchange(request(GET => '/api/ishealthy'), '-tls1_2');
 	like($out, qr{^HTTP/1\.1 200 }, 'TLS 1.2');
 	foreach my $old ('-tls1_1', '-tls1')
