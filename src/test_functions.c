@@ -255,9 +255,23 @@ append_steps(StringInfo text, const DiagnosisStep *steps)
 }
 
 /*
+ * The name of the connection, if a model says nothing else: it then stands for the
+ * registered one.
+ */
+static char *
+only_name(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	Failure failure;
+	Jsonb *model = model_argument(caller, fcinfo, 0, &failure);
+
+	return model != NULL && JB_ROOT_COUNT(model) == 1 ? model_connection_name(model) : NULL;
+}
+
+/*
  * dqds_test_connection_json(model text, verify_name_uniqueness, details): for the
  * bridge, one document.  With details the test tells how far it got, unless the
- * name is taken and there was no test.
+ * name is taken and there was no test.  Where the name is not to be verified, a
+ * model of nothing but a name tests the registered connection.
  */
 Datum
 dqds_test_connection_json(PG_FUNCTION_ARGS)
@@ -268,14 +282,19 @@ dqds_test_connection_json(PG_FUNCTION_ARGS)
 	TestResult result;
 	DiagnosisStep steps[DIAGNOSIS_STEPS];
 	bool details = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool verify_name = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+	char *name;
 	JsonOut out;
 
 	caller_init(&caller, fcinfo);
 	statement_hide(&scope);
 	json_out_open(fcinfo, &out);
-	connection_model_argument(&caller, fcinfo, &connection);
-	details = test_one(&caller, &connection, PG_ARGISNULL(1) || PG_GETARG_BOOL(1),
-					   details ? steps : NULL, &result);
+	name = verify_name ? NULL : only_name(&caller, fcinfo);
+	if (name != NULL)
+		connection_by_name(&caller, name, &connection);
+	else
+		connection_model_argument(&caller, fcinfo, &connection);
+	details = test_one(&caller, &connection, verify_name, details ? steps : NULL, &result);
 
 	appendStringInfoChar(&out.text, '{');
 	append_result(&out.text, &result);
