@@ -51,6 +51,16 @@ find_schema(Listing *listing, const char **values)
 		import->schema_found = true;
 }
 
+/* They come again, converted in another way. */
+static void
+forget_schemas(Listing *listing)
+{
+	Import *import = listing->output;
+
+	import->schemas = NIL;
+	import->schema_found = false;
+}
+
 static void
 list_schemas(Import *import, bool include_system, void (*emit)(Listing *, const char **))
 {
@@ -60,6 +70,7 @@ list_schemas(Import *import, bool include_system, void (*emit)(Listing *, const 
 	listing.connection = import->listing->connection;
 	listing.include_system = include_system;
 	listing.emit = emit;
+	listing.restart = forget_schemas;
 	listing.output = import;
 	listing_run(&listing, QUESTION_SCHEMAS, import->caller);
 }
