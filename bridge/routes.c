@@ -28,13 +28,18 @@ const Route route_table[] = {
 
 	{"GET", "/api/datasource/connections/{}/schemas/{}/tables",
 	 {"getRemoteDataSourceTables",
-	  "SELECT pg_catalog.dqds_list_tables_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.int4, $5::pg_catalog.bool)"},
+	  "SELECT pg_catalog.dqds_list_tables_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.int4, $5::pg_catalog.bool, "
+	  "$6::pg_catalog.bool, $7::pg_catalog.bool, $8::pg_catalog.text, $9::pg_catalog.bool)"},
 	 ANSWER_PIECES, 200, 400, WAITS_FOR_NAMED,
 	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
 	  {FROM_PATH, "schemaName", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "tableNameContains", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "limit", TYPE_INTEGER, NULL, false},
-	  {FROM_QUERY, "details", TYPE_BOOLEAN, "false", false}}},
+	  {FROM_QUERY, "details", TYPE_BOOLEAN, "false", false},
+	  {FROM_QUERY, "includePartitions", TYPE_BOOLEAN, "true", false},
+	  {FROM_QUERY, "caseInsensitive", TYPE_BOOLEAN, "false", false},
+	  {FROM_QUERY, "tableNameExcludes", TYPE_TEXT, NULL, false},
+	  {FROM_QUERY, "includeSizes", TYPE_BOOLEAN, "false", false}}},
 
 	{"GET", "/api/connections",
 	 {"getAllConnections", "SELECT model FROM pg_catalog.dqds_connections_json() AS model"},

@@ -11,7 +11,7 @@
 #include "bulkhead.h"
 #include "control.h"
 
-#define MAX_PARAMETERS 6
+#define MAX_PARAMETERS 9
 
 typedef enum ParameterSource
 {

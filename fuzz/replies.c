@@ -58,7 +58,7 @@ static const struct
 
 /* ---- what is asked of it ---------------------------------------------------------------- */
 
-#define MAX_ARGUMENTS 6
+#define MAX_ARGUMENTS 9
 
 static const struct
 {
@@ -73,17 +73,27 @@ static const struct
 	{"dqds_diagnose_connection", {""}, {TEXTOID}, false, 3, 2},
 	{"dqds_list_schemas", {"", "t"}, {TEXTOID, BOOLOID}, false, 0, 0},
 	{"dqds_list_schemas_json", {"", "f"}, {TEXTOID, BOOLOID}, true, 0, 0},
-	{"dqds_list_tables", {"", "s", "", "3"}, {TEXTOID, TEXTOID, TEXTOID, INT4OID}, false, 0, 0},
-	{"dqds_list_tables", {"", "s", "a", ""}, {TEXTOID, TEXTOID, TEXTOID, INT4OID}, false, 0, 0},
+	{"dqds_list_tables",
+	 {"", "s", "", "3", "t", "f", "", "f"},
+	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID, BOOLOID, TEXTOID, BOOLOID},
+	 false,
+	 0,
+	 0},
+	{"dqds_list_tables",
+	 {"", "", "a", "", "f", "t", "b", "t"},
+	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID, BOOLOID, TEXTOID, BOOLOID},
+	 false,
+	 0,
+	 0},
 	{"dqds_list_tables_json",
-	 {"", "s", "", "", "t"},
-	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID},
+	 {"", "s", "", "", "t", "t", "f", "", "f"},
+	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID, BOOLOID, BOOLOID, TEXTOID, BOOLOID},
 	 true,
 	 0,
 	 0},
 	{"dqds_list_tables_json",
-	 {"", "s", "a", "2", "f"},
-	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID},
+	 {"", "s", "a", "2", "f", "t", "f", "", "f"},
+	 {TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID, BOOLOID, BOOLOID, TEXTOID, BOOLOID},
 	 true,
 	 0,
 	 0},

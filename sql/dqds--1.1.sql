@@ -294,7 +294,8 @@ COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'tell step by
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection text, include_system boolean DEFAULT false)
 RETURNS TABLE (
-	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
+	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb,
+	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
@@ -302,7 +303,8 @@ COMMENT ON FUNCTION @extschema@.dqds_list_schemas(text, boolean) IS 'list the sc
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection json, include_system boolean DEFAULT false)
 RETURNS TABLE (
-	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
+	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb,
+	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
@@ -310,47 +312,55 @@ COMMENT ON FUNCTION @extschema@.dqds_list_schemas(json, boolean) IS 'list the sc
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection jsonb, include_system boolean DEFAULT false)
 RETURNS TABLE (
-	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb
+	connection_name text, schema_name text, already_imported boolean, import_table_job_parameters jsonb,
+	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas';
 COMMENT ON FUNCTION @extschema@.dqds_list_schemas(jsonb, boolean) IS 'list the schemas of a remote data source that its user may use';
 
-CREATE FUNCTION @extschema@.dqds_list_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
-	max_rows integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_tables(connection text, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
+	max_rows integer DEFAULT NULL, include_partitions boolean DEFAULT true, case_insensitive boolean DEFAULT false,
+	table_name_excludes text DEFAULT NULL, include_sizes boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
-	estimated_rows bigint, comment text
+	estimated_rows bigint, comment text, partition_of text, owner text, size_bytes bigint, extension text,
+	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION @extschema@.dqds_list_tables(text, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(text, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
-CREATE FUNCTION @extschema@.dqds_list_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
-	max_rows integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_tables(connection json, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
+	max_rows integer DEFAULT NULL, include_partitions boolean DEFAULT true, case_insensitive boolean DEFAULT false,
+	table_name_excludes text DEFAULT NULL, include_sizes boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
-	estimated_rows bigint, comment text
+	estimated_rows bigint, comment text, partition_of text, owner text, size_bytes bigint, extension text,
+	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION @extschema@.dqds_list_tables(json, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(json, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
-CREATE FUNCTION @extschema@.dqds_list_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
-	max_rows integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.dqds_list_tables(connection jsonb, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
+	max_rows integer DEFAULT NULL, include_partitions boolean DEFAULT true, case_insensitive boolean DEFAULT false,
+	table_name_excludes text DEFAULT NULL, include_sizes boolean DEFAULT false)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, already_imported boolean, table_kind text,
-	estimated_rows bigint, comment text
+	estimated_rows bigint, comment text, partition_of text, owner text, size_bytes bigint, extension text,
+	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables';
-COMMENT ON FUNCTION @extschema@.dqds_list_tables(jsonb, text, text, integer) IS 'list the tables and views of a remote schema that its user has some privilege on';
+COMMENT ON FUNCTION @extschema@.dqds_list_tables(jsonb, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
-	comment text
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
@@ -360,7 +370,8 @@ CREATE FUNCTION @extschema@.dqds_list_columns(connection json, schema_name text,
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
-	comment text
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
@@ -370,11 +381,46 @@ CREATE FUNCTION @extschema@.dqds_list_columns(connection jsonb, schema_name text
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
 	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
-	comment text
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
+
+-- A literal is taken for text, not for text[]: so these take the name of one table, or an array as it is written.
+CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
+	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_columns';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(text, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_columns(connection json, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
+	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_columns';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(json, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_columns(connection jsonb, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
+	column_type text, length integer, "precision" integer, scale integer, nullable boolean, primary_key boolean,
+	comment text, full_type text, base_type text, enum_labels text[], default_expression text, generated text,
+	identity text, is_unique boolean, primary_key_position integer, collation text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_columns';
+COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
 
 CREATE FUNCTION @extschema@.dqds_close_idle()
 RETURNS integer
@@ -518,11 +564,13 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_schemas_json';
 COMMENT ON FUNCTION pg_catalog.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
 
-CREATE FUNCTION pg_catalog.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean)
+CREATE FUNCTION pg_catalog.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean,
+	include_partitions boolean DEFAULT true, case_insensitive boolean DEFAULT false, table_name_excludes text DEFAULT NULL,
+	include_sizes boolean DEFAULT false)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
-COMMENT ON FUNCTION pg_catalog.dqds_list_tables_json(text, text, text, integer, boolean) IS 'dqds_list_tables for the bridge';
+COMMENT ON FUNCTION pg_catalog.dqds_list_tables_json(text, text, text, integer, boolean, boolean, boolean, text, boolean) IS 'dqds_list_tables for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_connection_json(connection_name text)
 RETURNS SETOF text

@@ -17,11 +17,28 @@
 #define GT " OPERATOR(pg_catalog.>) "
 #define GE " OPERATOR(pg_catalog.>=) "
 #define LT " OPERATOR(pg_catalog.<) "
+#define LE " OPERATOR(pg_catalog.<=) "
+#define PLUS " OPERATOR(pg_catalog.+) "
 #define MINUS " OPERATOR(pg_catalog.-) "
 #define BITAND " OPERATOR(pg_catalog.&) "
 #define TEXT "::pg_catalog.text"
 #define CHAR "::pg_catalog.\"char\""
 #define REGCLASS "::pg_catalog.regclass"
+
+/*
+ * The functions that write names, types and expressions do so as the role's settings
+ * say: with or without schemas and quotation marks.  So these settings hold while a
+ * query runs that calls them, and no longer: each is local to the transaction, which
+ * is this one statement, so that a pooler has nothing to hand on.
+ */
+#define SET_HERE(setting, value) "pg_catalog.set_config('" setting "', '" value "', true) IS NOT NULL"
+#define SETTINGS_FOR_NAMES SET_HERE("search_path", "") " AND " SET_HERE("quote_all_identifiers", "off")
+
+#define SETTINGS_FOR_EXPRESSIONS \
+	SETTINGS_FOR_NAMES " AND " SET_HERE("datestyle", "ISO") " AND " SET_HERE("intervalstyle", "postgres") \
+	" AND " SET_HERE("timezone", "GMT") " AND " SET_HERE("extra_float_digits", "3") \
+	" AND " SET_HERE("bytea_output", "hex") " AND " SET_HERE("lc_monetary", "C") \
+	" AND " SET_HERE("lock_timeout", "1s")
 
 /* Ways to sort by the bytes of a name in UTF-8. */
 #define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""
@@ -40,6 +57,21 @@
 #define NOT_TEMPORARY \
 	"NOT (" BEGINS("n.nspname", "pg_temp_", "pg_temp`") \
 	" OR " BEGINS("n.nspname", "pg_toast_temp_", "pg_toast_temp`") ")"
+
+#define IS_SYSTEM_SCHEMA \
+	"(" BEGINS("n.nspname", "pg_", "pg`") " OR n.nspname" EQ "'information_schema'" TEXT ")"
+
+/*
+ * The schema of that name, by its number: with that the relations of given names are
+ * found through an index, whatever the planner believes to know.
+ */
+#define SCHEMA_NUMBER \
+	"(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY ")"
+
+/* What belongs to an extension: rows of pg_depend, d. */
+#define IS_MEMBER(class) \
+	"d.classid" EQ "'pg_catalog." class "'" REGCLASS \
+	" AND d.refclassid" EQ "'pg_catalog.pg_extension'" REGCLASS " AND d.deptype" EQ "'e'" CHAR
 
 /* The rule of information_schema.tables. */
 #define HAS_SOME_PRIVILEGE \
@@ -74,6 +106,12 @@
 
 #define IN_SCHEMA \
 	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE
+
+/*
+ * A column that older versions do not have: within the subquery its name means the
+ * catalog's column, and where there is none, this one.
+ */
+#define OR_MISSING(column, type) " CROSS JOIN (SELECT NULL" type " AS " column ") AS missing"
 
 /*
  * Free text, with some 64 kB at most in whatever encoding it is sent.  One byte

@@ -282,29 +282,49 @@ extern bool policy_check_hosts(char **newval, void **extra, GucSource source);
 
 /* ---- questions (dialect.c) --------------------------------------------- */
 
+/*
+ * What is asked of a remote.  $n are the values of the query.  Of tables: $1 schema,
+ * $2 substring, $3 limit, $4 partitions as well, $5 substring that excludes.
+ */
 typedef enum Question
 {
-	QUESTION_PROBE,       /* server version and backend pid */
-	QUESTION_SCHEMAS,     /* $1 include system schemas */
-	QUESTION_TABLE_NAMES, /* $1 schema, $2 substring, $3 limit */
-	QUESTION_TABLES,      /* the same, with kind, estimate and comment */
-	QUESTION_COLUMNS,     /* $1 schema, $2 text[] of table names or NULL */
-	QUESTION_OVERVIEW,    /* standby; schemas visible, usable; tables visible, readable */
+	QUESTION_PROBE,             /* server version and backend pid */
+	QUESTION_SCHEMAS,           /* $1 include system schemas */
+	QUESTION_SCHEMA_DETAILS,    /* the same, with their extensions */
+	QUESTION_TABLE_NAMES,       /* of tables */
+	QUESTION_TABLES,            /* the same, with kind, estimate and comment */
+	QUESTION_TABLE_DETAILS,     /* the same, with what else is known; $6 sizes as well */
+	QUESTION_ALL_TABLES,        /* the same of all schemas; $1 include system schemas */
+	QUESTION_COLUMNS,           /* $1 schema */
+	QUESTION_COLUMNS_OF,        /* $1 schema, $2 name[] of tables */
+	QUESTION_COLUMN_DETAILS,    /* $1 schema, $2 NULL, $3 a DefinitionEffort */
+	QUESTION_COLUMN_DETAILS_OF, /* $1 schema, $2 name[] of tables, $3 a DefinitionEffort */
+	QUESTION_OVERVIEW,          /* standby; schemas visible, usable; tables visible, readable */
 	NUM_QUESTIONS
 } Question;
+
+/* Which definitions a remote is asked to write; what is left out is NULL. */
+typedef enum DefinitionEffort
+{
+	DEFINITIONS_NONE,
+	DEFINITIONS_WITHOUT_LOCKS, /* none for which it locks a table */
+	DEFINITIONS_ALL
+} DefinitionEffort;
 
 typedef enum Family
 {
 	FAMILY_POSTGRES,           /* real PostgreSQL: pg_depend finds the tables of a schema */
 	FAMILY_POSTGRES_REENCODED, /* the same, where names must be sorted as UTF-8 */
-	FAMILY_SCAN,               /* anything with a usable pg_class */
+	FAMILY_POSTGRES_PINNED,    /* schemas of real PostgreSQL that pg_depend does not know */
+	FAMILY_SCAN,               /* anything else with a usable pg_class */
 	FAMILY_REDSHIFT,
 	FAMILY_QUESTDB,
+	FAMILY_QUESTDB_OLD, /* without the functions that know kinds and types */
 	NUM_FAMILIES
 } Family;
 
-#define MAX_QUERY_PARAMETERS 3
-#define MAX_ANSWER_COLUMNS   10
+#define MAX_QUERY_PARAMETERS 6
+#define MAX_ANSWER_COLUMNS   19
 
 /* What a value of an answer is. */
 typedef enum AnswerValue
@@ -328,6 +348,7 @@ typedef struct RemoteQuery
 {
 	Question question;
 	const char *values[MAX_QUERY_PARAMETERS]; /* text; NULL is SQL's NULL */
+	bool of_old_version; /* the server has not understood the query of its newer versions */
 } RemoteQuery;
 
 extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
@@ -861,12 +882,17 @@ struct Listing
 {
 	/* What is asked, set before listing_run. */
 	ConnectionArgument connection;
-	char *schema_name; /* NULL when schemas are listed */
+	char *schema_name; /* NULL: of all schemas, or the schemas themselves */
 	bool include_system;
 	char *contains;      /* NULL or empty: no filter */
+	char *excludes;      /* likewise */
+	bool ignore_case;    /* in these two */
+	bool partitions;     /* tables that are partitions of others as well */
+	bool sizes;          /* sizes of tables, for which the remote looks at their files */
 	NameSet *names;      /* NULL: all tables */
 	char *names_literal; /* the same as a text[] literal */
-	int64 max_rows;      /* negative: no limit */
+	DefinitionEffort definitions;
+	int64 max_rows; /* negative: no limit */
 
 	/* What becomes of a row: valid values, as many as the question's answer has columns. */
 	void (*emit)(Listing *listing, const char **values);
@@ -876,8 +902,11 @@ struct Listing
 
 	/* Private to listing.c. */
 	Question question;
+	const char *wanted_piece; /* contains and excludes, as names are compared with them */
+	const char *unwanted_piece;
 	int64 count;
 	MemoryContext row_context;   /* current while emit runs, emptied afterwards */
+	bool old_version;            /* of a server whose newer versions know more */
 	bool raw;                    /* the remote has failed to convert something */
 	int encoding;                /* in which the answer comes (encoding.c) */
 	struct SortedAnswer *sorted; /* what the remote has not sorted as it is shown, or NULL */

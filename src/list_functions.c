@@ -10,6 +10,7 @@
 
 #include "dqds.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(dqds_list_schemas);
 PG_FUNCTION_INFO_V1(dqds_list_tables);
@@ -22,8 +23,11 @@ typedef struct Output
 {
 	RowsOut rows;
 	JsonOut json;
+	const Caller *caller;
 	NameSet *imported;
-	bool details; /* JSON: kind, estimate and comment as well */
+	char *imported_schema;          /* whose tables these are; NULL: of none yet */
+	MemoryContext imported_context; /* of these two, where the schema changes */
+	bool details;                   /* JSON: what is known of a table besides its name */
 } Output;
 
 /* ---- arguments --------------------------------------------------------------------- */
@@ -78,30 +82,56 @@ static void
 emit_schema_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	Datum values[4];
-	bool nulls[4] = {false};
+	Datum values[5];
+	bool nulls[5] = {false};
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], remote[0]);
 	values[2] = BoolGetDatum(name_set_has(output->imported, remote[0]));
 	values[3] = import_parameters(listing->connection.name, remote[0]);
+	row_text(&values[4], &nulls[4], remote[1]);
 	rows_put(&output->rows, values, nulls);
+}
+
+/* The imported tables of this schema; rows come schema by schema. */
+static NameSet *
+imported_of(Listing *listing, const char *schema)
+{
+	Output *output = listing->output;
+	MemoryContext old;
+
+	if (output->imported_schema != NULL && strcmp(output->imported_schema, schema) == 0)
+		return output->imported;
+	MemoryContextReset(output->imported_context);
+	old = MemoryContextSwitchTo(output->imported_context);
+	output->imported_schema = pstrdup(schema);
+	output->imported =
+		imported_tables(output->caller, listing->connection.registry_id, output->imported_schema);
+	MemoryContextSwitchTo(old);
+	return output->imported;
 }
 
 static void
 emit_table_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	Datum values[7];
-	bool nulls[7] = {false};
+	/* Where all schemas are listed, the first value is the schema. */
+	const char *schema = listing->schema_name == NULL ? *remote++ : listing->schema_name;
+	Datum values[12];
+	bool nulls[12] = {false};
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
-	row_text(&values[1], &nulls[1], listing->schema_name);
+	row_text(&values[1], &nulls[1], schema);
 	row_text(&values[2], &nulls[2], remote[0]);
-	values[3] = BoolGetDatum(name_set_has(output->imported, remote[0]));
+	values[3] = BoolGetDatum(name_set_has(imported_of(listing, schema), remote[0]));
 	row_text(&values[4], &nulls[4], remote[1]);
 	row_integer(&values[5], &nulls[5], remote[2], true);
 	row_text(&values[6], &nulls[6], remote[3]);
+	row_text(&values[7], &nulls[7], remote[4]);
+	row_text(&values[8], &nulls[8], remote[5]);
+	row_integer(&values[9], &nulls[9], remote[6], true);
+	row_text(&values[10], &nulls[10], remote[7]);
+	row_boolean(&values[11], &nulls[11], remote[8]);
 	rows_put(&output->rows, values, nulls);
 }
 
@@ -109,8 +139,8 @@ static void
 emit_column_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	Datum values[12];
-	bool nulls[12] = {false};
+	Datum values[21];
+	bool nulls[21] = {false};
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], listing->schema_name);
@@ -124,7 +154,57 @@ emit_column_row(Listing *listing, const char **remote)
 	row_boolean(&values[9], &nulls[9], remote[7]);
 	row_boolean(&values[10], &nulls[10], remote[8]);
 	row_text(&values[11], &nulls[11], remote[9]);
+	row_text(&values[12], &nulls[12], remote[10]);
+	row_text(&values[13], &nulls[13], remote[11]);
+	row_text_array(&values[14], &nulls[14], remote[12]);
+	row_text(&values[15], &nulls[15], remote[13]);
+	row_text(&values[16], &nulls[16], remote[14]);
+	row_text(&values[17], &nulls[17], remote[15]);
+	row_boolean(&values[18], &nulls[18], remote[16]);
+	row_integer(&values[19], &nulls[19], remote[17], false);
+	row_text(&values[20], &nulls[20], remote[18]);
 	rows_put(&output->rows, values, nulls);
+}
+
+/*
+ * Where a listing may be asked for in several degrees, the most is tried first.  Sizes
+ * and definitions can fail for tables that are locked, or dropped meanwhile; without
+ * them nothing can.
+ */
+static bool
+ask_for_less(Listing *listing, const Failure *failure, int *attempts)
+{
+	bool locked = strcmp(failure->sqlstate, "55P03") == 0;
+	/* an internal error, and an enum whose label is gone */
+	bool dropped =
+		strcmp(failure->sqlstate, "XX000") == 0 || strcmp(failure->sqlstate, "22P03") == 0;
+
+	if (!locked && !dropped)
+		return false;
+	if (dropped && ++*attempts < 3)
+		return true;
+	if (!listing->sizes && listing->definitions == DEFINITIONS_NONE)
+		return false;
+	listing->sizes = false;
+	listing->definitions = locked && listing->definitions == DEFINITIONS_ALL
+							   ? DEFINITIONS_WITHOUT_LOCKS
+							   : DEFINITIONS_NONE;
+	return true;
+}
+
+static void
+run(Listing *listing, Question question, const Caller *caller, Output *output)
+{
+	Failure failure = {0};
+	int attempts = 0;
+
+	listing->output = output;
+	while (!listing_try(listing, question, caller, &failure))
+	{
+		if (!ask_for_less(listing, &failure, &attempts))
+			failure_raise(&failure);
+		listing->restart(listing);
+	}
 }
 
 static void
@@ -133,6 +213,16 @@ restart_rows(Listing *listing)
 	Output *output = listing->output;
 
 	rows_clear(&output->rows);
+}
+
+static void
+run_rows(Listing *listing, Question question, const Caller *caller, FunctionCallInfo fcinfo,
+		 Output *output)
+{
+	rows_open(fcinfo, &output->rows);
+	output->rows.source = &listing->connection.target;
+	listing->restart = restart_rows;
+	run(listing, question, caller, output);
 }
 
 /* dqds_list_schemas(connection, include_system) */
@@ -150,41 +240,74 @@ dqds_list_schemas(PG_FUNCTION_ARGS)
 	connection_argument(&caller, fcinfo, &listing.connection);
 	listing.include_system = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	listing.emit = emit_schema_row;
-	listing.restart = restart_rows;
-	listing.output = &output;
 	output.imported = imported_schemas(&caller, listing.connection.registry_id);
-	rows_open(fcinfo, &output.rows);
-	output.rows.source = &listing.connection.target;
-	listing_run(&listing, QUESTION_SCHEMAS, &caller);
+	run_rows(&listing, QUESTION_SCHEMA_DETAILS, &caller, fcinfo, &output);
 	statement_show(&scope);
 	return (Datum) 0;
 }
 
-/* dqds_list_tables(connection, schema_name, table_name_contains, max_rows) */
+/* Which tables: the arguments from number 1 on, of the functions for rows and for JSON. */
+static void
+read_table_filters(FunctionCallInfo fcinfo, Listing *listing, int first_option)
+{
+	listing->contains = optional_text(fcinfo, 2);
+	listing->max_rows = row_limit(fcinfo, 3);
+	listing->partitions = PG_ARGISNULL(first_option) || PG_GETARG_BOOL(first_option);
+	listing->ignore_case = !PG_ARGISNULL(first_option + 1) && PG_GETARG_BOOL(first_option + 1);
+	listing->excludes = optional_text(fcinfo, first_option + 2);
+	listing->sizes = !PG_ARGISNULL(first_option + 3) && PG_GETARG_BOOL(first_option + 3);
+}
+
+/*
+ * dqds_list_tables(connection, schema_name, table_name_contains, max_rows,
+ * include_partitions, case_insensitive, table_name_excludes, include_sizes)
+ */
 Datum
 dqds_list_tables(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
 	Listing listing;
-	Output output;
+	Output output = {.caller = &caller};
 
 	caller_init(&caller, fcinfo);
 	statement_hide_model(&scope, &caller, fcinfo);
 	listing_init(&listing);
 	connection_argument(&caller, fcinfo, &listing.connection);
-	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
-	listing.contains = optional_text(fcinfo, 2);
-	listing.max_rows = row_limit(fcinfo, 3);
+	listing.schema_name = optional_text(fcinfo, 1);
+	read_table_filters(fcinfo, &listing, 4);
 	listing.emit = emit_table_row;
-	listing.restart = restart_rows;
-	listing.output = &output;
-	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
-	rows_open(fcinfo, &output.rows);
-	output.rows.source = &listing.connection.target;
-	listing_run(&listing, QUESTION_TABLES, &caller);
+	output.imported_context =
+		AllocSetContextCreate(CurrentMemoryContext, "dqds imported tables", ALLOCSET_DEFAULT_SIZES);
+	run_rows(&listing, listing.schema_name == NULL ? QUESTION_ALL_TABLES : QUESTION_TABLE_DETAILS,
+			 &caller, fcinfo, &output);
 	statement_show(&scope);
 	return (Datum) 0;
+}
+
+/*
+ * The names of tables in argument number n, a text[], or the text of one name or of
+ * such an array; NULL: all tables.
+ */
+static void
+restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Datum names;
+	bool isnull;
+
+	if (PG_ARGISNULL(n))
+		return;
+	names = PG_GETARG_DATUM(n);
+	if (caller->argument_types[n] == TEXTOID)
+	{
+		row_text_array(&names, &isnull, TextDatumGetCString(names));
+		if (isnull)
+		{
+			names = PG_GETARG_DATUM(n);
+			names = PointerGetDatum(construct_array(&names, 1, TEXTOID, -1, false, TYPALIGN_INT));
+		}
+	}
+	listing_restrict(listing, names);
 }
 
 /* dqds_list_columns(connection, schema_name, table_names) */
@@ -201,14 +324,9 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 	listing_init(&listing);
 	connection_argument(&caller, fcinfo, &listing.connection);
 	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
-	if (!PG_ARGISNULL(2))
-		listing_restrict(&listing, PG_GETARG_DATUM(2));
+	restrict_to_argument(&listing, &caller, fcinfo, 2);
 	listing.emit = emit_column_row;
-	listing.restart = restart_rows;
-	listing.output = &output;
-	rows_open(fcinfo, &output.rows);
-	output.rows.source = &listing.connection.target;
-	listing_run(&listing, QUESTION_COLUMNS, &caller);
+	run_rows(&listing, QUESTION_COLUMN_DETAILS, &caller, fcinfo, &output);
 	statement_show(&scope);
 	return (Datum) 0;
 }
@@ -234,6 +352,16 @@ append_imported(StringInfo text, Output *output, const char *name)
 {
 	json_out_name(text, "alreadyImported");
 	appendStringInfoString(text, name_set_has(output->imported, name) ? "true" : "false");
+}
+
+/* A number or boolean, in the one spelling that it has (listing.c); nothing for NULL. */
+static void
+append_plain(StringInfo text, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	json_out_name(text, name);
+	appendStringInfoString(text, value);
 }
 
 static void
@@ -265,12 +393,13 @@ emit_table_json(Listing *listing, const char **remote)
 	if (output->details)
 	{
 		json_out_string(text, "tableKind", remote[1]);
-		if (remote[2] != NULL)
-		{
-			json_out_name(text, "estimatedRows");
-			appendStringInfoString(text, remote[2]);
-		}
+		append_plain(text, "estimatedRows", remote[2]);
 		json_out_string(text, "comment", remote[3]);
+		json_out_string(text, "partitionOf", remote[4]);
+		json_out_string(text, "owner", remote[5]);
+		append_plain(text, "sizeBytes", remote[6]);
+		json_out_string(text, "extension", remote[7]);
+		append_plain(text, "canSelect", remote[8]);
 	}
 	appendStringInfoChar(text, '}');
 }
@@ -288,12 +417,11 @@ static void
 run_json(Listing *listing, Question question, const Caller *caller, FunctionCallInfo fcinfo,
 		 Output *output)
 {
-	listing->restart = restart_json;
-	listing->output = output;
 	json_out_open(fcinfo, &output->json);
 	output->json.rows.source = &listing->connection.target;
 	appendStringInfoChar(&output->json.text, '[');
-	listing_run(listing, question, caller);
+	listing->restart = restart_json;
+	run(listing, question, caller, output);
 	appendStringInfoChar(&output->json.text, ']');
 	json_out_close(&output->json);
 }
@@ -319,7 +447,10 @@ dqds_list_schemas_json(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* dqds_list_tables_json(connection_name, schema_name, table_name_contains, max_rows, details) */
+/*
+ * dqds_list_tables_json(connection_name, schema_name, table_name_contains, max_rows, details,
+ * include_partitions, case_insensitive, table_name_excludes, include_sizes)
+ */
 Datum
 dqds_list_tables_json(PG_FUNCTION_ARGS)
 {
@@ -333,13 +464,12 @@ dqds_list_tables_json(PG_FUNCTION_ARGS)
 	listing_init(&listing);
 	connection_by_name(&caller, name_argument(fcinfo, 0, "connection_name"), &listing.connection);
 	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
-	listing.contains = optional_text(fcinfo, 2);
-	listing.max_rows = row_limit(fcinfo, 3);
+	read_table_filters(fcinfo, &listing, 5);
 	listing.emit = emit_table_json;
 	output.details = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	output.imported = imported_tables(&caller, listing.connection.registry_id, listing.schema_name);
-	run_json(&listing, output.details ? QUESTION_TABLES : QUESTION_TABLE_NAMES, &caller, fcinfo,
-			 &output);
+	run_json(&listing, output.details ? QUESTION_TABLE_DETAILS : QUESTION_TABLE_NAMES, &caller,
+			 fcinfo, &output);
 	statement_show(&scope);
 	return (Datum) 0;
 }

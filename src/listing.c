@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "dqds.h"
 #include "mb/pg_wchar.h"
@@ -19,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/formatting.h"
 #include "utils/memutils.h"
 
 /* An unfiltered listing; the caller sets what is asked. */
@@ -27,6 +29,8 @@ listing_init(Listing *listing)
 {
 	memset(listing, 0, sizeof(*listing));
 	listing->max_rows = -1;
+	listing->partitions = true;
+	listing->definitions = DEFINITIONS_ALL;
 }
 
 /* Restrict a listing to the names of a text[]. */
@@ -46,11 +50,30 @@ listing_restrict(Listing *listing, Datum names)
 			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
+/* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */
+static const char *
+as_compared(const Listing *listing, const char *text)
+{
+	if (text == NULL || *text == '\0')
+		return NULL;
+	return listing->ignore_case ? str_tolower(text, strlen(text), DEFAULT_COLLATION_OID) : text;
+}
+
+static bool
+contains(const Listing *listing, const char *name, const char *piece)
+{
+	if (listing->ignore_case)
+		name = str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
+	return strstr(name, piece) != NULL;
+}
+
 /* A name that was asked for and is there is marked, even where it is beyond the limit. */
 static bool
 passes(const Listing *listing, const char *name)
 {
-	if (listing->contains != NULL && strstr(name, listing->contains) == NULL)
+	if (listing->wanted_piece != NULL && !contains(listing, name, listing->wanted_piece))
+		return false;
+	if (listing->unwanted_piece != NULL && contains(listing, name, listing->unwanted_piece))
 		return false;
 	return listing->names == NULL || name_set_mark(listing->names, name);
 }
@@ -147,7 +170,7 @@ emit_row(Listing *listing, const char **values)
 	listing->emit(listing, values);
 }
 
-/* The engine's sink: the first value is the name of what is listed, or of its table. */
+/* The engine's sink: the first value is the name of what is listed, or of its table; but a schema may come before. */
 static void
 take_row(void *sink, const char **values, int nvalues)
 {
@@ -163,7 +186,7 @@ take_row(void *sink, const char **values, int nvalues)
 			(answer->values[i] == ANSWER_NAME || answer->values[i] == ANSWER_POSITION))
 			usable = false;
 	}
-	if (usable && passes(listing, values[0]))
+	if (usable && passes(listing, values[listing->question == QUESTION_ALL_TABLES ? 1 : 0]))
 	{
 		if (listing->sorted != NULL)
 			sorted_answer_put(listing->sorted, values);
@@ -214,15 +237,57 @@ sought(const char *name, int encoding)
  * which a replaced character is named, is left to passes().
  */
 static const char *
-filter(const char *text, int encoding, const char *none)
+filter(const char *text, int encoding)
 {
 	const char *bytes;
 
 	if (text == NULL ||
 		(encoding != REMOTE_CONVERTS && strstr(text, remote_replacement()) != NULL) ||
 		!remote_encode(text, encoding, &bytes))
-		return none;
+		return NULL;
 	return bytes;
+}
+
+/* Is what the remote filters by all that there is to filter by? */
+static bool
+same_filter(const char *sent, const char *piece)
+{
+	return (sent == NULL) == (piece == NULL);
+}
+
+static void
+fill_table_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	bool sorts = listing->sorted == NULL && listing->names == NULL;
+
+	query->values[0] = sought(listing->schema_name, encoding);
+	if (listing->question == QUESTION_ALL_TABLES)
+		query->values[0] = listing->include_system ? "true" : "false";
+	query->values[3] = listing->partitions ? "true" : "false";
+	query->values[5] = listing->sizes ? "true" : "false";
+	/* A remote folds case by its own rules, which may tell apart what ours do not. */
+	if (!listing->ignore_case)
+	{
+		query->values[1] = filter(listing->wanted_piece, encoding);
+		query->values[4] = filter(listing->unwanted_piece, encoding);
+	}
+	/* Nor must the remote count for us what it does not filter or sort as we do. */
+	if (listing->max_rows >= 0 && sorts && same_filter(query->values[1], listing->wanted_piece) &&
+		same_filter(query->values[4], listing->unwanted_piece))
+		query->values[2] = psprintf("%lld", (long long) listing->max_rows);
+}
+
+/* Some tables are found in another way than all: by another query, which has the same answer. */
+static void
+fill_column_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	query->values[0] = sought(listing->schema_name, encoding);
+	query->values[1] = filter(listing->names_literal, encoding);
+	query->values[2] = psprintf("%d", (int) listing->definitions);
+	query->question = listing->question;
+	if (query->values[1] != NULL)
+		query->question = listing->question == QUESTION_COLUMNS ? QUESTION_COLUMNS_OF
+																: QUESTION_COLUMN_DETAILS_OF;
 }
 
 /* The engine's QueryFiller. */
@@ -238,21 +303,18 @@ fill_query(void *sink, RemoteQuery *query, int encoding)
 	switch (listing->question)
 	{
 		case QUESTION_SCHEMAS:
+		case QUESTION_SCHEMA_DETAILS:
 			query->values[0] = listing->include_system ? "true" : "false";
 			break;
 		case QUESTION_TABLE_NAMES:
 		case QUESTION_TABLES:
-			query->values[0] = sought(listing->schema_name, encoding);
-			query->values[1] = filter(listing->contains, encoding, "");
-			/* Nor must the remote count for us what it does not filter or sort as we do. */
-			query->values[2] =
-				listing->max_rows < 0 || listing->names != NULL || listing->sorted != NULL
-					? NULL
-					: psprintf("%lld", (long long) listing->max_rows);
+		case QUESTION_TABLE_DETAILS:
+		case QUESTION_ALL_TABLES:
+			fill_table_query(listing, query, encoding);
 			break;
 		case QUESTION_COLUMNS:
-			query->values[0] = sought(listing->schema_name, encoding);
-			query->values[1] = filter(listing->names_literal, encoding, NULL);
+		case QUESTION_COLUMN_DETAILS:
+			fill_column_query(listing, query, encoding);
 			break;
 		default:
 			break;
@@ -265,6 +327,7 @@ ask(Listing *listing, Operation *operation, const Caller *caller)
 	memset(operation, 0, sizeof(*operation));
 	operation->target = &listing->connection.target;
 	operation->query.question = listing->question;
+	operation->query.of_old_version = listing->old_version;
 	operation->raw = listing->raw;
 	operation->fill = fill_query;
 	operation->on_row = take_row;
@@ -272,6 +335,14 @@ ask(Listing *listing, Operation *operation, const Caller *caller)
 	listing->count = 0;
 	listing->encoding = REMOTE_CONVERTS;
 	engine_run(operation, 1, caller->role);
+}
+
+/* Has the server not understood the query of its newer versions? */
+static bool
+is_old_version(const Listing *listing, const Operation *operation)
+{
+	return operation->target->provider == PROVIDER_QUESTDB && !listing->old_version &&
+		   operation->failure.code == DQDS_REMOTE_ERROR;
 }
 
 /*
@@ -292,9 +363,17 @@ listing_try(Listing *listing, Question question, const Caller *caller, Failure *
 	if (listing->connection.failure.code != DQDS_OK)
 		failure_raise(&listing->connection.failure);
 	listing->question = question;
+	listing->wanted_piece = as_compared(listing, listing->contains);
+	listing->unwanted_piece = as_compared(listing, listing->excludes);
 	listing->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
 	ask(listing, &operation, caller);
+	if (is_old_version(listing, &operation))
+	{
+		listing->restart(listing);
+		listing->old_version = true;
+		ask(listing, &operation, caller);
+	}
 	if (operation.failure.code != DQDS_OK && operation.failure.untranslatable &&
 		listing->encoding == REMOTE_CONVERTS)
 	{

@@ -135,7 +135,8 @@ mark_log();
 		sub {
 			my ($client, $number) = @_;
 			pg_log_in($client);
-			my $answer = pg_message('T', pack('n Z* N n N n N n', 1, 'nspname', 0, 0, 19, 64, -1, 0)) . pg_message('D', pack('n N/a*', 1, "s$number"))
+			my $answer = pg_message('T', pack('n (Z* N n N n N n)2', 2, 'nspname', 0, 0, 19, 64, -1, 0, 'extension', 0, 0, 25, -1, -1, 0))
+			  . pg_message('D', pack('n N/a* l>', 2, "s$number", -1))
 			  . pg_message('C', "SELECT 1\0") . pg_message('Z', 'I');
 			pg_answer($client, $answer) if $number != 2;
 			pg_answer($client, '');

@@ -180,8 +180,8 @@ my $garbling = start_fake_server(
 	});
 
 # A server with many schemas.
-my $schemas = pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', 1) . "c\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0);
-$schemas .= pg_message('D', pack 'n N/a*', 1, $_ . 's' x 500) foreach 1 .. 5000;
+my $schemas = pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', 2) . ("c\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0) x 2);
+$schemas .= pg_message('D', pack 'n N/a* l>', 2, $_ . 's' x 500, -1) foreach 1 .. 5000;
 my $endless = start_fake_server(sub { pg_log_in($_[0]); pg_answer($_[0], $schemas); hold($_[0]); });
 
 # A server with a name that is not valid in its own encoding.

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Reference;
 use Test::More;
 
 my $remote = remote_server('remote', conf => 'autovacuum = off');
@@ -22,6 +23,8 @@ sub since
 my $seed = $ENV{DQDS_TEST_SEED} // time;
 note("DQDS_TEST_SEED=$seed");
 srand($seed);
+
+create_reference($remote, 'postgres');
 
 # --- The users ---------------------------------------------------------------------------------------
 
@@ -74,15 +77,13 @@ sub compare_all
 	  . ') AS schema';
 	my $rule = q{(pg_has_role(c.relowner, 'USAGE') OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
 		OR has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))};
-	my $analyzed  = $version < 14 ? 'NOT (c.reltuples = 0 AND c.relpages = 0)' : 'c.reltuples >= 0';
 	my $of_tables = qq{format('%I.%I %s %s %s', n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN CASE WHEN c.relispartition
 			THEN 'partition' ELSE 'table' END WHEN 'p' THEN 'partitioned_table' WHEN 'v' THEN 'view'
 			WHEN 'm' THEN 'materialized_view' WHEN 'f' THEN 'foreign_table' END,
-		CASE WHEN c.relkind <> 'v' AND $analyzed THEN c.reltuples::bigint END, obj_description(c.oid, 'pg_class'))};
+		reference.rows(c.oid), obj_description(c.oid, 'pg_class'))};
 	# The numbers of a type stand in its full name.
 	my $of_columns = q{
-		CROSS JOIN LATERAL (SELECT CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod)
-			ELSE format_type(atttypid, atttypmod) END FROM pg_type z WHERE z.oid = a.atttypid) AS f (full_name)
+		CROSS JOIN LATERAL (SELECT coalesce(reference.base_type(atttypid), format_type(atttypid, atttypmod))) AS f (full_name)
 		CROSS JOIN LATERAL (SELECT substring(full_name from '\((\d+)'), substring(full_name from ',(-?\d+)\)')) AS t (one, two)};
 	my $column_line = q{format('%I.%I %s %I %s length=%s precision=%s scale=%s', n.nspname, c.relname, a.attnum, a.attname,
 		format_type(a.atttypid, NULL), CASE WHEN full_name ~ '^(character|bit)' THEN one END,
@@ -109,16 +110,16 @@ sub compare_all
 					column_name, column_type, length, "precision", scale) || CASE WHEN nullable THEN '' ELSE ' NOT NULL' END
 				FROM $all, dqds_list_columns('$user', schema) c}),
 			ask_remote($user, qq{
-				SELECT $column_line || CASE i.is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END FROM information_schema.columns i
+				SELECT $column_line || CASE WHEN i.is_nullable = 'NO' OR reference.refuses_null(a.atttypid) THEN ' NOT NULL' ELSE '' END FROM information_schema.columns i
 					JOIN pg_namespace n ON n.nspname = i.table_schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = i.table_name
 					JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = i.column_name AND a.attnum = i.ordinal_position $of_columns
 				WHERE i.table_schema !~ '^pg_(toast_)?temp_'
 				UNION ALL
-				SELECT $column_line || CASE WHEN a.attnotnull OR y.typnotnull THEN ' NOT NULL' ELSE '' END
+				SELECT $column_line || CASE WHEN a.attnotnull OR reference.refuses_null(a.atttypid) THEN ' NOT NULL' ELSE '' END
 				FROM pg_matviews m JOIN pg_namespace n ON n.nspname = m.schemaname
 					JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = m.matviewname
 					JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-					JOIN pg_type y ON y.oid = a.atttypid $of_columns
+					$of_columns
 				WHERE pg_has_role(c.relowner, 'USAGE') OR has_column_privilege(c.oid, a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES')}),
 			"$title: the columns of $user");
 	}
@@ -318,7 +319,7 @@ my @types = (
 	[ 'shapes.price',                'shapes.price', undef, 12, 4 ],
 	since(11, [ 'shapes.price[]',    'shapes.price[]' ]),
 	[ 'shapes.short',                'shapes.short', 5 ],
-	[ 'shapes.shorter',              'shapes.shorter' ],
+	[ 'shapes.shorter',              'shapes.shorter', 5 ],
 	[ 'shapes.tags',                 'shapes.tags' ],
 	since(11, [ 'shapes.tags[]',     'shapes.tags[]' ]));
 my $number = 0;
@@ -373,7 +374,7 @@ my @relations = split /\n/, $remote->safe_psql('postgres', q{SELECT replace(oid:
 	WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relnamespace::regnamespace::text !~ '^(pg_.*|information_schema)$' ORDER BY oid});
 s/\\n/\n/ foreach @relations;
 my @schemas = split /\n/, $remote->safe_psql('postgres', q{SELECT oid::regnamespace FROM pg_namespace
-	WHERE nspname !~ '^(pg_.*|information_schema)$' ORDER BY oid});
+	WHERE nspname !~ '^(pg_.*|information_schema|reference)$' ORDER BY oid});
 my @grantees = (qw(owner member reserved plain team PUBLIC));
 
 sub one_of { return $_[ rand @_ ]; }

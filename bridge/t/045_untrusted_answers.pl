@@ -12,10 +12,18 @@ use Test::More;
 my $control = control_server('control');
 my $sql     = DqdsTest::Sql->connect($control);
 
-# answer(COLUMNS, ROW…): RowDescription, the rows (arrays of text, undef is NULL), the end.
+# What a question is answered with, as far as the tests care, and NULL for all that it asks for besides.
+my %columns = (tables => 19, columns => 19);
+
+# answer(COLUMNS, ROW…): RowDescription, the rows (arrays of text, undef is NULL), the end. COLUMNS is a number, or a key of %columns.
 sub answer
 {
 	my ($columns, @rows) = @_;
+	if (my $number = $columns{$columns})
+	{
+		@rows    = map { my @row = @$_; $#row = $number - 1; \@row } @rows;
+		$columns = $number;
+	}
 	return
 		pg_message('1', '') . pg_message('2', '')
 	  . pg_message('T', pack('n', $columns) . join '', map { "c$_\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0 } 1 .. $columns)
@@ -76,7 +84,7 @@ my @tables = (
 	[ 'orderly',  'view',  undef, undef ],
 	[ 'Orders',   'table', '-1',  undef ],
 	[ 'x%order_', 'table', '7',   undef ]);
-my $deaf_fake = fake('deaf', sub { answer(4, @tables) });
+my $deaf_fake = fake('deaf', sub { answer(tables => @tables) });
 my $select    = 'SELECT table_name FROM dqds_list_tables';
 is_deeply(rows("$select('deaf', 's', 'order')"), [ 'orders', 'orderly', 'x%order_' ], 'a substring is looked for here as well');
 is_deeply(rows("$select('deaf', 's', '%order_')"), ['x%order_'], 'literally');
@@ -84,7 +92,7 @@ is_deeply(rows("$select('deaf', 's', NULL, 2)"),   [ 'orders', 'orderly' ], 'a n
 is_deeply(rows("$select('deaf', 's', 'order', 0)"), [], 'of none as well');
 
 my @columns = map { [ $_, '1', 'id', 'integer', undef, '32', '0', 'f', 't', undef ] } qw(a b c);
-my $names_fake = fake('names', sub { answer(10, @columns) });
+my $names_fake = fake('names', sub { answer(columns => @columns) });
 is_deeply(rows(q{SELECT table_name FROM dqds_list_columns('names', 's', '{b,zz}')}), ['b'], 'names of tables are picked here as well');
 
 # --- Values that are not what they should be -------------------------------------------------------------
@@ -109,7 +117,7 @@ my @odd_columns = (
 	[ 'text',  '2',   'good',          undef,     'long', '99999999999', '-7',  'YES?', 'TRUE', 'x' ],
 	[ 'text',  '2',   'same position', 'integer', ('1') x 3,                    'f',    'f',   undef ],
 	[ 'twice', '1',   "bad\xff",       "t\xff",   ('1') x 3,                    undef,  '',    "c\xff" ]);
-my $odd_fake = fake('odd', sub { $_[0] =~ /pg_attribute/ ? answer(10, @odd_columns) : answer(4, @odd_tables) });
+my $odd_fake = fake('odd', sub { $_[0] =~ /pg_attribute/ ? answer(columns => @odd_columns) : answer(tables => @odd_tables) });
 
 is_deeply(
 	rows(q{SELECT table_name, estimated_rows FROM dqds_list_tables('odd', 's')}),
@@ -146,11 +154,11 @@ is_deeply(
 # --- Names and values of absurd size --------------------------------------------------------------------
 
 my $long = 'n' x 3000;
-my $long_fake = fake('long', sub { answer(4, [ $long, 'table', '1', undef ]) });
+my $long_fake = fake('long', sub { answer(tables => [ $long, 'table', '1', undef ]) });
 is_deeply(rows(q{SELECT length(table_name) FROM dqds_list_tables('long', 's')}), [3000], 'a name of 3,000 bytes is listed');
 refused(q{SELECT * FROM dqds_import_tables('long', 's')}, qr/more than 1000 bytes cannot be imported/, 'a name of 3,000 bytes in an import');
 
-my $fat_fake = fake('fat', sub { answer(4, [ 'a', 'table', '1', 'c' x (5 << 18) ]) });
+my $fat_fake = fake('fat', sub { answer(tables => [ 'a', 'table', '1', 'c' x (5 << 18) ]) });
 refused(q{SELECT * FROM dqds_list_tables('fat', 's')}, qr/sent (more than a row can have|a name or comment of more than 1 MB)/, 'a comment of 1.25 MB');
 
 # --- Answers that are none -------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ $set = set_operators('evil', \@operators, $used, 0);
 cmp_ok($set, '>', 900, "$set operators are set in a schema that comes first");
 foreach my $function ('set_config(text, text, boolean)', 'current_setting(text)', 'current_setting(text, boolean)', 'quote_ident(text)', 'has_schema_privilege(oid, text)',
 	'dqds_token_role(bytea)', 'dqds_test_connection_json(text, boolean, boolean)', 'dqds_list_schemas_json(text, boolean)',
-	'dqds_list_tables_json(text, text, text, integer, boolean)', 'dqds_connection_json(text)', 'dqds_close_idle()')
+	'dqds_list_tables_json(text, text, text, integer, boolean, boolean, boolean, text, boolean)', 'dqds_connection_json(text)', 'dqds_close_idle()')
 {
 	$sql->must("CREATE FUNCTION evil.$function RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM evil.spring(); RETURN NULL; END \$\$");
 }

@@ -15,7 +15,13 @@ my $control = control_server('control', conf => "dqds.query_timeout = '20s'");
 my $sql     = DqdsTest::Sql->connect($control);
 
 sub description { return pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', $_[0]) . join '', map { "c$_\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0 } 1 .. $_[0]); }
-sub data_row { return pg_message('D', pack('n', scalar @_) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @_); }
+
+# A row; one of a listing of tables has more values, which are NULL.
+sub data_row
+{
+	my @values = (@_, @_ == 4 ? (undef) x 5 : ());
+	return pg_message('D', pack('n', scalar @values) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @values);
+}
 sub done { return pg_message('C', "SELECT 1\0") . pg_message('Z', 'I'); }
 
 # A connection of this name to a server that answers a question for tables, or always, by SUB->(socket, text of the query).
@@ -65,19 +71,19 @@ my $statuses = sub { join '', map { pg_message('S', 'p' . $n++ . "\0v\0") } 1 ..
 my $described = pg_message('t', pack 'n N', 1, 25);
 # Of many parameters libpq looks through all for each that comes: then it may be the time that ends it.
 my %hostile = (
-	'a value of 2 MB'                 => [ 'QD023', sub { send_bytes($_[0], description(4) . data_row('a', 'table', '1', $megabyte x 2) . done()) } ],
+	'a value of 2 MB'                 => [ 'QD023', sub { send_bytes($_[0], description(9) . data_row('a', 'table', '1', $megabyte x 2) . done()) } ],
 	'a row of 60 MB'                  => [ 'QD023', sub { send_bytes($_[0], description(60) . data_row(($megabyte) x 60) . done()) } ],
-	'a row that announces 1 GB'       => [ 'QD023', sub { send_bytes($_[0], description(4) . 'D' . pack('N n N', 1 << 30, 4, 1 << 29)); $endlessly->($_[0], $megabyte) } ],
+	'a row that announces 1 GB'       => [ 'QD023', sub { send_bytes($_[0], description(9) . 'D' . pack('N n N', 1 << 30, 9, 1 << 29)); $endlessly->($_[0], $megabyte) } ],
 	'an error of 3 MB'                => [ 'QD023', sub { send_bytes($_[0], pg_error('XX000', $megabyte x 3, 'ERROR') . pg_message('Z', 'I')) } ],
 	'an error of 60 MB'               => [ 'QD023', sub { send_bytes($_[0], pg_error('XX000', $megabyte x 60, 'ERROR') . pg_message('Z', 'I')) } ],
-	'endless rows with long comments' => [ 'QD023', sub { send_bytes($_[0], description(4)); $endlessly->($_[0], data_row('a', 'table', '1', 'c' x 100_000)) } ],
+	'endless rows with long comments' => [ 'QD023', sub { send_bytes($_[0], description(9)); $endlessly->($_[0], data_row('a', 'table', '1', 'c' x 100_000)) } ],
 	'endless notices'                 => [ 'QD023', sub { $endlessly->($_[0], pg_message('N', "SNOTICE\0C00000\0M" . 'n' x 5000 . "\0\0")) } ],
 	'endless notifications'           => [ 'QD023', sub { $endlessly->($_[0], pg_message('A', pack('N', 1) . "channel\0payload\0") x 1000) } ],
 	'endless parameters'              => [ 'QD023', sub { $endlessly->($_[0], $statuses) } ],
-	'parameters between rows'         => [ 'QD023|QD015', sub { send_bytes($_[0], description(4)); $endlessly->($_[0], $statuses, $row) } ],
+	'parameters between rows'         => [ 'QD023|QD015', sub { send_bytes($_[0], description(9)); $endlessly->($_[0], $statuses, $row) } ],
 	'endless descriptions'            => [ 'QD023', sub { $endlessly->($_[0], $described x 1000) } ],
-	'descriptions behind a long row'  => [ 'QD023', sub { send_bytes($_[0], description(4) . data_row('a', 'table', '1', 'c' x 65_000)); sleep 0.3; $endlessly->($_[0], $described x 400_000) } ],
-	'descriptions between rows'       => [ 'QD023', sub { send_bytes($_[0], description(4)); $endlessly->($_[0], ($described x 20 . $row) x 50) } ]);
+	'descriptions behind a long row'  => [ 'QD023', sub { send_bytes($_[0], description(9) . data_row('a', 'table', '1', 'c' x 65_000)); sleep 0.3; $endlessly->($_[0], $described x 400_000) } ],
+	'descriptions between rows'       => [ 'QD023', sub { send_bytes($_[0], description(9)); $endlessly->($_[0], ($described x 20 . $row) x 50) } ]);
 $sql->must(q(SELECT dqds_close_idle(); SET dqds.max_answer_size = '64MB'));
 my @servers = map { fake($_, $hostile{$_}[1], 1) } sort keys %hostile;
 foreach my $what (sort keys %hostile)
@@ -99,7 +105,7 @@ foreach my $what ('endless rows with long comments', 'endless parameters', 'endl
 # --- The size of an answer ------------------------------------------------------------------------------------------
 
 {
-	my $thousand = fake('a thousand', sub { send_bytes($_[0], description(4) . join('', map { data_row("table $_", 'table', '1', 'c' x 2000) } 1 .. 1000) . done()) });
+	my $thousand = fake('a thousand', sub { send_bytes($_[0], description(9) . join('', map { data_row("table $_", 'table', '1', 'c' x 2000) } 1 .. 1000) . done()) });
 	my %query = (SQL => q(SELECT * FROM dqds_list_tables('a thousand', 's')), JSON => q(SELECT * FROM dqds_list_tables_json('a thousand', 's', NULL, NULL, true)));
 	foreach my $way (sort keys %query)
 	{
@@ -143,15 +149,15 @@ foreach my $size (@comments)
 }
 {
 	# What is cut stands between two characters, also where that is not in the middle.
-	my $odd = fake('odd', sub { send_bytes($_[0], description(4) . data_row('a', 'table', '1', 'xx' . "\x{e2}\x{82}\x{ac}" x 30_000) . done()) });
+	my $odd = fake('odd', sub { send_bytes($_[0], description(9) . data_row('a', 'table', '1', 'xx' . "\x{e2}\x{82}\x{ac}" x 30_000) . done()) });
 	my ($row) = $sql->rows(q(SELECT octet_length(comment), right(comment, 2) AS last FROM dqds_list_tables('odd', 's')));
 	is("$row->{octet_length} $row->{last}", "65537 \x{e2}\x{82}\x{ac}\x{e2}\x{80}\x{a6}", 'a comment is cut between characters');
 
-	my $long = fake('long', sub { send_bytes($_[0], description(4) . data_row('n' x 65_537, 'table', '1', undef) . done()) });
+	my $long = fake('long', sub { send_bytes($_[0], description(9) . data_row('n' x 65_537, 'table', '1', undef) . done()) });
 	my $error = $sql->query(q(SELECT * FROM dqds_list_tables('long', 's')))->{error};
 	is($error->{sqlstate}, 'QD023', 'a name of more than 64 kB is refused');
 	like($error->{message}, qr/sent a name of more than 64 kB/, 'and it says so');
-	my $just = fake('just', sub { send_bytes($_[0], description(4) . data_row('n' x 65_536, 'table', '1', undef) . done()) });
+	my $just = fake('just', sub { send_bytes($_[0], description(9) . data_row('n' x 65_536, 'table', '1', undef) . done()) });
 	is($sql->value(q(SELECT octet_length(table_name) FROM dqds_list_tables('just', 's'))), 65_536, 'one of 64 kB is not');
 }
 {

@@ -20,7 +20,7 @@ my $owner   = $sql->value('SELECT current_user'); # named like the user of the s
 # --- Where SQL stands -------------------------------------------------------------------------------------------
 
 my %sql_of = map { $_ => [ sql_strings($_) ] } glob 'src/*.c src/*.h bridge/*.c bridge/*.h';
-is(join(' ', grep { @{ $sql_of{$_} } } sort keys %sql_of), 'bridge/routes.c bridge/statements.c src/dialect.c', 'SQL stands in these files only: no C code of the extension runs any on the control server');
+is(join(' ', grep { @{ $sql_of{$_} } } sort keys %sql_of), 'bridge/routes.c bridge/statements.c src/columns_sql.h src/other_sql.h src/tables_sql.h', 'SQL stands in these files only: no C code of the extension runs any on the control server');
 
 my @of_bridge = map { split /; / } map { @{ $sql_of{$_} } } grep { m{^bridge/} } sort keys %sql_of;
 my @settings  = grep { /^SET / } @of_bridge;
@@ -29,9 +29,9 @@ cmp_ok(scalar @bridge, '>=', 13, 'statements of the bridge: ' . @bridge);
 is(join('; ', @settings), 'SET quote_all_identifiers = off; SET exit_on_error = off; SET search_path = pg_catalog, pg_temp; SET log_parameter_max_length_on_error = 0', 'SET takes no name that could be another\'s');
 
 my %remote = remote_queries();
-is(join(' ', map { "$_=" . @{ $remote{$_} } } sort keys %remote), 'POSTGRES=6 POSTGRES_REENCODED=6 QUESTDB=6 REDSHIFT=6 SCAN=6', 'queries for remote servers');
+is(join(' ', map { "$_=" . @{ $remote{$_} } } sort keys %remote), 'POSTGRES=12 POSTGRES_PINNED=12 POSTGRES_REENCODED=12 QUESTDB=12 QUESTDB_OLD=12 REDSHIFT=12 SCAN=12', 'queries for remote servers');
 # Redshift and QuestDB have no OPERATOR(), and no users who create operators.
-my @remote = map { @{ $remote{$_} } } qw(POSTGRES POSTGRES_REENCODED SCAN);
+my @remote = map { @{ $remote{$_} } } qw(POSTGRES POSTGRES_PINNED POSTGRES_REENCODED SCAN);
 
 # --- Twins and traps ------------------------------------------------------------------------------------------------
 
@@ -76,13 +76,14 @@ sub lay_traps
 				END;
 			END LOOP;
 			FOR f IN SELECT p.oid, p.proname, p.prokind, p.proretset, pg_get_function_identity_arguments(p.oid) AS arguments,
-					pg_get_function_result(p.oid) AS result, p.prorettype, a.aggtransfn, format_type(a.aggtranstype, NULL) AS state, a.agginitval
+					pg_get_function_result(p.oid) AS result, p.prorettype, a.aggtransfn, format_type(a.aggtranstype, NULL) AS state, a.agginitval,
+					CASE WHEN a.aggfinalfn::oid <> 0 THEN format(', FINALFUNC = %s%s', a.aggfinalfn, CASE WHEN a.aggfinalextra THEN ', FINALFUNC_EXTRA' END) END AS final
 				FROM pg_proc p LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
 				WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind IN ('f', 'a') AND p.proname IN ($words) LOOP
 				BEGIN
 					IF f.prokind = 'a' THEN
-						EXECUTE format('CREATE AGGREGATE $schema.%I(%s) (SFUNC = %s, STYPE = %s%s)', f.proname,
-							CASE f.arguments WHEN '' THEN '*' ELSE f.arguments END, f.aggtransfn, f.state, ', INITCOND = ' || quote_literal(f.agginitval));
+						EXECUTE format('CREATE AGGREGATE $schema.%I(%s) (SFUNC = %s, STYPE = %s%s%s)', f.proname,
+							CASE f.arguments WHEN '' THEN '*' ELSE f.arguments END, f.aggtransfn, f.state, ', INITCOND = ' || quote_literal(f.agginitval), f.final);
 					ELSE
 						EXECUTE format('CREATE FUNCTION $schema.%I(%s) RETURNS %s LANGUAGE plpgsql AS \$f\$ BEGIN PERFORM $schema.spring(%L); RETURN%s; END \$f\$',
 							f.proname, f.arguments, f.result, f.proname,
@@ -292,7 +293,7 @@ is(bound_to('SELECT here.dqds_close_idle()', $paths{first}), 'function here.dqds
 # Without any one of its qualifications it is bound to a trap, or to nothing at all.
 {
 	my ($tried, @missed) = (0);
-	foreach my $statement (@bridge, @{ $remote{POSTGRES} }, @{ $remote{POSTGRES_REENCODED} }[ 2 ])
+	foreach my $statement (@bridge, @{ $remote{POSTGRES} }, @{ $remote{POSTGRES_REENCODED} }[ 3 ])
 	{
 		foreach my $mutant (mutants($statement))
 		{

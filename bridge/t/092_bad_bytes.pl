@@ -262,7 +262,13 @@ foreach my $case ([ LATIN1 => "caf\xe9 ? ?" ], [ LATIN2 => "caf\xe9 ? ?" ], [ SQ
 # --- Hostile servers --------------------------------------------------------------------------------------
 
 sub description { return pg_message('1', '') . pg_message('2', '') . pg_message('T', pack('n', $_[0]) . join '', map { "c$_\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0 } 1 .. $_[0]); }
-sub data_row { return pg_message('D', pack('n', scalar @_) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @_); }
+
+# A row; one of a listing of tables has more values, which are NULL.
+sub data_row
+{
+	my @values = (@_, @_ == 4 ? (undef) x 5 : ());
+	return pg_message('D', pack('n', scalar @values) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @values);
+}
 sub done { return pg_message('C', "SELECT 1\0") . pg_message('Z', 'I'); }
 
 # A server of this encoding that answers the question for tables by SUB->(client_encoding that it was asked for).
@@ -294,16 +300,16 @@ sub logins_of { my ($name) = @_; return scalar grep { $_ eq $name } split /\n/, 
 	like($answer->{error}{hint} // '', qr/encoding/, 'and a hint about encodings');
 	is(logins_of('always'), 2, 'after one more login, and no third one');
 
-	my $unknown = hostile_server('unknown', 'KLINGON', sub { $_[0] eq 'SQL_ASCII' ? description(4) . data_row("a\x8d\xe9b", 'table', '1', "\xff" x 1000) . done() : $refusal });
+	my $unknown = hostile_server('unknown', 'KLINGON', sub { $_[0] eq 'SQL_ASCII' ? description(9) . data_row("a\x8d\xe9b", 'table', '1', "\xff" x 1000) . done() : $refusal });
 	is_deeply(lines(q(SELECT table_name, table_kind, length(comment) FROM dqds_list_tables('unknown', 's')), qw(table_name table_kind length)), [ "a$bad${bad}b|table|1000" ], 'an encoding that no one knows: ASCII is shown');
 
-	my $broken = hostile_server('broken', 'EUC_TW', sub { $_[0] eq 'SQL_ASCII' ? description(4) . join('', map { data_row($_, 'table', '1', undef) } "a\x8e", "b\x8e\xa1", "c\x8e\xa1\xa1", "d\xa1", "e\x8e\xff\xff\xffz") . done() : $refusal });
+	my $broken = hostile_server('broken', 'EUC_TW', sub { $_[0] eq 'SQL_ASCII' ? description(9) . join('', map { data_row($_, 'table', '1', undef) } "a\x8e", "b\x8e\xa1", "c\x8e\xa1\xa1", "d\xa1", "e\x8e\xff\xff\xffz") . done() : $refusal });
 	my $cut = lines(q(SELECT table_name FROM dqds_list_tables('broken', 's')), 'table_name');
 	is(scalar @$cut, 5, 'characters that are cut off: every row comes') or diag(explain($cut));
 	is_deeply([ map { substr $_, 0, 1 } @$cut ], [ 'a' .. 'e' ], 'with what can be read');
 	is_deeply([ grep { !/$bad/ } @$cut ], [], 'and a mark in each');
 
-	my $shop_lies = hostile_server('lies', 'WIN1252', sub { $_[0] eq 'SQL_ASCII' ? description(4) . join('', map { data_row("t$_", 'table', '1', "\x8d" x 60_000) } 1 .. 200) . done() : $refusal });
+	my $shop_lies = hostile_server('lies', 'WIN1252', sub { $_[0] eq 'SQL_ASCII' ? description(9) . join('', map { data_row("t$_", 'table', '1', "\x8d" x 60_000) } 1 .. 200) . done() : $refusal });
 	$sql->must(q(SET dqds.max_answer_size = '2MB'));
 	$answer = $sql->query(q(SELECT * FROM dqds_list_tables('lies', 's')));
 	is($answer->{error}{sqlstate}, 'QD023', 'what is sorted here counts against dqds.max_answer_size');

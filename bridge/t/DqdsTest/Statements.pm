@@ -45,7 +45,7 @@ sub remote_queries
 {
 	my $dir = PostgreSQL::Test::Utils::tempdir('dialect');
 	foreach my $name ('postgres.h', 'dqds.h') { open my $file, '>', "$dir/$name" or die "$name: $!"; close $file; }
-	foreach my $name ('catalog_sql.h', 'dialect.c')
+	foreach my $name ('dialect.c', map { m{([^/]+)$} } glob 'src/*_sql.h')
 	{
 		open my $copy, '>', "$dir/$name" or die "$name: $!";
 		print $copy slurp_file("src/$name");
