@@ -53,11 +53,13 @@ EXTENSION_SOURCES = \
 	src/imported_json.c \
 	src/jobs.c \
 	src/json_out.c \
+	src/key_functions.c \
 	src/level_functions.c \
 	src/libpq_scope.c \
 	src/limits.c \
 	src/list_functions.c \
 	src/listing.c \
+	src/listing_retry.c \
 	src/login_trace.c \
 	src/lost_memory.c \
 	src/model.c \

@@ -422,6 +422,132 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
 
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection text, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(text, text, text[]) IS 'list the constraints of the tables of a remote schema: keys, foreign keys, checks, exclusions';
+
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection text, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(text, text, text) IS 'list the constraints of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection json, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(json, text, text[]) IS 'list the constraints of the tables of a remote schema: keys, foreign keys, checks, exclusions';
+
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection json, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(json, text, text) IS 'list the constraints of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(jsonb, text, text[]) IS 'list the constraints of the tables of a remote schema: keys, foreign keys, checks, exclusions';
+
+CREATE FUNCTION @extschema@.dqds_list_constraints(connection jsonb, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, constraint_name text, constraint_type text,
+	column_names text[], referenced_schema text, referenced_table text, referenced_columns text[], definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints';
+COMMENT ON FUNCTION @extschema@.dqds_list_constraints(jsonb, text, text) IS 'list the constraints of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection text, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(text, text, text[]) IS 'list the indexes of the tables of a remote schema';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection text, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(text, text, text) IS 'list the indexes of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection json, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(json, text, text[]) IS 'list the indexes of the tables of a remote schema';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection json, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(json, text, text) IS 'list the indexes of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(jsonb, text, text[]) IS 'list the indexes of the tables of a remote schema';
+
+CREATE FUNCTION @extschema@.dqds_list_indexes(connection jsonb, schema_name text, table_names text)
+RETURNS TABLE (
+	connection_name text, schema_name text, table_name text, index_name text, method text, is_unique boolean,
+	is_primary boolean, is_valid boolean, column_names text[], included_columns text[], predicate text, definition text
+)
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes';
+COMMENT ON FUNCTION @extschema@.dqds_list_indexes(jsonb, text, text) IS 'list the indexes of one table of a remote schema, or of those in an array like {a,b}';
+
+CREATE FUNCTION @extschema@.dqds_view_definition(connection text, schema_name text, view_name text)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_view_definition';
+COMMENT ON FUNCTION @extschema@.dqds_view_definition(text, text, text) IS 'the query of a remote view or materialized view; NULL when there is none';
+
+CREATE FUNCTION @extschema@.dqds_view_definition(connection json, schema_name text, view_name text)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_view_definition';
+COMMENT ON FUNCTION @extschema@.dqds_view_definition(json, text, text) IS 'the query of a remote view or materialized view; NULL when there is none';
+
+CREATE FUNCTION @extschema@.dqds_view_definition(connection jsonb, schema_name text, view_name text)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_view_definition';
+COMMENT ON FUNCTION @extschema@.dqds_view_definition(jsonb, text, text) IS 'the query of a remote view or materialized view; NULL when there is none';
+
 CREATE FUNCTION @extschema@.dqds_close_idle()
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -572,6 +698,24 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
 COMMENT ON FUNCTION pg_catalog.dqds_list_tables_json(text, text, text, integer, boolean, boolean, boolean, text, boolean) IS 'dqds_list_tables for the bridge';
 
+CREATE FUNCTION pg_catalog.dqds_list_columns_json(connection_name text, schema_name text, table_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_columns_json';
+COMMENT ON FUNCTION pg_catalog.dqds_list_columns_json(text, text, text) IS 'dqds_list_columns for the bridge: of one table';
+
+CREATE FUNCTION pg_catalog.dqds_list_constraints_json(connection_name text, schema_name text, table_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_constraints_json';
+COMMENT ON FUNCTION pg_catalog.dqds_list_constraints_json(text, text, text) IS 'dqds_list_constraints for the bridge: of one table';
+
+CREATE FUNCTION pg_catalog.dqds_list_indexes_json(connection_name text, schema_name text, table_name text)
+RETURNS SETOF text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'dqds_list_indexes_json';
+COMMENT ON FUNCTION pg_catalog.dqds_list_indexes_json(text, text, text) IS 'dqds_list_indexes for the bridge: of one table';
+
 CREATE FUNCTION pg_catalog.dqds_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -657,9 +801,15 @@ BEGIN ATOMIC
 		(2, 'operator', 'function', 'dqds_list_schemas'),
 		(2, 'operator', 'function', 'dqds_list_tables'),
 		(2, 'operator', 'function', 'dqds_list_columns'),
+		(2, 'operator', 'function', 'dqds_list_constraints'),
+		(2, 'operator', 'function', 'dqds_list_indexes'),
+		(2, 'operator', 'function', 'dqds_view_definition'),
 		(2, 'operator', 'function', 'dqds_test_connection_json'),
 		(2, 'operator', 'function', 'dqds_list_schemas_json'),
 		(2, 'operator', 'function', 'dqds_list_tables_json'),
+		(2, 'operator', 'function', 'dqds_list_columns_json'),
+		(2, 'operator', 'function', 'dqds_list_constraints_json'),
+		(2, 'operator', 'function', 'dqds_list_indexes_json'),
 		(3, 'editor', 'function', 'dqds_create_connection'),
 		(3, 'editor', 'function', 'dqds_update_connection'),
 		(3, 'editor', 'function', 'dqds_patch_connection'),

@@ -34,11 +34,15 @@
 #define SET_HERE(setting, value) "pg_catalog.set_config('" setting "', '" value "', true) IS NOT NULL"
 #define SETTINGS_FOR_NAMES SET_HERE("search_path", "") " AND " SET_HERE("quote_all_identifiers", "off")
 
+/*
+ * That of locks is shorter than PostgreSQL's deadlock_timeout, so that no other session
+ * is ended for a deadlock with this one.
+ */
 #define SETTINGS_FOR_EXPRESSIONS \
 	SETTINGS_FOR_NAMES " AND " SET_HERE("datestyle", "ISO") " AND " SET_HERE("intervalstyle", "postgres") \
 	" AND " SET_HERE("timezone", "GMT") " AND " SET_HERE("extra_float_digits", "3") \
 	" AND " SET_HERE("bytea_output", "hex") " AND " SET_HERE("lc_monetary", "C") \
-	" AND " SET_HERE("lock_timeout", "1s")
+	" AND " SET_HERE("standard_conforming_strings", "on") " AND " SET_HERE("lock_timeout", "500ms")
 
 /* Ways to sort by the bytes of a name in UTF-8. */
 #define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""

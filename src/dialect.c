@@ -20,7 +20,12 @@
  *	COLUMNS			table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
  *	COLUMN_DETAILS	and: full type, base type, enum labels, default, generated, identity, unique,
  *					position in the primary key, collation
+ *	CONSTRAINTS		table, constraint, type, columns, referenced schema, table and columns, definition
+ *	INDEXES			table, index, method, unique, primary, valid, columns, included columns, predicate,
+ *					definition
+ *	VIEW_DEFINITION	view, a piece of its definition
  *	OVERVIEW		backend pid, in recovery, schemas, usable schemas, tables, readable tables
+ * A question that a family has no query for must not be asked (dialect_has_query).
  * A family that takes none but the first value leaves the filters and the limit out:
  * what arrives is filtered again where it is received.  The others apply them all.
  */
@@ -28,6 +33,7 @@
 
 #include "columns_sql.h"
 #include "dqds.h"
+#include "keys_sql.h"
 #include "other_sql.h"
 #include "tables_sql.h"
 
@@ -42,18 +48,22 @@ static const struct
 	[FAMILY_POSTGRES] = {
 		TABLE_QUERIES(BY_BYTES, BY_DEPENDENCY, ONCE),
 		COLUMN_QUERIES(BY_BYTES, BY_DEPENDENCY, ONCE),
+		KEY_QUERIES(BY_BYTES, ALL_BY_DEPENDENCY),
 	},
 	[FAMILY_POSTGRES_REENCODED] = {
 		TABLE_QUERIES(BY_UTF8, BY_DEPENDENCY, ONCE),
 		COLUMN_QUERIES(BY_UTF8, BY_DEPENDENCY, ONCE),
+		KEY_QUERIES(BY_UTF8, ALL_BY_DEPENDENCY),
 	},
 	[FAMILY_POSTGRES_PINNED] = {
 		TABLE_QUERIES(BY_BYTES, BY_SCAN, AS_FOUND),
 		COLUMN_QUERIES(BY_BYTES, BY_SCAN, AS_FOUND),
+		KEY_QUERIES(BY_BYTES, ALL_BY_SCAN),
 	},
 	[FAMILY_SCAN] = {
 		SCAN_TABLE_QUERIES,
 		SCAN_COLUMN_QUERIES,
+		KEY_QUERIES(BY_BYTES, ALL_BY_SCAN),
 	},
 	[FAMILY_REDSHIFT] = {
 		REDSHIFT_QUERIES,
@@ -89,6 +99,14 @@ static const AnswerShape answers[NUM_QUESTIONS] = {
 	[QUESTION_COLUMNS_OF] = {10, {COLUMN_VALUES}},
 	[QUESTION_COLUMN_DETAILS] = {19, {COLUMN_DETAIL_VALUES}},
 	[QUESTION_COLUMN_DETAILS_OF] = {19, {COLUMN_DETAIL_VALUES}},
+	[QUESTION_CONSTRAINTS] = {8,
+							  {ANSWER_NAME, ANSWER_NAME, ANSWER_TEXT, ANSWER_TEXT_ARRAY,
+							   ANSWER_TEXT, ANSWER_TEXT, ANSWER_TEXT_ARRAY, ANSWER_TEXT}},
+	[QUESTION_INDEXES] = {10,
+						  {ANSWER_NAME, ANSWER_NAME, ANSWER_TEXT, ANSWER_BOOLEAN, ANSWER_BOOLEAN,
+						   ANSWER_BOOLEAN, ANSWER_TEXT_ARRAY, ANSWER_TEXT_ARRAY, ANSWER_TEXT,
+						   ANSWER_TEXT}},
+	[QUESTION_VIEW_DEFINITION] = {2, {ANSWER_NAME, ANSWER_TEXT}},
 	[QUESTION_OVERVIEW] = {6,
 						   {ANSWER_INTEGER, ANSWER_BOOLEAN, ANSWER_BIGINT, ANSWER_BIGINT,
 							ANSWER_BIGINT, ANSWER_BIGINT}},
@@ -119,6 +137,13 @@ const AnswerShape *
 dialect_answer(Question question)
 {
 	return &answers[question];
+}
+
+/* Can servers of a provider be asked a question at all? */
+bool
+dialect_has_query(Provider provider, Question question)
+{
+	return queries[dialect_family(provider, NULL, false)][question].sql != NULL;
 }
 
 /*

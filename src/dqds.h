@@ -299,6 +299,9 @@ typedef enum Question
 	QUESTION_COLUMNS_OF,        /* $1 schema, $2 name[] of tables */
 	QUESTION_COLUMN_DETAILS,    /* $1 schema, $2 NULL, $3 a DefinitionEffort */
 	QUESTION_COLUMN_DETAILS_OF, /* $1 schema, $2 name[] of tables, $3 a DefinitionEffort */
+	QUESTION_CONSTRAINTS,       /* $1 schema, $2 text[] of tables or NULL, $3 a DefinitionEffort */
+	QUESTION_INDEXES,           /* the same */
+	QUESTION_VIEW_DEFINITION,   /* $1 schema, $2 view */
 	QUESTION_OVERVIEW,          /* standby; schemas visible, usable; tables visible, readable */
 	NUM_QUESTIONS
 } Question;
@@ -307,7 +310,7 @@ typedef enum Question
 typedef enum DefinitionEffort
 {
 	DEFINITIONS_NONE,
-	DEFINITIONS_WITHOUT_LOCKS, /* none for which it locks a table */
+	DEFINITIONS_WITHOUT_LOCKS, /* none for which it waits for a lock on a table */
 	DEFINITIONS_ALL
 } DefinitionEffort;
 
@@ -353,6 +356,7 @@ typedef struct RemoteQuery
 
 extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
 extern const AnswerShape *dialect_answer(Question question);
+extern bool dialect_has_query(Provider provider, Question question);
 extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues);
 
 /* ---- the event loop's floor (reactor.c) --------------------------------- */
@@ -891,6 +895,7 @@ struct Listing
 	bool sizes;          /* sizes of tables, for which the remote looks at their files */
 	NameSet *names;      /* NULL: all tables */
 	char *names_literal; /* the same as a text[] literal */
+	char *view_name;     /* whose definition is asked for */
 	DefinitionEffort definitions;
 	int64 max_rows; /* negative: no limit */
 
@@ -914,8 +919,13 @@ struct Listing
 
 extern void listing_init(Listing *listing);
 extern void listing_restrict(Listing *listing, Datum names);
+extern void listing_restrict_to_argument(Listing *listing, const Caller *caller,
+										 FunctionCallInfo fcinfo, int n);
 extern bool listing_try(Listing *listing, Question question, const Caller *caller,
 						Failure *failure);
+
+/* ---- asked again (listing_retry.c) --------------------------------------------------------------- */
+
 extern void listing_run(Listing *listing, Question question, const Caller *caller);
 
 /* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
@@ -951,6 +961,7 @@ typedef struct JsonOut
 
 extern void json_out_open(FunctionCallInfo fcinfo, JsonOut *out);
 extern void json_out_flush(JsonOut *out);
+extern void json_out_element(JsonOut *out);
 extern void json_out_clear(JsonOut *out);
 extern void json_out_close(JsonOut *out);
 extern void json_out_name(StringInfo text, const char *name);

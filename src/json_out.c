@@ -48,6 +48,17 @@ json_out_clear(JsonOut *out)
 	resetStringInfo(&out->text);
 }
 
+/* Begin an object that is an element of the array which the document is. */
+void
+json_out_element(JsonOut *out)
+{
+	json_out_flush(out);
+	/* After the first element the text is empty, or ends with the one before. */
+	if (out->text.len == 0 || out->text.data[out->text.len - 1] != '[')
+		appendStringInfoChar(&out->text, ',');
+	appendStringInfoChar(&out->text, '{');
+}
+
 /* Pass on what is left.  Errors: QD023 when a remote's answer becomes too large. */
 void
 json_out_close(JsonOut *out)

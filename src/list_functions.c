@@ -166,45 +166,11 @@ emit_column_row(Listing *listing, const char **remote)
 	rows_put(&output->rows, values, nulls);
 }
 
-/*
- * Where a listing may be asked for in several degrees, the most is tried first.  Sizes
- * and definitions can fail for tables that are locked, or dropped meanwhile; without
- * them nothing can.
- */
-static bool
-ask_for_less(Listing *listing, const Failure *failure, int *attempts)
-{
-	bool locked = strcmp(failure->sqlstate, "55P03") == 0;
-	/* an internal error, and an enum whose label is gone */
-	bool dropped =
-		strcmp(failure->sqlstate, "XX000") == 0 || strcmp(failure->sqlstate, "22P03") == 0;
-
-	if (!locked && !dropped)
-		return false;
-	if (dropped && ++*attempts < 3)
-		return true;
-	if (!listing->sizes && listing->definitions == DEFINITIONS_NONE)
-		return false;
-	listing->sizes = false;
-	listing->definitions = locked && listing->definitions == DEFINITIONS_ALL
-							   ? DEFINITIONS_WITHOUT_LOCKS
-							   : DEFINITIONS_NONE;
-	return true;
-}
-
 static void
 run(Listing *listing, Question question, const Caller *caller, Output *output)
 {
-	Failure failure = {0};
-	int attempts = 0;
-
 	listing->output = output;
-	while (!listing_try(listing, question, caller, &failure))
-	{
-		if (!ask_for_less(listing, &failure, &attempts))
-			failure_raise(&failure);
-		listing->restart(listing);
-	}
+	listing_run(listing, question, caller);
 }
 
 static void
@@ -285,31 +251,6 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/*
- * The names of tables in argument number n, a text[], or the text of one name or of
- * such an array; NULL: all tables.
- */
-static void
-restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)
-{
-	Datum names;
-	bool isnull;
-
-	if (PG_ARGISNULL(n))
-		return;
-	names = PG_GETARG_DATUM(n);
-	if (caller->argument_types[n] == TEXTOID)
-	{
-		row_text_array(&names, &isnull, TextDatumGetCString(names));
-		if (isnull)
-		{
-			names = PG_GETARG_DATUM(n);
-			names = PointerGetDatum(construct_array(&names, 1, TEXTOID, -1, false, TYPALIGN_INT));
-		}
-	}
-	listing_restrict(listing, names);
-}
-
 /* dqds_list_columns(connection, schema_name, table_names) */
 Datum
 dqds_list_columns(PG_FUNCTION_ARGS)
@@ -324,7 +265,7 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 	listing_init(&listing);
 	connection_argument(&caller, fcinfo, &listing.connection);
 	listing.schema_name = name_argument(fcinfo, 1, "schema_name");
-	restrict_to_argument(&listing, &caller, fcinfo, 2);
+	listing_restrict_to_argument(&listing, &caller, fcinfo, 2);
 	listing.emit = emit_column_row;
 	run_rows(&listing, QUESTION_COLUMN_DETAILS, &caller, fcinfo, &output);
 	statement_show(&scope);
@@ -337,14 +278,8 @@ dqds_list_columns(PG_FUNCTION_ARGS)
 static StringInfo
 begin_element(Output *output)
 {
-	StringInfo text = &output->json.text;
-
-	json_out_flush(&output->json);
-	/* After the first element the text is empty, or ends with the one before. */
-	if (text->len == 0 || text->data[text->len - 1] != '[')
-		appendStringInfoChar(text, ',');
-	appendStringInfoChar(text, '{');
-	return text;
+	json_out_element(&output->json);
+	return &output->json.text;
 }
 
 static void

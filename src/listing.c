@@ -50,6 +50,31 @@ listing_restrict(Listing *listing, Datum names)
 			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
+/*
+ * Restrict a listing to the names of tables in argument number n, a text[], or the
+ * text of one name or of such an array; NULL: all tables.
+ */
+void
+listing_restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Datum names;
+	bool isnull;
+
+	if (PG_ARGISNULL(n))
+		return;
+	names = PG_GETARG_DATUM(n);
+	if (caller->argument_types[n] == TEXTOID)
+	{
+		row_text_array(&names, &isnull, TextDatumGetCString(names));
+		if (isnull)
+		{
+			names = PG_GETARG_DATUM(n);
+			names = PointerGetDatum(construct_array(&names, 1, TEXTOID, -1, false, TYPALIGN_INT));
+		}
+	}
+	listing_restrict(listing, names);
+}
+
 /* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */
 static const char *
 as_compared(const Listing *listing, const char *text)
@@ -290,6 +315,14 @@ fill_column_query(const Listing *listing, RemoteQuery *query, int encoding)
 																: QUESTION_COLUMN_DETAILS_OF;
 }
 
+static void
+fill_key_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	query->values[0] = sought(listing->schema_name, encoding);
+	query->values[1] = filter(listing->names_literal, encoding);
+	query->values[2] = psprintf("%d", (int) listing->definitions);
+}
+
 /* The engine's QueryFiller. */
 static void
 fill_query(void *sink, RemoteQuery *query, int encoding)
@@ -315,6 +348,14 @@ fill_query(void *sink, RemoteQuery *query, int encoding)
 		case QUESTION_COLUMNS:
 		case QUESTION_COLUMN_DETAILS:
 			fill_column_query(listing, query, encoding);
+			break;
+		case QUESTION_CONSTRAINTS:
+		case QUESTION_INDEXES:
+			fill_key_query(listing, query, encoding);
+			break;
+		case QUESTION_VIEW_DEFINITION:
+			query->values[0] = sought(listing->schema_name, encoding);
+			query->values[1] = sought(listing->view_name, encoding);
 			break;
 		default:
 			break;
@@ -388,14 +429,4 @@ listing_try(Listing *listing, Question question, const Caller *caller, Failure *
 	MemoryContextDelete(listing->row_context);
 	*failure = operation.failure;
 	return failure->code == DQDS_OK;
-}
-
-/* The same, but a failure is raised as an error of class QD. */
-void
-listing_run(Listing *listing, Question question, const Caller *caller)
-{
-	Failure failure;
-
-	if (!listing_try(listing, question, caller, &failure))
-		failure_raise(&failure);
 }

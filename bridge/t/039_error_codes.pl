@@ -36,7 +36,7 @@ sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 # may be anything.
 sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
 
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER WHAT);
 
 sub means
 {
@@ -225,7 +225,7 @@ sub port_of { my ($process) = @_; return '' . $process->port; }
 #   at => SERVER               another server than $remote
 #   before, after => SUB       around all four ways
 #   around => SUB              called with each way, which it calls; for what has to be set up each time
-#   only => 'list'             a test alone does not come across it
+#   only => 'list'             a test alone does not come across it; 'keys': nor does a listing of schemas
 #   unusable => 1              it cannot even be registered: over REST 406 when it is tried
 #   unregistered => 1          only a model that is not registered comes across it
 #   spelled => 'text'          in place of the model a URL or a conninfo string, which REST does not take
@@ -384,6 +384,7 @@ my @cases = (
 	[ target_not_allowed => 'a name that leads to it', { host => 'metadata.test' }, is => { SETTING => 'dqds.denied_hosts' } ],
 	[ target_not_allowed => 'an address that is not allowed', { host => '192.0.2.1' }, is => { SETTING => 'dqds.allowed_hosts' } ],
 	[ unsupported_provider => 'another provider', { provider_type => 'mysql' }, is => { PROVIDER => 'mysql' } ],
+	[ unsupported_provider => 'constraints of another provider', { provider_type => 'questdb' }, only => 'keys', is => { WHAT => 'constraints' } ],
 	[ invalid_connection => 'no host', { host => undef }, unusable => 1, is => { KEY => 'postgresql.host' } ],
 	[ invalid_connection => 'a port that is none', { port => '0' }, unusable => 1, is => { KEY => 'postgresql.port', VALUES => 'a whole number from 1 to 65535' } ],
 	[ invalid_connection => 'an sslmode that is none', { sslmode => 'always' }, unusable => 1,
@@ -467,10 +468,13 @@ sub sql_test
 	return { code => $row->{error_code}, message => $row->{error_message}, hint => $row->{hint}, wrong => $answer->{error}{message} };
 }
 
+sub sql_keys { return sql_list(@_[ 0 .. 2 ], 'dqds_list_constraints', q(, 's')); }
+
 sub sql_list
 {
-	my ($model, $name, $meanwhile) = @_;
-	my $error = over_sql('SELECT * FROM dqds_list_schemas(' . sql_literal($model) . '::text)', $meanwhile)->{error} // {};
+	my ($model, $name, $meanwhile, $function, $arguments) = @_;
+	my $call  = ($function // 'dqds_list_schemas') . '(' . sql_literal($model) . '::text' . ($arguments // '') . ')';
+	my $error = over_sql("SELECT * FROM $call", $meanwhile)->{error} // {};
 	my ($code) = grep { $sqlstate_of{$_} eq ($error->{sqlstate} // '') } @codes;
 	return { code => $code // $error->{sqlstate}, message => $error->{message}, hint => $error->{hint} };
 }
@@ -507,7 +511,7 @@ sub rest_create
 	return from_body(http($bridge, POST => '/api/connections/' . encode_segment($name) . '/basic', {}, $model), 406, '');
 }
 
-my %ways = ('SQL test' => \&sql_test, 'SQL list' => \&sql_list, 'REST test' => \&rest_test, 'REST list' => \&rest_list, 'REST create' => \&rest_create);
+my %ways = ('SQL test' => \&sql_test, 'SQL list' => \&sql_list, 'SQL keys' => \&sql_keys, 'REST test' => \&rest_test, 'REST list' => \&rest_list, 'REST create' => \&rest_create);
 
 sub ways_of
 {
@@ -516,6 +520,7 @@ sub ways_of
 	return ('SQL test', 'SQL list') if $opt{spelled};
 	return ('SQL list', 'REST list') if ($opt{only} // '') eq 'list';
 	return ('REST list') if ($opt{only} // '') eq 'registered';
+	return ('SQL keys')  if ($opt{only} // '') eq 'keys';
 	return ('SQL test', 'SQL list', 'REST test', $opt{unregistered} ? () : $rest);
 }
 

@@ -24,19 +24,7 @@ sub answer
 		@rows    = map { my @row = @$_; $#row = $number - 1; \@row } @rows;
 		$columns = $number;
 	}
-	return
-		pg_message('1', '') . pg_message('2', '')
-	  . pg_message('T', pack('n', $columns) . join '', map { "c$_\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0 } 1 .. $columns)
-	  . join('', map { data_row(@$_) } @rows)
-	  . pg_message('C', "SELECT 1\0")
-	  . pg_message('Z', 'I');
-}
-
-sub data_row
-{
-	my @values = @_;
-	return pg_message('D',
-		pack('n', scalar @values) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @values);
+	return pg_rows($columns, @rows);
 }
 
 # fake(NAME, SUB): registers a connection to a server that lets everybody in and answers each query with SUB->(its text).

@@ -23,7 +23,8 @@ my @calls = (
 	'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), 'dqds_drop_connection_json(NAME)',
 	q(dqds_import_tables_json(json_build_object('connectionName', NAME, 'schemaName', 's')::text, NULL)), q(dqds_update_connection(NAME, '{"provider_type": "mysql"}')),
 	'dqds_list_schemas(NAME)', q(dqds_list_tables(NAME, 's')), q(dqds_list_columns(NAME, 's')), 'dqds_test_connection(NAME)', 'dqds_diagnose_connection(NAME)', q(dqds_import_tables(NAME, 's')),
-	q(dqds_unimport_tables(NAME, 's')));
+	q(dqds_unimport_tables(NAME, 's')), q(dqds_list_constraints(NAME, 's')), q(dqds_list_indexes(NAME, 's', 't')), q(dqds_view_definition(NAME, 's', 'v')),
+	map { "dqds_list_${_}_json(NAME, 's', 't')" } qw(columns constraints indexes));
 
 sub log_since { return slurp_file($control->logfile, $_[0]); }
 

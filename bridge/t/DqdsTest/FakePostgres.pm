@@ -11,7 +11,7 @@ use warnings;
 use Exporter 'import';
 use Socket qw(SOL_SOCKET SO_LINGER);
 
-our @EXPORT = qw(pg_message pg_error pg_auth pg_read_startup pg_read_message pg_log_in pg_answer
+our @EXPORT = qw(pg_message pg_error pg_auth pg_read_startup pg_read_message pg_log_in pg_answer pg_rows
   send_bytes read_bytes hold reset_connection);
 
 # pg_message(TYPE, BODY): a message as bytes.
@@ -130,6 +130,25 @@ sub pg_answer
 	}
 	send_bytes($socket, ref $bytes ? $bytes->($query) : $bytes);
 	return;
+}
+
+# pg_rows(COLUMNS, ROW…): a whole answer to a query as bytes: so many columns of text, the rows (arrays of text, undef is NULL)
+# and the end.
+sub pg_rows
+{
+	my ($columns, @rows) = @_;
+	return
+		pg_message('1', '') . pg_message('2', '')
+	  . pg_message('T', pack('n', $columns) . join '', map { "c$_\0" . pack 'N n N n N n', 0, 0, 25, -1, -1, 0 } 1 .. $columns)
+	  . join('', map { data_row(@$_) } @rows)
+	  . pg_message('C', "SELECT 1\0")
+	  . pg_message('Z', 'I');
+}
+
+sub data_row
+{
+	my @values = @_;
+	return pg_message('D', pack('n', scalar @values) . join '', map { defined $_ ? pack('N/a*', $_) : pack 'l>', -1 } @values);
 }
 
 1;

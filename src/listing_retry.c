@@ -1,0 +1,98 @@
+/*
+ * listing_retry.c
+ *		A listing whose answer is spoilt by what others do at the remote meanwhile is asked for again.
+ *
+ * A server fails to describe an object that is dropped in that moment, and waits
+ * for tables that are locked.  Either would take a whole listing down.
+ *
+ * Owns: how often a remote is asked again, and for how much less.  It must not know
+ * what is listed.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+
+/* So often an answer may be spoilt by objects that are dropped meanwhile, ... */
+#define MAX_RACES 3
+
+/* ... and the definition of a view by a lock, each time for half a second (catalog_sql.h). */
+#define MAX_LOCKS 20
+
+/* How often that has happened in this listing. */
+typedef struct Attempts
+{
+	int races;
+	int locks;
+} Attempts;
+
+/* What a server says when it describes an object that is gone. */
+static bool
+met_dropped_object(const Failure *failure)
+{
+	/* internal error, and an enum whose label is gone */
+	return strcmp(failure->sqlstate, "XX000") == 0 || strcmp(failure->sqlstate, "22P03") == 0;
+}
+
+/* lock_not_available, deadlock_detected */
+static bool
+met_lock(const Failure *failure)
+{
+	return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "40P01") == 0;
+}
+
+static bool
+has_definitions(Question question)
+{
+	return question == QUESTION_COLUMN_DETAILS || question == QUESTION_CONSTRAINTS ||
+		   question == QUESTION_INDEXES;
+}
+
+/* Ask for less, where less can be asked for. */
+static bool
+ask_for_less(Listing *listing)
+{
+	bool writes = has_definitions(listing->question) && listing->definitions != DEFINITIONS_NONE;
+
+	if (!writes && !listing->sizes)
+		return false;
+	listing->sizes = false;
+	if (writes)
+		listing->definitions--;
+	return true;
+}
+
+/* May the remote be asked again, perhaps for less? */
+static bool
+may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
+{
+	if (met_lock(failure))
+		return ask_for_less(listing) ||
+			   (listing->question == QUESTION_VIEW_DEFINITION && ++attempts->locks < MAX_LOCKS);
+	if (!met_dropped_object(failure))
+		return false;
+	if (++attempts->races < MAX_RACES)
+		return true;
+	/* That may happen to any definition. */
+	if (listing->definitions == DEFINITIONS_ALL)
+		listing->definitions = DEFINITIONS_WITHOUT_LOCKS;
+	return ask_for_less(listing);
+}
+
+/*
+ * Ask, and call emit for each row, as listing_try does; if that fails because of what
+ * others do at the remote, restart and ask again.  Any other failure is raised as an
+ * error of class QD.  What is left out in the end (sizes, definitions) is NULL.
+ */
+void
+listing_run(Listing *listing, Question question, const Caller *caller)
+{
+	Attempts attempts = {0};
+	Failure failure = {0};
+
+	while (!listing_try(listing, question, caller, &failure))
+	{
+		if (!may_ask_again(listing, &failure, &attempts))
+			failure_raise(&failure);
+		listing->restart(listing);
+	}
+}
