@@ -2,9 +2,9 @@
  * routes.c
  *		THE table: what the REST interface offers, and the SQL behind it.
  *
- * Each route is named as in the published API description.  The parameters
- * become $1, $2, … in their order.  How names in the SQL must be written is said
- * in statements.c.
+ * Each route that the published API description has is named as there.  The
+ * parameters become $1, $2, … in their order.  How names in the SQL must be
+ * written is said in statements.c.
  */
 #include "routes.h"
 
@@ -40,6 +40,30 @@ const Route route_table[] = {
 	  {FROM_QUERY, "caseInsensitive", TYPE_BOOLEAN, "false", false},
 	  {FROM_QUERY, "tableNameExcludes", TYPE_TEXT, NULL, false},
 	  {FROM_QUERY, "includeSizes", TYPE_BOOLEAN, "false", false}}},
+
+	{"GET", "/api/datasource/connections/{}/schemas/{}/tables/{}/columns",
+	 {"getRemoteDataSourceColumns",
+	  "SELECT pg_catalog.dqds_list_columns_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NAMED,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "schemaName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "tableName", TYPE_TEXT, NULL, false}}},
+
+	{"GET", "/api/datasource/connections/{}/schemas/{}/tables/{}/constraints",
+	 {"getRemoteDataSourceConstraints",
+	  "SELECT pg_catalog.dqds_list_constraints_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NAMED,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "schemaName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "tableName", TYPE_TEXT, NULL, false}}},
+
+	{"GET", "/api/datasource/connections/{}/schemas/{}/tables/{}/indexes",
+	 {"getRemoteDataSourceIndexes",
+	  "SELECT pg_catalog.dqds_list_indexes_json($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)"},
+	 ANSWER_PIECES, 200, 400, WAITS_FOR_NAMED,
+	 {{FROM_PATH, "connectionName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "schemaName", TYPE_TEXT, NULL, false},
+	  {FROM_PATH, "tableName", TYPE_TEXT, NULL, false}}},
 
 	{"GET", "/api/connections",
 	 {"getAllConnections", "SELECT model FROM pg_catalog.dqds_connections_json() AS model"},
