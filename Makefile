@@ -57,7 +57,9 @@ EXTENSION_SOURCES = \
 	src/level_functions.c \
 	src/libpq_scope.c \
 	src/limits.c \
+	src/list_arguments.c \
 	src/list_functions.c \
+	src/list_json.c \
 	src/listing.c \
 	src/listing_retry.c \
 	src/login_trace.c \

@@ -48,15 +48,15 @@ sub run_or_die
 	return $out;
 }
 
-# pgbench(NODE, SCRIPT file, clients => 1, seconds => 1, user, password, tcp => 1, define => 'name=value'): transactions
-# a second.
+# pgbench(NODE, SCRIPT file, clients => 1, seconds => 1, user, password, database, tcp => 1, define => 'name=value'):
+# transactions a second.
 sub pgbench
 {
 	my ($node, $script, %opt) = @_;
 	local $ENV{PGPASSWORD} = $opt{password} // '';
 	my $out = run_or_die('pgbench', '-n', '-M', 'prepared', '-j', '1', '-c', $opt{clients} // 1, '-T', $opt{seconds} // 1,
 		'-f', $script, '-h', $opt{tcp} ? '127.0.0.1' : $node->host, '-p', $node->port,
-		$opt{user} ? ('-U', $opt{user}) : (), $opt{define} ? ('-D', $opt{define}) : (), 'postgres');
+		$opt{user} ? ('-U', $opt{user}) : (), $opt{define} ? ('-D', $opt{define}) : (), $opt{database} // 'postgres');
 	die "pgbench: a transaction failed: $out" if $out =~ /number of failed transactions: [1-9]/;
 	return $1 if $out =~ /^tps = ([\d.]+)/m;
 	die "pgbench says no tps: $out";

@@ -179,7 +179,7 @@ SELECT attempt(format('SELECT dqds_create_connection(''bounded'', %s)', model)) 
 SELECT attempt('SELECT * FROM ' || call) FROM unnest(ARRAY[
 	'dqds_test_connection(NULL::text)', 'dqds_test_connection(NULL::json)', 'dqds_test_connection(NULL::jsonb)',
 	'dqds_test_connections(ARRAY[NULL])', 'dqds_list_schemas(NULL::text)', 'dqds_list_tables(NULL::jsonb, ''s'')',
-	'dqds_list_tables(self(), NULL)', 'dqds_list_columns(NULL::text, ''s'')', 'dqds_list_columns(self(), NULL)',
+	'dqds_list_columns(NULL::text, ''s'')', 'dqds_list_columns(self(), NULL)',
 	'dqds_create_connection(NULL, ''{}'')', 'dqds_create_connection(''x'', NULL::text)',
 	'dqds_create_connection(''x'', NULL::jsonb)', 'dqds_update_connection(NULL, ''{}'')',
 	'dqds_update_connection(''x'', NULL::json)', 'dqds_drop_connection(NULL)', 'dqds_rename_connection(NULL, ''x'')',
@@ -190,6 +190,6 @@ SELECT attempt('SELECT * FROM ' || call) FROM unnest(ARRAY[
 SELECT dqds_create_connection('x', self());
 SELECT attempt('SELECT * FROM ' || call) FROM unnest(ARRAY[
 	'dqds_rename_connection(''x'', NULL)', 'dqds_import_tables(''x'', NULL)', 'dqds_unimport_tables(''x'', NULL)',
-	'dqds_grant_connection(''x'', NULL)', 'dqds_revoke_connection(''x'', NULL)', 'dqds_list_tables(''x'', NULL)',
+	'dqds_grant_connection(''x'', NULL)', 'dqds_revoke_connection(''x'', NULL)',
 	'dqds_list_columns(''x'', NULL)']) AS call;
 SELECT dqds_drop_connection('x');

@@ -877,7 +877,7 @@ extern bool text_array_parse(const char *literal, List **elements);
 extern void row_text_array(Datum *value, bool *isnull, const char *literal);
 extern void json_out_text_array(StringInfo text, const char *name, const char *literal);
 
-/* ---- a listing in progress (listing.c) ----------------------------------------------------------- */
+/* ---- a listing in progress (listing.c, list_arguments.c) ----------------------------------------------------------- */
 
 typedef struct Listing Listing;
 struct SortedAnswer;
@@ -927,6 +927,11 @@ extern bool listing_try(Listing *listing, Question question, const Caller *calle
 /* ---- asked again (listing_retry.c) --------------------------------------------------------------- */
 
 extern void listing_run(Listing *listing, Question question, const Caller *caller);
+
+/* ---- its arguments (list_arguments.c) ------------------------------------------------------------ */
+
+extern char *optional_text_argument(FunctionCallInfo fcinfo, int n);
+extern void listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option);
 
 /* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
 

@@ -178,7 +178,7 @@
  * a moment later ends the wait by lock_timeout.  $6: sizes are wanted.
  */
 #define LOCKED_RELATIONS \
-	"CASE WHEN $6::pg_catalog.bool AND " SET_HERE("lock_timeout", "1s") \
+	"CASE WHEN $6::pg_catalog.bool AND " SET_HERE("lock_timeout", "500ms") \
 	" THEN (SELECT pg_catalog.array_agg(l.relation) FROM pg_catalog.pg_locks l" \
 	" WHERE l.mode" EQ "'AccessExclusiveLock' AND l.relation IS NOT NULL) END"
 #define IS_LOCKED(oid) "coalesce(" oid EQ "ANY (known.locked), false)"

@@ -1,4 +1,4 @@
-# Figures 4 to 7: listings of schemas in large databases, and of large schemas.
+# Figures 4 to 7: listings of schemas in large databases, and of large schemas; the columns of one table of many.
 package Figures::Catalog;
 
 use strict;
@@ -9,7 +9,7 @@ use DqdsTest;
 use DqdsTest::Sql;
 use List::Util qw(max);
 
-use constant { SMALL => 5_000, LARGE => 250_000, WIDE => 100_000, HUGE => 1_000_000 };
+use constant { SMALL => 5_000, LARGE => 250_000, WIDE => 100_000, HUGE => 1_000_000, MANY => 3_000 };
 
 sub figures
 {
@@ -29,9 +29,13 @@ sub figures
 	make_tables($remote, 'wide', 'wide', WIDE);
 	copy_table($remote, 'wide', 'huge', HUGE);
 	create_connection($control, 'wide', connection_model($remote, database => 'wide'));
+	$remote->safe_psql('large', "CREATE SCHEMA granted; GRANT USAGE ON SCHEMA granted TO reader;
+		DO \$\$ BEGIN FOR i IN 1 .. 500 LOOP EXECUTE format('CREATE TABLE granted.t%s (); GRANT SELECT ON granted.t%1\$s TO reader', i); END LOOP; END \$\$");
 	$remote->safe_psql($_, 'ANALYZE') foreach qw(small large wide);
+	make_columns($remote);
+	create_connection($control, 'columns', connection_model($remote, database => 'columns'));
 
-	my @figures = (listing_figures($remote, $control), size_figures($remote, $control));
+	my @figures = (listing_figures($remote, $control), column_figures($remote, $control), size_figures($remote, $control));
 	$remote->stop('immediate');
 	return @figures;
 }
@@ -50,6 +54,20 @@ sub make_tables
 		IPC::Run::start([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $remote->connstr($database), @commands ], '<', '/dev/null')
 	} 0, 1;
 	foreach my $session (@sessions) { $session->finish or die "the tables of $database.$schema were not made\n"; }
+	return;
+}
+
+# A database with many tables of 100 columns, in the state in which autovacuum leaves it: it never analyzes pg_namespace,
+# which has too few changes.
+sub make_columns
+{
+	my ($remote) = @_;
+	$remote->safe_psql('postgres', 'CREATE DATABASE columns');
+	$remote->safe_psql('columns', 'CREATE SCHEMA w; GRANT USAGE ON SCHEMA w TO reader; ALTER DEFAULT PRIVILEGES IN SCHEMA w GRANT SELECT ON TABLES TO reader;'
+		  . 'CREATE TABLE w.base (' . join(', ', map { "c$_ integer" } 1 .. 100) . ')');
+	$remote->safe_psql('columns', "DO \$\$ BEGIN FOR i IN 1 .. ${\MANY} LOOP EXECUTE format('CREATE TABLE w.t%s (LIKE w.base)', i);
+		IF i % 200 = 0 THEN COMMIT; END IF; END LOOP; END \$\$");
+	$remote->safe_psql('columns', 'ANALYZE pg_class; ANALYZE pg_attribute; ANALYZE pg_depend; ANALYZE pg_type');
 	return;
 }
 
@@ -88,30 +106,55 @@ sub copy_table
 sub listing_figures
 {
 	my ($remote, $control) = @_;
-	my $sql    = DqdsTest::Sql->connect($control);
-	my $dblink = DqdsTest::Sql->connect($control);
-	$dblink->must(sprintf "SELECT dblink_connect('large', 'host=127.0.0.1 port=%d dbname=large user=reader password=%s')",
-		$remote->port, remote_password($remote));
-	my $baseline = q(SELECT * FROM dblink('large', 'SELECT table_name FROM information_schema.tables
-		WHERE table_schema = ''measured'' ORDER BY table_name') AS t (table_name text));
-	my $rows = sub {
-		my ($session, $query) = @_;
-		my $count = @{ $session->must($query)->{rows} };
-		die "$count rows in place of 500: $query" if $count != 500;
-	};
-	my %ways = (
-		large    => [ $sql,    q(SELECT table_name FROM dqds_list_tables('large', 'measured')) ],
-		small    => [ $sql,    q(SELECT table_name FROM dqds_list_tables('small', 'measured')) ],
-		baseline => [ $dblink, $baseline ]);
-	foreach my $way (values %ways) { $rows->(@$way) foreach 1 .. 5; }    # warm, and prepared where that is
-	my $result = in_turns(
-		rounds(),
-		map { my $way = $ways{$_}; ($_ => sub { median(map { timed(sub { $rows->(@$way) }) } 1 .. 20) }) } qw(large small baseline));
-	$_->close foreach $sql, $dblink;
+	my $tables = q(SELECT table_name FROM information_schema.tables WHERE table_schema = '%s' ORDER BY table_name);
+	my $result = ways($remote, $control, 'large', 500,
+		large            => q(SELECT table_name FROM dqds_list_tables('large', 'measured')),
+		small            => q(SELECT table_name FROM dqds_list_tables('small', 'measured')),
+		baseline         => \sprintf($tables, 'measured'),
+		granted          => q(SELECT table_name FROM dqds_list_tables('large', 'granted')),
+		granted_baseline => \sprintf($tables, 'granted'));
 	return (
 		compare('4', 'dqds_list_tables, 500 tables of 250,000 relations; information_schema.tables over warm dblink', 'ms', [ '>=', 8 ],
 			@$result{qw(large baseline)}, 1),
+		compare('4b', 'the same, where the tables are granted to the user, not owned', 'ms', [ '>=', 4 ], @$result{qw(granted granted_baseline)}, 1),
 		compare('5', 'the same of 250,000 relations; of 5,000', 'ms', [ '<=', 1.3 ], @$result{qw(large small)}));
+}
+
+sub column_figures
+{
+	my ($remote, $control) = @_;
+	my $result = ways($remote, $control, 'columns', 100,
+		ours     => q(SELECT * FROM dqds_list_columns('columns', 'w', 't77')),
+		baseline => \q(SELECT table_name, ordinal_position, column_name, data_type FROM information_schema.columns
+			WHERE table_schema = 'w' AND table_name = 't77' ORDER BY ordinal_position));
+	return compare('4c', "dqds_list_columns, one of ${\MANY} tables of 100 columns, after autovacuum's ANALYZE; information_schema.columns over warm dblink",
+		'ms', [ '<=', 1.5 ], @$result{qw(ours baseline)});
+}
+
+# ways(REMOTE, CONTROL, DATABASE, COUNT, NAME => QUERY…): how long each query takes, in turns, which must give so many rows.
+# A reference is a query for the remote's database itself, over a warm dblink connection.
+sub ways
+{
+	my ($remote, $control, $database, $count, %query) = @_;
+	my $sql    = DqdsTest::Sql->connect($control);
+	my $dblink = DqdsTest::Sql->connect($control);
+	$dblink->must(sprintf "SELECT dblink_connect('remote', 'host=127.0.0.1 port=%d dbname=%s user=reader password=%s')",
+		$remote->port, $database, remote_password($remote));
+	my $run = sub {
+		my ($query) = @_;
+		my $answer;
+		if (!ref $query) { $answer = $sql->must($query); }
+		else
+		{
+			my $width = () = $$query =~ /^SELECT (.*?) FROM/s && $1 =~ /,/g;
+			$answer = $dblink->must('SELECT * FROM dblink(\'remote\', ' . sql_literal($$query) . ') AS t (' . join(', ', map { "c$_ text" } 0 .. $width) . ')');
+		}
+		die scalar @{ $answer->{rows} } . " rows in place of $count" if @{ $answer->{rows} } != $count;
+	};
+	foreach my $query (values %query) { $run->($query) foreach 1 .. 8; }    # warm, and prepared where that is
+	my $result = in_turns(rounds(), map { my $query = $query{$_}; ($_ => sub { median(map { timed(sub { $run->($query) }) } 1 .. 20) }) } sort keys %query);
+	$_->close foreach $sql, $dblink;
+	return $result;
 }
 
 sub size_figures
@@ -132,10 +175,12 @@ sub size_figures
 		$length{$schema} //= whole_answer($bridge, $path->($schema), $tables);
 		die "$length bytes in place of $length{$schema}" if $length != $length{$schema};
 	};
-	my $psql = sub {
-		my ($schema) = @_;
+	my $cheapest = q(SELECT relname FROM pg_class WHERE relnamespace = '%s'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY relname);
+	my $psql     = sub {
+		my ($schema, $plain) = @_;
 		local $ENV{PGPASSWORD} = remote_password($remote);
-		my $text = $query =~ s/\$1/'$schema'/gr =~ s/\$2/''/gr =~ s/\$3/NULL/gr;
+		my %value = (1 => "'$schema'", 2 => 'NULL', 3 => 'NULL', 4 => 'true', 5 => 'NULL');
+		my $text  = $plain ? sprintf($cheapest, $schema) : $query =~ s/\$(\d)/$value{$1}/gr;
 		run_quietly('psql', '-XAtq', '-h', '127.0.0.1', '-p', $remote->port, '-U', 'reader', '-d', 'wide', '-c', $text);
 	};
 
@@ -151,12 +196,17 @@ sub size_figures
 		return ($peak{ $bridge->pid }, max(@peak{@backends}));
 	};
 	my @wide = map { [ $growth->(sub { $ours->('wide', WIDE) }) ] } 1 .. 3;
-	my $time = in_turns(rounds(), ours => sub { timed(sub { $ours->('wide', WIDE) }) }, psql => sub { timed(sub { $psql->('wide') }) });
+	my $time = in_turns(
+		rounds(),
+		ours     => sub { timed(sub { $ours->('wide', WIDE) }) },
+		psql     => sub { timed(sub { $psql->('wide') }) },
+		cheapest => sub { timed(sub { $psql->('wide', 1) }) });
 	my @huge = map { [ $growth->(sub { $ours->('huge', HUGE) }) ] } 1 .. 3;
 	my $huge = in_turns(3, ours => sub { timed(sub { $ours->('huge', HUGE) }) }, psql => sub { timed(sub { $psql->('huge') }) });
 	$bridge->stop;
 	return (
 		compare('6', '100,000 tables over REST; psql fetching their names', 'ms', [ '<=', 1.1 ], @$time{qw(ours psql)}),
+		compare('6c', 'the same; psql fetching their names by the cheapest query', 'ms', [ '<=', 1.3 ], @$time{qw(ours cheapest)}),
 		compare('6b', '1,000,000 tables; the same', 'ms', undef, @$huge{qw(ours psql)}),
 		against_fixed('7a', 'memory of the bridge during 6, over rest', 'MiB', [ '<=', 1 ], [ map { $_->[0] } @wide ]),
 		against_fixed('7b', 'the same with 1,000,000 tables', 'MiB', [ '<=', 1 ], [ map { $_->[0] } @huge ]),

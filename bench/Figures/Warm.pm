@@ -19,12 +19,16 @@ sub figures
 	$control->safe_psql('postgres', 'CREATE EXTENSION dblink');
 	create_connection($control, 'bench', connection_model($remote));
 	my $query = schemas_query($control, $remote);
+	$remote->safe_psql('postgres', 'CREATE DATABASE hundred');
+	$remote->safe_psql('hundred', join '', map { "CREATE SCHEMA s$_; GRANT USAGE ON SCHEMA s$_ TO reader;" } 1 .. 99);
+	create_connection($control, 'hundred', connection_model($remote, database => 'hundred'));
 
 	# One pgbench script for each way to the same rows.
 	my $connstr = sprintf 'host=127.0.0.1 port=%d dbname=postgres user=reader password=%s', $remote->port, remote_password($remote);
 	my $literal = sql_literal($query =~ s/\$1/'false'/r);
 	my %script  = (
-		ours   => q(SELECT * FROM dqds_list_schemas('bench');),
+		ours    => q(SELECT * FROM dqds_list_schemas('bench');),
+		hundred => q(SELECT * FROM dqds_list_schemas('hundred');),
 		local  => 'SELECT n FROM generate_series(1, 3) n;',
 		role   => "\\startpipeline\n"
 		  . "SELECT set_config('role', 'dqds_anonymous', true), set_config('statement_timeout', '60000', true);\n"
@@ -42,6 +46,10 @@ sub figures
 		local  => sub { pgbench($control, "$dir/local.sql") },
 		once   => sub { pgbench($control, "$dir/once.sql") },
 		warm   => sub { pgbench($control, "$dir/warm.sql", define => 'connected=0') });
+	my $hundred = in_turns(
+		rounds(),
+		ours   => sub { pgbench($control, "$dir/hundred.sql") },
+		direct => sub { pgbench($remote, "$dir/direct.sql", %reader, database => 'hundred') });
 	my $eight = in_turns(
 		rounds(),
 		ours   => sub { pgbench($control, "$dir/ours.sql", clients => 8) },
@@ -52,6 +60,8 @@ sub figures
 		compare('1b', 'the same, 8 clients', 'tps', [ '>=', 0.45 ], @$eight{qw(ours direct)}),
 		compare('1c', 'dqds_list_schemas, 1 client; a function that does nothing and the query sent straight, one after the other', 'tps',
 			undef, $one->{ours}, one_after_the_other(@$one{qw(local direct)})),
+		compare('1d', 'dqds_list_schemas of a database with 100 schemas, 1 client; the same query sent straight', 'tps', [ '>=', 0.45 ],
+			@$hundred{qw(ours direct)}),
 		compare('2a', 'dqds_list_schemas, warm; dblink with a connection per call', 'tps', [ '>=', 30 ], @$one{qw(ours once)}),
 		compare('2b', 'the same; a warm named dblink connection', 'tps', [ '>=', 1.2 ], @$one{qw(ours warm)}),
 		rest_figures($control, $dir, sub { pgbench($remote, "$dir/direct.sql", %reader, clients => 8) }));

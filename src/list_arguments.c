@@ -1,0 +1,43 @@
+/*
+ * list_arguments.c
+ *		Arguments that functions share which list the tables of a remote.
+ */
+#include "postgres.h"
+
+#include "dqds.h"
+#include "utils/builtins.h"
+
+/* The text of argument number n, palloc'd; NULL for NULL. */
+char *
+optional_text_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* A number of rows; -1 for NULL, which is no limit. */
+static int64
+row_limit(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return -1;
+	if (PG_GETARG_INT32(n) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the number of rows must not be negative")));
+	return PG_GETARG_INT32(n);
+}
+
+/*
+ * Which tables, for functions whose arguments number 2 and 3 are table_name_contains
+ * and max_rows, and those from first_option on include_partitions, case_insensitive,
+ * table_name_excludes and include_sizes.  Errors: 22023 for a negative number.
+ */
+void
+listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option)
+{
+	listing->contains = optional_text_argument(fcinfo, 2);
+	listing->max_rows = row_limit(fcinfo, 3);
+	listing->partitions = PG_ARGISNULL(first_option) || PG_GETARG_BOOL(first_option);
+	listing->ignore_case = !PG_ARGISNULL(first_option + 1) && PG_GETARG_BOOL(first_option + 1);
+	listing->excludes = optional_text_argument(fcinfo, first_option + 2);
+	listing->sizes = !PG_ARGISNULL(first_option + 3) && PG_GETARG_BOOL(first_option + 3);
+}
