@@ -345,10 +345,10 @@ my @settings = (
 	'search_path = shop, public, ref, pg_catalog', q(search_path = ''), 'quote_all_identifiers = on', q(datestyle = 'SQL, DMY'), q(datestyle = 'German'), q(intervalstyle = 'iso_8601'),
 	q(timezone = 'Asia/Kathmandu'), 'extra_float_digits = -10', q(bytea_output = 'escape'), q(lc_monetary = 'en_US.UTF-8'), 'lock_timeout = 50', 'statement_timeout = 60000',
 	'default_transaction_read_only = on', q(default_transaction_isolation = 'serializable'), 'standard_conforming_strings = off', 'array_nulls = off', 'plan_cache_mode = force_generic_plan',
-	'join_collapse_limit = 1', 'enable_nestloop = off', 'enable_hashagg = off', 'jit_above_cost = 0');
+	'join_collapse_limit = 1', 'enable_hashagg = off');
 foreach my $setting (@settings)
 {
-	next if $setting =~ /plan_cache_mode/ && $version < 12 || $setting =~ /jit/ && $version < 11;
+	next if $setting =~ /plan_cache_mode/ && $version < 12;
 	if ($at_remote->query("ALTER ROLE boss SET $setting")->{error}) { note("not here: $setting"); next; }
 	$sql->must('SELECT dqds_close_idle()');
 	# Twice: the second time the statements are prepared.
@@ -410,6 +410,24 @@ $at_remote->must(q{DO $$ BEGIN EXECUTE format('CREATE TABLE shop.fat (a text CON
 is_deeply([ $sql->column(q{SELECT concat(constraint_name, ' ', length(definition), ' ', right(definition, 3), ' ', column_names::text) FROM dqds_list_constraints('boss', 'shop', '{fat,wide}'::text[])}) ],
 	[ 'fat_ascii 8195 ... {a}', 'fat_wide 8195 ... {b}', 'wide_all 8195 ... ' ], 'what is too long is cut');
 $at_remote->must('DROP TABLE shop.fat, shop.wide');
+
+# --- Bytes that cannot be converted -----------------------------------------------------------------------------------------
+
+# 8D is no character of WIN1252, though a name may hold it; E9 is one.
+{
+	$at_remote->must(q{CREATE DATABASE win ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
+	my $there = DqdsTest::Sql->connect($remote, database => 'win');
+	$there->must(qq{CREATE SCHEMA s; CREATE TABLE s."t\x8d" ("c\x8d" integer CONSTRAINT "k\x8d" CHECK ("c\x8d" > 0), "\xe9" integer PRIMARY KEY);
+		CREATE INDEX "i\x8d" ON s."t\x8d" (("c\x8d" + 1)); CREATE VIEW s."v\xe9" AS SELECT "c\x8d", 'x\x8d\xe9'::text AS x FROM s."t\x8d"});
+	create_connection($control, 'win', connection_model($remote, user => 'boss', password => 'secret', database => 'win'));
+	my ($bad, $good) = ("\xEF\xBF\xBD", "\xC3\xA9");
+	is_deeply([ constraint_lines('win', q('s')) ],
+		[ qq(t$bad | k$bad | check | {c$bad} | CHECK ("c$bad" > 0)), qq(t$bad | t${bad}_pkey | primary_key | {$good} | PRIMARY KEY ("$good")) ], 'constraints with bytes that cannot be converted');
+	is_deeply([ map { s/ \| CREATE.*//r } index_lines('win', "'s', 't$bad'") ],
+		[ qq(t$bad | i$bad | btree | {"(\\"c$bad\\" + 1)"} | {} | all rows), "t$bad | t${bad}_pkey | btree | unique | primary | {$good} | {} | all rows" ], 'indexes of that table, by the name that it is shown with');
+	like($sql->value("SELECT dqds_view_definition('win', 's', 'v$good')"), qr/"c$bad",\s+'x$bad$good'::text AS x\s+FROM s\."t$bad";/, 'the definition of a view');
+	$there->close;
+}
 
 # --- Locked tables -------------------------------------------------------------------------------------------------------------
 
