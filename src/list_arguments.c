@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "dqds.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 /* The text of argument number n, palloc'd; NULL for NULL. */
@@ -40,4 +42,29 @@ listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option
 	listing->ignore_case = !PG_ARGISNULL(first_option + 1) && PG_GETARG_BOOL(first_option + 1);
 	listing->excludes = optional_text_argument(fcinfo, first_option + 2);
 	listing->sizes = !PG_ARGISNULL(first_option + 3) && PG_GETARG_BOOL(first_option + 3);
+}
+
+/*
+ * Restrict a listing to the names of tables in argument number n, a text[], or the
+ * text of one name or of such an array; NULL: all tables.
+ */
+void
+listing_restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Datum names;
+	bool isnull;
+
+	if (PG_ARGISNULL(n))
+		return;
+	names = PG_GETARG_DATUM(n);
+	if (caller->argument_types[n] == TEXTOID)
+	{
+		row_text_array(&names, &isnull, TextDatumGetCString(names));
+		if (isnull)
+		{
+			names = PG_GETARG_DATUM(n);
+			names = PointerGetDatum(construct_array(&names, 1, TEXTOID, -1, false, TYPALIGN_INT));
+		}
+	}
+	listing_restrict(listing, names);
 }

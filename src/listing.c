@@ -50,31 +50,6 @@ listing_restrict(Listing *listing, Datum names)
 			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
-/*
- * Restrict a listing to the names of tables in argument number n, a text[], or the
- * text of one name or of such an array; NULL: all tables.
- */
-void
-listing_restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)
-{
-	Datum names;
-	bool isnull;
-
-	if (PG_ARGISNULL(n))
-		return;
-	names = PG_GETARG_DATUM(n);
-	if (caller->argument_types[n] == TEXTOID)
-	{
-		row_text_array(&names, &isnull, TextDatumGetCString(names));
-		if (isnull)
-		{
-			names = PG_GETARG_DATUM(n);
-			names = PointerGetDatum(construct_array(&names, 1, TEXTOID, -1, false, TYPALIGN_INT));
-		}
-	}
-	listing_restrict(listing, names);
-}
-
 /* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */
 static const char *
 as_compared(const Listing *listing, const char *text)
