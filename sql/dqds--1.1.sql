@@ -742,14 +742,14 @@ COMMENT ON FUNCTION pg_catalog.dqds_imported_tables_json(text, text, text, integ
 
 CREATE FUNCTION pg_catalog.dqds_job_json(job_id text)
 RETURNS SETOF text
-LANGUAGE C VOLATILE PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_job_json';
 COMMENT ON FUNCTION pg_catalog.dqds_job_json(text) IS 'a finished job of the caller for the bridge, by its id or its business key';
 
 -- Open to all, because everyone may know which level opens what.
 CREATE FUNCTION pg_catalog.dqds_missing_level(function_name text, name_role boolean)
 RETURNS text
-LANGUAGE C VOLATILE PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_missing_level';
 COMMENT ON FUNCTION pg_catalog.dqds_missing_level(text, boolean) IS 'which level the caller lacks for a function of the bridge, and what grants it; NULL when it lacks none';
 

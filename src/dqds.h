@@ -746,6 +746,7 @@ extern void owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull);
 extern void owner_call_add_jsonb(OwnerCall *call, Jsonb *value);
 extern void owner_call_add_text(OwnerCall *call, const char *value);
 extern Datum owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *isnull);
+extern Datum owner_read(const Caller *caller, const char *function, OwnerCall *call, bool *isnull);
 extern Datum owner_call_inside(const Caller *caller, const char *function, OwnerCall *call,
 							   bool *isnull);
 extern void owner_run(const Caller *caller, const char *what, void (*work)(void *argument),

@@ -104,7 +104,7 @@ dqds_job_json(PG_FUNCTION_ARGS)
 	add_id(&call, id);
 	owner_call_add_text(&call, id);
 	add_role(&call, caller_is_admin(&caller) ? InvalidOid : caller.role);
-	job = owner_call(&caller, "dqds_find_job", &call, &unknown);
+	job = owner_read(&caller, "dqds_find_job", &call, &unknown);
 	if (unknown)
 		unknown_job(id);
 	json_out_open(fcinfo, &out);

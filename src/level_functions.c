@@ -164,7 +164,7 @@ level_of(const Caller *caller, const char *function)
 	Datum level;
 
 	owner_call_add_text(&call, function);
-	level = owner_call(caller, "dqds_level_of", &call, &none);
+	level = owner_read(caller, "dqds_level_of", &call, &none);
 	return none ? NULL : TextDatumGetCString(level);
 }
 

@@ -145,22 +145,15 @@ explain_error(const char *what)
 	}
 }
 
-/*
- * Run work(argument) as the owner of the registry.  what is the kind of thing
- * that it changes, for messages.  Errors: QD022 when it has to wait too long for
- * another transaction, 42704 when the thing was dropped meanwhile, 42710 when
- * its name is taken, and those of work.
- */
-void
-owner_run(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
+/* What owner_run and owner_read have in common. */
+static void
+run_as_owner(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int level = NewGUCNestLevel();
 	Oid saved_user;
 	int saved_context;
 
-	/* All changes pass here: also those of a function that is wrongly called from a parallel safe one. */
-	PreventCommandIfParallelMode(get_func_name(caller->function));
 	GetUserIdAndSecContext(&saved_user, &saved_context);
 	SetUserIdAndSecContext(caller->owner, saved_context | SECURITY_LOCAL_USERID_CHANGE);
 	set_settings();
@@ -178,6 +171,20 @@ owner_run(const Caller *caller, const char *what, void (*work)(void *argument), 
 	/* An error restores both: the end of the transaction, or of the subtransaction, does it. */
 	SetUserIdAndSecContext(saved_user, saved_context);
 	AtEOXact_GUC(true, level);
+}
+
+/*
+ * Run work(argument) as the owner of the registry.  what is the kind of thing
+ * that it changes, for messages.  Errors: QD022 when it has to wait too long for
+ * another transaction, 42704 when the thing was dropped meanwhile, 42710 when
+ * its name is taken, and those of work.
+ */
+void
+owner_run(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
+{
+	/* All changes pass here: also those of a function that is wrongly called from a parallel safe one. */
+	PreventCommandIfParallelMode(get_func_name(caller->function));
+	run_as_owner(caller, what, work, argument);
 	/* What comes after it in the same statement sees what it did. */
 	CommandCounterIncrement();
 }
@@ -250,5 +257,16 @@ owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *is
 	owner_run(caller, call->what == NULL ? "connection" : call->what, invoke, &invocation);
 	if (isnull != NULL)
 		*isnull = invocation.isnull;
+	return invocation.result;
+}
+
+/* The same for an internal function that only reads. */
+Datum
+owner_read(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	Invocation invocation = {caller, function, call, (Datum) 0, false};
+
+	run_as_owner(caller, call->what, invoke, &invocation);
+	*isnull = invocation.isnull;
 	return invocation.result;
 }

@@ -14,7 +14,8 @@ my $control = control_server('control', streaming => 1);
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id int); GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON shop.orders TO reader');
 my $primary_bridge = start_bridge($control);
 is(http($primary_bridge, POST => '/api/connections/mine/basic', {}, connection_model($remote))->{status}, 201, 'a connection is registered at the primary');
-is(http($primary_bridge, POST => '/api/jobs/importtables', {}, '{"connectionName":"mine","schemaName":"shop"}')->{status}, 200, 'a table is imported at the primary');
+my $imported = http($primary_bridge, POST => '/api/jobs/importtables', {}, '{"connectionName":"mine","schemaName":"shop"}');
+is($imported->{status}, 200, 'a table is imported at the primary');
 my $token = $control->safe_psql('postgres', q(SELECT dqds_create_token('dqds_anonymous', '1 hour')));
 $primary_bridge->stop;
 
@@ -49,6 +50,10 @@ is_deeply(
 is_deeply(
 	[ map { "$_->{tableName} $_->{alreadyImported}" } @{ get('/api/datasource/connections/mine/schemas/shop/tables', 'tables') } ],
 	['orders 1'], 'tables: as they are, with what is imported');
+is(get('/api/connections/mine', 'one connection, with its spec')->{spec}{postgresql}{password}, '********', 'one connection, with its spec: masked, too');
+is_deeply([ map { $_->{schema_name} } @{ get('/api/connections/mine/schemas', 'imported schemas') } ], ['shop'], 'imported schemas: as at the primary');
+is_deeply([ map { $_->{target}{table_name} } @{ get('/api/connections/mine/schemas/shop/tables', 'imported tables') } ], ['orders'], 'imported tables: as at the primary');
+is_deeply(get("/api/jobs/jobs/$imported->{json}{jobId}{jobId}", 'a job')->{jobId}, $imported->{json}{jobId}, 'a job: as it was done at the primary');
 foreach my $case (
 	[ 'SUCCESS',                   connection_model($remote) ],
 	[ 'FAILURE',                   connection_model($remote, password        => 'wrong') ],

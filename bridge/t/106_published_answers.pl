@@ -330,10 +330,17 @@ job_is_unknown($_, $other, "the job $_, asked for by another role") foreach $job
 my $admin = start_bridge($control, anonymous => 'chief', level => 'admin');
 is(http($admin, GET => "/api/jobs/jobs/$_")->{status}, 200, "an admin finds the job $_") foreach $job->{jobId}, 'my%20key';
 # A role of another name may have the number some day, and one of another number the name.
-$sql->must("DELETE FROM dqds_job WHERE id = $like_id->{jobId}; UPDATE dqds_job SET role_name = 'someone' WHERE id = $job->{jobId}; UPDATE dqds_job SET role = 1 WHERE id = $later->{jobId}");
+$sql->must("UPDATE dqds_job SET business_key = NULL WHERE id = $like_id->{jobId}; UPDATE dqds_job SET role_name = 'someone' WHERE id = $job->{jobId}; UPDATE dqds_job SET role = 1 WHERE id = $later->{jobId}");
 job_is_unknown($job->{jobId}, $bridge, 'the same number, but another name');
 job_is_unknown($later->{jobId}, $bridge, 'the same name, but another number');
 $sql->must("UPDATE dqds_job SET role = 'dqds_anonymous'::regrole, role_name = 'dqds_anonymous'");
+
+# What only reads may be called while a query runs in parallel.
+$sql->must(q(CREATE TABLE many AS SELECT n FROM generate_series(1, 50000) n; ANALYZE many;
+	SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0));
+my $parallel = "SELECT count(*), dqds_job_json('$like_id->{jobId}') IS NOT NULL AS job, dqds_missing_level('dqds_job_json', true) IS NULL AS level FROM many";
+like(join("\n", $sql->column("EXPLAIN $parallel")), qr/Gather/, 'a query runs in parallel');
+is(join(' ', map { join ',', @$_{qw(count job level)} } $sql->rows($parallel)), '50000,t,t', 'what only reads can be called beside it');
 
 # Jobs are forgotten after a day, and beyond the latest 1000 of a role, some with each new one.
 sub new_job { return ask(POST => '/api/jobs/importtables?jobBusinessKey=' . ($_[0] // ''), { connectionName => 'shop', schemaName => 'bare' })->{json}{jobId}{jobId}; }
