@@ -28,7 +28,7 @@ static const Property properties[] = {
 	{"application_name", "application_name", PROPERTY_TEXT},
 	{"connect_timeout", NULL, PROPERTY_CONNECT_TIMEOUT},
 	{"channel_binding", "channel_binding", PROPERTY_WORD, bindings, .protects = true},
-	{"gssencmode", NULL, PROPERTY_WORD, encryptions, "Kerberos is never used"},
+	{"gssencmode", "gssencmode", PROPERTY_WORD, encryptions, "Kerberos is never used"},
 	{"keepalives", "keepalives", PROPERTY_BOOLEAN},
 	{"keepalives_idle", "keepalives_idle", PROPERTY_INTEGER},
 	{"keepalives_interval", "keepalives_interval", PROPERTY_INTEGER},
@@ -166,8 +166,7 @@ apply_word(const Property *property, const char *value, Target *target, const ch
 		*wanted = wanted_words(property);
 		return false;
 	}
-	if (property->keyword != NULL)
-		add_parameter(target, property->keyword, unconstify(char *, word));
+	add_parameter(target, property->keyword, unconstify(char *, word));
 	return true;
 }
 

@@ -113,7 +113,7 @@ start_libpq(const Session *session, const char *hostaddr)
 		application_name_given |= strcmp(target->parameters[i].keyword, "application_name") == 0;
 		ADD(target->parameters[i].keyword, parameter_value(session, &target->parameters[i]));
 	}
-	/* A Kerberos ticket would be one of the server's operating system user. */
+	/* A Kerberos ticket would be one of the server's operating system user.  The last value of a keyword counts. */
 	ADD("gssencmode", "disable");
 	if (!application_name_given)
 		ADD("application_name", "dqds");
