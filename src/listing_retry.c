@@ -47,6 +47,13 @@ has_definitions(Question question)
 		   question == QUESTION_INDEXES;
 }
 
+/* Does the server describe objects in its own words, which it cannot where one is gone? */
+static bool
+describes_objects(Question question)
+{
+	return has_definitions(question) || question == QUESTION_VIEW_DEFINITION;
+}
+
 /* Ask for less, where less can be asked for. */
 static bool
 ask_for_less(Listing *listing)
@@ -68,7 +75,7 @@ may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
 	if (met_lock(failure))
 		return ask_for_less(listing) ||
 			   (listing->question == QUESTION_VIEW_DEFINITION && ++attempts->locks < MAX_LOCKS);
-	if (!met_dropped_object(failure))
+	if (!met_dropped_object(failure) || !describes_objects(listing->question))
 		return false;
 	if (++attempts->races < MAX_RACES)
 		return true;
