@@ -175,12 +175,11 @@ explain(const Explanation *explanation, const Target *target, const char *foreig
 	failure->sqlstate[0] = '\0';
 }
 
-/* Keep the five characters at text as the remote's own SQLSTATE. */
+/* Keep text as the remote's own SQLSTATE, if it is one: a server may send anything in its place. */
 void
 note_sqlstate(Failure *failure, const char *text)
 {
-	/* A server may send anything in its place. */
-	if (strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= 5)
+	if (strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && text[5] == '\0')
 		strlcpy(failure->sqlstate, text, sizeof(failure->sqlstate));
 }
 
