@@ -44,7 +44,11 @@
 	" AND " SET_HERE("bytea_output", "hex") " AND " SET_HERE("lc_monetary", "C") \
 	" AND " SET_HERE("standard_conforming_strings", "on") " AND " SET_HERE("lock_timeout", "500ms")
 
-/* Ways to sort by the bytes of a name in UTF-8. */
+#define OF_VERSION(comparison, number) \
+	"pg_catalog.current_setting('server_version_num')::pg_catalog.int4" comparison number
+
+/* Ways to sort by the bytes of a name in UTF-8.  The first is for PostgreSQL's own type of names, which compares bytes. */
+#define BY_NAME(name) name
 #define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""
 #define BY_UTF8(name) "pg_catalog.convert_to(" name TEXT ", 'UTF8')"
 
@@ -72,6 +76,28 @@
 #define SCHEMA_NUMBER \
 	"(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY ")"
 
+/*
+ * The numbers of the relations of that schema.  Each depends on it, and pg_depend is
+ * indexed by what is depended on: so the cost follows the schema, not the database.
+ * Schemas that initdb pinned (pg_catalog, pg_toast) have no such rows.  They are for
+ *	(SELECT ..., ARRAY(...) AS numbers OFFSET 0) AS known
+ *	CROSS JOIN LATERAL pg_catalog.unnest(known.numbers) WITH ORDINALITY AS found (oid, place)
+ *
+ * The planner multiplies what a row may cost at most by the number of rows that it
+ * expects, and has costly queries compiled, which takes longer than most of them.  Of
+ * an array it expects ten.
+ *
+ * A relation may depend on another schema as well as on its own, and a partitioned
+ * table on that twice: then the first time counts.
+ */
+#define BY_DEPENDENCY_NUMBERS \
+	"SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS \
+	" AND d.refobjid" EQ SCHEMA_NUMBER " AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS \
+	" AND d.objsubid" EQ "0 AND d.deptype" EQ "'n'" CHAR
+#define BY_SCAN_NUMBERS "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace" EQ SCHEMA_NUMBER
+#define IS_FOUND_FIRST \
+	"(c.relkind" NE "'p'" CHAR " OR found.place" EQ "pg_catalog.array_position(known.numbers, c.oid))"
+
 /* What belongs to an extension: rows of pg_depend, d. */
 #define IS_MEMBER(class) \
 	"d.classid" EQ "'pg_catalog." class "'" REGCLASS \
@@ -86,27 +112,8 @@
 
 #define IS_LISTED_KIND "c.relkind" EQ "ANY ('{r,p,v,m,f}'::pg_catalog.\"char\"[])"
 
-/*
- * Every relation of a schema depends on it, and pg_depend is indexed by what is
- * depended on: so the cost follows the schema, not the database.  Schemas that
- * initdb pinned (pg_catalog, pg_toast) have no such rows.
- */
-#define BY_DEPENDENCY \
-	" JOIN pg_catalog.pg_depend d ON d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS \
-	" AND d.refobjid" EQ "n.oid AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS \
-	" AND d.objid" EQ "c.oid AND d.objsubid" EQ "0 AND d.deptype" EQ "'n'" CHAR
-#define BY_SCAN ""
-
-/*
- * It may depend on it twice, and alike in every column: a partition key whose
- * expression names the schema does that.  The rows are sorted anyway, so that
- * to leave out the second one costs next to nothing.
- */
-#define ONCE(key) "DISTINCT ON (" key ") "
-#define AS_FOUND(key) ""
-
-#define FROM_RELATIONS(narrow) \
-	" FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace" EQ "n.oid" narrow
+#define FROM_RELATIONS \
+	" FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace" EQ "n.oid"
 
 #define IN_SCHEMA \
 	" WHERE n.nspname" EQ "$1" TEXT " AND " NOT_TEMPORARY " AND " IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE

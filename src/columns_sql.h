@@ -25,15 +25,16 @@
 
 /* Since version 18 a column may be NOT NULL that has nulls: where the constraint is not validated. */
 #define KEY_COLUMNS \
-	"(SELECT k.conkey FROM pg_catalog.pg_constraint k WHERE k.conrelid" EQ "c.oid AND k.contype" EQ "'p'" CHAR " LIMIT 1)"
+	"CASE WHEN c.relhasindex THEN" \
+	" (SELECT k.conkey FROM pg_catalog.pg_constraint k WHERE k.conrelid" EQ "c.oid AND k.contype" EQ "'p'" CHAR " LIMIT 1) END"
 #define UNSURE_COLUMNS \
-	"(SELECT pg_catalog.array_agg(k.conkey[1]) FROM pg_catalog.pg_constraint k WHERE k.conrelid" EQ "c.oid" \
-	" AND k.contype" EQ "'n'" CHAR " AND NOT k.convalidated)"
+	"CASE WHEN " OF_VERSION(GE, "180000") " THEN (SELECT pg_catalog.array_agg(k.conkey[1]) FROM pg_catalog.pg_constraint k WHERE k.conrelid" EQ "c.oid" \
+	" AND k.contype" EQ "'n'" CHAR " AND NOT k.convalidated) END"
 
 /* Unique by themselves: by an index of one column, whose options are those of its keys. */
 #define UNIQUE_COLUMNS \
-	"(SELECT pg_catalog.array_agg(x.indkey[0]) FROM pg_catalog.pg_index x WHERE x.indrelid" EQ "c.oid AND x.indisunique" \
-	" AND x.indisvalid AND x.indpred IS NULL AND pg_catalog.array_upper(x.indoption, 1)" EQ "0)"
+	"CASE WHEN c.relhasindex THEN (SELECT pg_catalog.array_agg(x.indkey[0]) FROM pg_catalog.pg_index x WHERE x.indrelid" EQ "c.oid AND x.indisunique" \
+	" AND x.indisvalid AND x.indpred IS NULL AND pg_catalog.array_upper(x.indoption, 1)" EQ "0) END"
 
 /* By number. */
 #define COMMENTS_OF_COLUMNS \
@@ -50,10 +51,12 @@
  * The settings for names are a condition on the tables: so they are in force before
  * anything is written.  Those of the schema.
  */
-#define ALL_OF_SCHEMA(facts, sort, narrow, once) \
-	"SELECT " once(sort("c.relname")) facts FROM_RELATIONS(narrow) IN_SCHEMA \
-	" AND $2::pg_catalog.name[] IS NULL AND " "(SELECT " SETTINGS_FOR_NAMES ")" \
-	" ORDER BY " sort("c.relname") " OFFSET 0"
+#define ALL_OF_SCHEMA(facts, numbers) \
+	"SELECT c.* FROM (SELECT " SETTINGS_FOR_NAMES " AS names_are_plain, ARRAY(" numbers ") AS numbers OFFSET 0) AS known" \
+	" CROSS JOIN LATERAL pg_catalog.unnest(known.numbers) WITH ORDINALITY AS found (oid, place)" \
+	" CROSS JOIN LATERAL (SELECT " facts " FROM pg_catalog.pg_class c WHERE known.names_are_plain AND c.oid" EQ "found.oid" \
+	" AND c.relnamespace" EQ SCHEMA_NUMBER " AND " IS_LISTED_KIND " AND " IS_FOUND_FIRST " AND " HAS_SOME_PRIVILEGE \
+	" AND $2::pg_catalog.name[] IS NULL OFFSET 0) AS c"
 
 /* Those that are named; a name that is too long is cut here, and told apart where the answer is received. */
 #define NAMED_IN_SCHEMA(facts) \
@@ -197,7 +200,7 @@
 	", NOT (a.attnotnull OR (t.typtype" EQ "'d'" CHAR " AND t.typnotnull))," \
 	" EXISTS (SELECT 1 FROM pg_catalog.pg_constraint pk WHERE pk.conrelid" EQ "c.oid AND pk.contype" EQ "'p'" CHAR \
 	" AND a.attnum" EQ "ANY (pk.conkey)), " COMMENT_ON("a.attrelid", "a.attnum") more \
-	FROM_RELATIONS(BY_SCAN) \
+	FROM_RELATIONS \
 	" JOIN pg_catalog.pg_attribute a ON a.attrelid" EQ "c.oid" \
 	" JOIN pg_catalog.pg_type t ON t.oid" EQ "a.atttypid" \
 	" JOIN pg_catalog.pg_namespace tn ON tn.oid" EQ "t.typnamespace" \
@@ -215,12 +218,12 @@
 
 /* ---- the entries of a family in the table of queries -------------------------------- */
 
-#define COLUMN_QUERIES(sort, narrow, once) \
+#define COLUMN_QUERIES(sort, narrow) \
 	[QUESTION_COLUMNS] = \
-		{COLUMNS(ALL_OF_SCHEMA(TABLE_FACTS(sort, NO_MORE_FACTS), sort, narrow, once)), 2}, \
+		{COLUMNS(ALL_OF_SCHEMA(TABLE_FACTS(sort, NO_MORE_FACTS), narrow##_NUMBERS)), 2}, \
 	[QUESTION_COLUMNS_OF] = {COLUMNS(NAMED_IN_SCHEMA(TABLE_FACTS(sort, NO_MORE_FACTS))), 2}, \
 	[QUESTION_COLUMN_DETAILS] = \
-		{COLUMN_DETAILS(ALL_OF_SCHEMA(TABLE_FACTS(sort, WITH_UNIQUENESS), sort, narrow, once)), 3}, \
+		{COLUMN_DETAILS(ALL_OF_SCHEMA(TABLE_FACTS(sort, WITH_UNIQUENESS), narrow##_NUMBERS)), 3}, \
 	[QUESTION_COLUMN_DETAILS_OF] = {COLUMN_DETAILS(NAMED_IN_SCHEMA(TABLE_FACTS(sort, WITH_UNIQUENESS))), 3}
 
 #define SCAN_COLUMN_QUERIES \

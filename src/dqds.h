@@ -919,7 +919,6 @@ struct Listing
 };
 
 extern void listing_init(Listing *listing);
-extern void listing_restrict(Listing *listing, Datum names);
 extern bool listing_try(Listing *listing, Question question, const Caller *caller,
 						Failure *failure);
 
@@ -930,6 +929,7 @@ extern void listing_run(Listing *listing, Question question, const Caller *calle
 /* ---- its arguments (list_arguments.c) ------------------------------------------------------------ */
 
 extern char *optional_text_argument(FunctionCallInfo fcinfo, int n);
+extern void listing_restrict(Listing *listing, Datum names);
 extern void listing_restrict_to_argument(Listing *listing, const Caller *caller,
 										 FunctionCallInfo fcinfo, int n);
 extern void listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option);

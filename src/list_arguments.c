@@ -8,6 +8,7 @@
 #include "dqds.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 
 /* The text of argument number n, palloc'd; NULL for NULL. */
 char *
@@ -42,6 +43,23 @@ listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option
 	listing->ignore_case = !PG_ARGISNULL(first_option + 1) && PG_GETARG_BOOL(first_option + 1);
 	listing->excludes = optional_text_argument(fcinfo, first_option + 2);
 	listing->sizes = !PG_ARGISNULL(first_option + 3) && PG_GETARG_BOOL(first_option + 3);
+}
+
+/* Restrict a listing to the names of a text[]. */
+void
+listing_restrict(Listing *listing, Datum names)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	listing->names = name_set_make();
+	listing->names_literal = OidOutputFunctionCall(F_ARRAY_OUT, names);
+	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
 /*

@@ -12,14 +12,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
 #include "dqds.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "sorted_answer.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/memutils.h"
 
@@ -31,23 +28,6 @@ listing_init(Listing *listing)
 	listing->max_rows = -1;
 	listing->partitions = true;
 	listing->definitions = DEFINITIONS_ALL;
-}
-
-/* Restrict a listing to the names of a text[]. */
-void
-listing_restrict(Listing *listing, Datum names)
-{
-	Datum *elements;
-	bool *nulls;
-	int count;
-
-	listing->names = name_set_make();
-	listing->names_literal = OidOutputFunctionCall(F_ARRAY_OUT, names);
-	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &elements,
-					  &nulls, &count);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i])
-			name_set_add(listing->names, TextDatumGetCString(elements[i]));
 }
 
 /* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */

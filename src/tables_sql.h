@@ -7,10 +7,6 @@
  * A value that costs something is asked for by the questions of which a caller sees
  * it, and computed for the relations alone that have it.  What belongs to extensions
  * is looked up once for a query, not once for a row.
- *
- * The planner multiplies what a row may cost at most by the number of rows that it
- * expects, and has large queries compiled, which takes longer than most of them.  So
- * where rows cost something, they come from an array, of which it expects ten.
  */
 #ifndef DQDS_TABLES_SQL_H
 #define DQDS_TABLES_SQL_H
@@ -58,10 +54,33 @@
 #define OR_CHUNK " OR coalesce(" IS_CHUNK ", false)"
 #define OR_NONE  ""
 
-/* The relations of a schema. */
-#define TABLES(columns, sort, narrow, once, chunk) \
-	"SELECT " once(sort("c.relname")) columns FROM_RELATIONS(narrow) IN_SCHEMA IS_WANTED(chunk) \
-	" ORDER BY " sort("c.relname") " LIMIT $3::pg_catalog.int8"
+/* The relations of a schema, for look-alikes. */
+#define TABLES(columns, sort, chunk) \
+	"SELECT " columns FROM_RELATIONS IN_SCHEMA IS_WANTED(chunk) IN_ORDER(sort("c.relname"))
+#define IN_ORDER(place) " ORDER BY " place " LIMIT $3::pg_catalog.int8"
+
+#define IS_VISIBLE_AND_WANTED IS_LISTED_KIND " AND " HAS_SOME_PRIVILEGE IS_WANTED(OR_CHUNK)
+
+/*
+ * Their names alone.  A schema of which a large part of all relations are is faster
+ * read in one go than through an index.
+ */
+#define A_LARGE_PART \
+	"(SELECT CASE WHEN k.reltuples" GT "0::pg_catalog.float4 THEN GREATEST(1000, k.reltuples::pg_catalog.int8 OPERATOR(pg_catalog./) 8) END" \
+	" FROM pg_catalog.pg_class k WHERE k.oid" EQ "'pg_catalog.pg_class'" REGCLASS ")"
+#define IS_LARGE "coalesce(pg_catalog.cardinality(known.numbers)" GE "known.large, false)"
+#define BY_DEPENDENCY_NAMES(sort) \
+	"SELECT c.relname FROM (SELECT " SCHEMA_NUMBER " AS schema, " A_LARGE_PART " AS large," \
+	" ARRAY(" BY_DEPENDENCY_NUMBERS " LIMIT " A_LARGE_PART ") AS numbers OFFSET 0) AS known" \
+	" CROSS JOIN LATERAL (SELECT c.relname FROM pg_catalog.unnest(known.numbers) WITH ORDINALITY AS found (oid, place)" \
+	" CROSS JOIN LATERAL (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid" EQ "found.oid" \
+	" AND c.relnamespace" EQ "known.schema AND " IS_VISIBLE_AND_WANTED " AND " IS_FOUND_FIRST " OFFSET 0) AS c" \
+	" WHERE NOT " IS_LARGE \
+	" UNION ALL SELECT c.relname FROM pg_catalog.pg_class c WHERE " IS_LARGE " AND c.relnamespace" EQ "known.schema" \
+	" AND " IS_VISIBLE_AND_WANTED ") AS c" IN_ORDER(sort("c.relname"))
+#define BY_SCAN_NAMES(sort) \
+	"SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace" EQ SCHEMA_NUMBER " AND " IS_VISIBLE_AND_WANTED \
+	IN_ORDER(sort("c.relname"))
 
 /*
  * The same with facts about each: what is looked up once, the numbers of the relations,
@@ -69,22 +88,16 @@
  * privilege until one is revoked.
  */
 #define FROM_FOUND(known, numbers, condition, chunk) \
-	" FROM (SELECT " known " OFFSET 0) AS known CROSS JOIN pg_catalog.unnest(ARRAY(" numbers ")) AS found (oid)" \
+	" FROM (SELECT " known ", ARRAY(" numbers ") AS numbers OFFSET 0) AS known" \
+	" CROSS JOIN LATERAL pg_catalog.unnest(known.numbers) WITH ORDINALITY AS found (oid, place)" \
 	" CROSS JOIN LATERAL (SELECT c.oid, c.relname, c.relnamespace, c.relkind, c.relispartition, c.relhassubclass," \
 	" c.relhastriggers, c.reltuples, c.reltoastrelid, c.relowner," \
 	" CASE WHEN c.relacl IS NULL AND pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN true" \
 	" ELSE pg_catalog.has_any_column_privilege(c.oid, 'SELECT') END AS is_readable" \
 	" FROM pg_catalog.pg_class c WHERE c.oid" EQ "found.oid AND " condition " AND " IS_LISTED_KIND IS_WANTED(chunk) \
+	" AND " IS_FOUND_FIRST \
 	" OFFSET 0) AS c"
 #define IS_VISIBLE "(c.is_readable OR " HAS_SOME_PRIVILEGE ")"
-#define IN_ORDER(place) " ORDER BY " place " LIMIT $3::pg_catalog.int8"
-
-/* A relation may depend on its schema twice, and on another one as well. */
-#define BY_DEPENDENCY_NUMBERS \
-	"SELECT DISTINCT d.objid FROM pg_catalog.pg_depend d WHERE d.refclassid" EQ "'pg_catalog.pg_namespace'" REGCLASS \
-	" AND d.refobjid" EQ SCHEMA_NUMBER " AND d.classid" EQ "'pg_catalog.pg_class'" REGCLASS \
-	" AND d.objsubid" EQ "0 AND d.deptype" EQ "'n'" CHAR
-#define BY_SCAN_NUMBERS   "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace" EQ SCHEMA_NUMBER
 #define OF_SCHEMA         "c.relnamespace" EQ SCHEMA_NUMBER
 
 /* Those of all schemas. */
@@ -105,9 +118,6 @@
 	" WHEN c.relkind" EQ "'f'" CHAR " THEN 'foreign_table'" \
 	" WHEN c.relispartition THEN 'partition' ELSE 'table' END"
 
-#define OF_VERSION(comparison, number) \
-	"pg_catalog.current_setting('server_version_num')::pg_catalog.int4" comparison number
-
 /* ---- how many rows ----------------------------------------------------------------- */
 
 /*
@@ -125,11 +135,10 @@
 	" ON d.objid" EQ "g.tgfoid AND " IS_MEMBER("pg_proc") " WHERE g.tgrelid" EQ relation ".oid AND g.tgisinternal))"
 
 #define ARE_COUNTED(relation) \
-	relation ".relkind" EQ "ANY ('{r,m}'::pg_catalog.\"char\"[]) AND " OF_VERSION(GE, "150000") \
-	" AND NOT pg_catalog.pg_is_in_recovery()" \
-	" AND coalesce(pg_catalog.pg_stat_get_last_autovacuum_time(" relation ".oid)," \
-	" pg_catalog.pg_stat_get_last_autoanalyze_time(" relation ".oid)," \
+	"known.rows_are_counted AND " relation ".relkind" EQ "ANY ('{r,m}'::pg_catalog.\"char\"[])" \
+	" AND coalesce(pg_catalog.pg_stat_get_last_autoanalyze_time(" relation ".oid)," \
 	" pg_catalog.pg_stat_get_last_analyze_time(" relation ".oid)," \
+	" pg_catalog.pg_stat_get_last_autovacuum_time(" relation ".oid)," \
 	" pg_catalog.pg_stat_get_last_vacuum_time(" relation ".oid)) IS NOT NULL" \
 	" AND NOT coalesce(" IS_IN_KNOWN_SCHEMA(relation) ", false) AND NOT " HAS_TRIGGER_OF_EXTENSION(relation)
 
@@ -207,14 +216,16 @@
 	TABLE_COLUMNS ", " PARTITION_OF ", pg_catalog.pg_get_userbyid(c.relowner), " SIZE \
 	", known.extensions OPERATOR(pg_catalog.->>) c.oid" TEXT ", " CAN_SELECT
 
-#define KNOWN_SCHEMAS SCHEMAS_OF_EXTENSIONS " AS schemas"
+#define KNOWN_FOR_ROWS \
+	SCHEMAS_OF_EXTENSIONS " AS schemas, " \
+	OF_VERSION(GE, "150000") " AND NOT pg_catalog.pg_is_in_recovery() AS rows_are_counted"
 #define ALL_KNOWN(usable) \
-	KNOWN_SCHEMAS ", " SETTINGS_FOR_NAMES " AS names_are_plain, " EXTENSIONS_OF_TABLES " AS extensions, " \
+	KNOWN_FOR_ROWS ", " SETTINGS_FOR_NAMES " AS names_are_plain, " EXTENSIONS_OF_TABLES " AS extensions, " \
 	LOCKED_RELATIONS " AS locked, " usable " AS schema_is_usable"
 #define SCHEMA_IS_USABLE "pg_catalog.has_schema_privilege(" SCHEMA_NUMBER ", 'USAGE')"
 
 #define TABLE_QUERY(sort, numbers) \
-	"SELECT " TABLE_COLUMNS FROM_FOUND(KNOWN_SCHEMAS, numbers, OF_SCHEMA, OR_CHUNK) \
+	"SELECT " TABLE_COLUMNS FROM_FOUND(KNOWN_FOR_ROWS, numbers, OF_SCHEMA, OR_CHUNK) \
 	" WHERE " IS_VISIBLE IN_ORDER(sort("c.relname"))
 #define DETAIL_QUERY(sort, numbers) \
 	"SELECT " DETAIL_COLUMNS FROM_FOUND(ALL_KNOWN(SCHEMA_IS_USABLE), numbers, OF_SCHEMA, OR_CHUNK) \
@@ -256,11 +267,11 @@
 
 /* ---- the entries of a family in the table of queries -------------------------------- */
 
-#define TABLE_QUERIES(sort, narrow, once) \
+#define TABLE_QUERIES(sort, narrow) \
 	[QUESTION_PROBE] = {PG_PROBE, 0}, \
 	[QUESTION_SCHEMAS] = {SCHEMAS("", sort), 1}, \
 	[QUESTION_SCHEMA_DETAILS] = {SCHEMAS(ITS_EXTENSION, sort), 1}, \
-	[QUESTION_TABLE_NAMES] = {TABLES("c.relname", sort, narrow, once, OR_CHUNK), 5}, \
+	[QUESTION_TABLE_NAMES] = {narrow##_NAMES(sort), 5}, \
 	[QUESTION_TABLES] = {TABLE_QUERY(sort, narrow##_NUMBERS), 5}, \
 	[QUESTION_TABLE_DETAILS] = {DETAIL_QUERY(sort, narrow##_NUMBERS), 6}, \
 	[QUESTION_ALL_TABLES] = {ALL_QUERY(sort), 6}, \
@@ -270,11 +281,11 @@
 	[QUESTION_PROBE] = {PG_PROBE, 0}, \
 	[QUESTION_SCHEMAS] = {SCHEMAS("", BY_BYTES), 1}, \
 	[QUESTION_SCHEMA_DETAILS] = {SCHEMAS(", NULL", BY_BYTES), 1}, \
-	[QUESTION_TABLE_NAMES] = {TABLES("c.relname", BY_BYTES, BY_SCAN, AS_FOUND, OR_NONE), 5}, \
-	[QUESTION_TABLES] = {TABLES(SCAN_COLUMNS, BY_BYTES, BY_SCAN, AS_FOUND, OR_NONE), 5}, \
-	[QUESTION_TABLE_DETAILS] = {TABLES(SCAN_DETAIL_COLUMNS, BY_BYTES, BY_SCAN, AS_FOUND, OR_NONE), 5}, \
+	[QUESTION_TABLE_NAMES] = {TABLES("c.relname", BY_BYTES, OR_NONE), 5}, \
+	[QUESTION_TABLES] = {TABLES(SCAN_COLUMNS, BY_BYTES, OR_NONE), 5}, \
+	[QUESTION_TABLE_DETAILS] = {TABLES(SCAN_DETAIL_COLUMNS, BY_BYTES, OR_NONE), 5}, \
 	[QUESTION_ALL_TABLES] = \
-		{"SELECT n.nspname, " SCAN_DETAIL_COLUMNS FROM_RELATIONS(BY_SCAN) " WHERE " IN_ANY_SCHEMA " AND " IS_LISTED_KIND \
+		{"SELECT n.nspname, " SCAN_DETAIL_COLUMNS FROM_RELATIONS " WHERE " IN_ANY_SCHEMA " AND " IS_LISTED_KIND \
 		 " AND " HAS_SOME_PRIVILEGE IS_WANTED(OR_NONE) IN_ORDER(BY_BYTES("n.nspname") ", " BY_BYTES("c.relname")), 5}, \
 	[QUESTION_OVERVIEW] = {PG_OVERVIEW, 0}
 /* clang-format on */

@@ -47,7 +47,7 @@ create_reference($remote, 'postgres');
 $remote->safe_psql('postgres', q{
 	CREATE EXTENSION file_fdw; CREATE EXTENSION pg_buffercache; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 	CREATE SCHEMA shop; CREATE SCHEMA "Odd "" schema";
-	CREATE TYPE shop.mood AS ENUM ('sad', 'so so', 'it''s "quoted"', '{', 'NULL', ''); CREATE DOMAIN shop.feeling AS shop.mood NOT NULL; CREATE DOMAIN shop.feelings AS shop.mood[];
+	CREATE TYPE shop.mood AS ENUM ('sad', 'so so', 'it''s "quoted"', '{}', 'NULL', ''); CREATE DOMAIN shop.feeling AS shop.mood NOT NULL; CREATE DOMAIN shop.feelings AS shop.mood[];
 	CREATE DOMAIN shop.price AS numeric(12,4); CREATE DOMAIN shop.dear AS shop.price CHECK (value > 9); CREATE DOMAIN shop.name AS varchar(30) COLLATE "C";
 	CREATE DOMAIN shop.tags AS text[]; CREATE TYPE "Odd "" schema"."user" AS (a integer); CREATE TYPE shop.span AS RANGE (subtype = integer);
 	CREATE COLLATION shop."German" FROM "C"; CREATE SEQUENCE shop.numbers;

@@ -51,7 +51,7 @@ my @filters = (
 	[ q(, 'rders'),                                                                     'Orders orders' ],
 	[ q(, 'ORDER'),                                                                     '' ],
 	[ q(, 'ORDER', case_insensitive => true),                                           'Orders order_items orders' ],
-	[ q(, 'ärger', case_insensitive => true),                                           'ÄRGER' ],
+	[ q(, 'rger', case_insensitive => true),                                            'ÄRGER' ],
 	[ q(, 'ORDER', case_insensitive => true, max_rows => 2),                            'Orders order_items' ],
 	[ q(, 'order', table_name_excludes => 'items'),                                     'orders' ],
 	[ q(, 'order', table_name_excludes => 'ITEMS'),                                     'order_items orders' ],
