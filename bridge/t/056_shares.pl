@@ -288,8 +288,9 @@ my $try_again = 'try again in a moment, or raise';
 		my $answer = ask($bridge, '127.0.0.2', as_bytes(undef, GET => '/api/ishealthy'), 'GET');
 		push @seconds, $answer->{seconds} if $answer->{status} == 200;
 	}
-	is(scalar(@seconds), 6, 'two threads, two idle sockets: each request is served');
-	cmp_ok(scalar(grep { $_ < 4.5 } @seconds), '>=', 3, 'and most of them before the time of the idle sockets is over') or diag "seconds: @seconds";
+	# On a busy machine a request's own connection may be the longest idle one before its header is read.
+	cmp_ok(scalar(grep { $_ < 4.5 } @seconds), '>=', 3, 'two threads, two idle sockets: most requests are served before the time of the idle sockets is over')
+	  or diag "seconds: @seconds";
 	is($bridge->stop, 0, 'two threads: status 0');
 }
 

@@ -165,6 +165,7 @@ my $rows  = 'SELECT 1 FROM dqds_connection FOR UPDATE';
 my @holds = (
 	[ $rows, 'update', update('shop') ],
 	[ $rows, 'update for the bridge', update('shop') =~ s/dqds_update_connection/dqds_update_connection_json/r ],
+	[ $rows, 'patch', q(SELECT dqds_patch_connection('shop', '{"note": 1}')) ],
 	[ $rows, 'drop', q(SELECT dqds_drop_connection('shop')) ],
 	[ $rows, 'drop for the bridge', q(SELECT dqds_drop_connection_json('shop')) ],
 	[ $rows, 'rename', q(SELECT dqds_rename_connection('shop', 'x')) ],

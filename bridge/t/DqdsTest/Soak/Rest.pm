@@ -330,7 +330,7 @@ sub remove
 		name => 'delete one that was given up', method => 'DELETE', target => '/api/connections/' . encode_segment($one->{name}), status => 200 };
 	my $answer = ask($self->{port}, $request);
 	my ($outcome, $fault) = judge_rest($request, $answer, $self->{secrets});
-	my $is_gone = $answer->{status} == 404 && $answer->{json}{message} =~ /does not exist$/;
+	my $is_gone = $answer->{status} == 404 && $answer->{json}{message} =~ /does not exist\b/;
 	undef $fault if $is_gone || $self->{killed} && $outcome eq 'closed without an answer';
 	if (defined $fault) { $self->{tally}->wrong($request->{name}, $fault); }
 	else                { $self->{tally}->note($request->{name}, $is_gone ? '404' : $outcome); }
