@@ -159,8 +159,8 @@
 #define DEFAULT_EXPRESSION \
 	"CASE WHEN a.atthasdef AND " MAY_WRITE("1") " THEN (SELECT CASE WHEN pg_catalog.octet_length(e.text)" LE "room.size THEN e.text" \
 	" ELSE pg_catalog.concat(pg_catalog.left(e.text, room.size OPERATOR(pg_catalog./) 4), '...') END FROM (SELECT CASE" \
-	" WHEN coalesce(a.generated, ''" CHAR ")" EQ "''" CHAR " THEN pg_catalog.pg_get_expr(d.adbin, 0::pg_catalog.oid)" \
-	" WHEN $3::pg_catalog.int4" GE "2 THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS text" \
+	" WHEN coalesce(a.generated, ''" CHAR ")" EQ "''" CHAR " THEN pg_catalog.pg_get_expr(d.adbin, 0::pg_catalog.oid, true)" \
+	" WHEN $3::pg_catalog.int4" GE "2 THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) END AS text" \
 	" FROM pg_catalog.pg_attrdef d WHERE d.adrelid" EQ "a.attrelid AND d.adnum" EQ "a.attnum OFFSET 0) AS e) END"
 
 #define GENERATED \

@@ -326,7 +326,7 @@ if ($version >= 12)
 	$there->must('CREATE TABLE k.computed (a integer, b integer GENERATED ALWAYS AS (a + 1) STORED' . ($version >= 18 ? ', c integer GENERATED ALWAYS AS (a * 2) VIRTUAL)' : ')'));
 	visible('k');
 	is_deeply(listed(q{dqds_list_columns('cases', 'k', 'computed')}, qw(column_name generated default_expression)),
-		[ 'a - -', 'b stored (a + 1)', $version >= 18 ? 'c virtual (a * 2)' : () ], 'generated columns');
+		[ 'a - -', 'b stored a + 1', $version >= 18 ? 'c virtual a * 2' : () ], 'generated columns');
 }
 if ($version >= 18)
 {
@@ -336,6 +336,19 @@ if ($version >= 18)
 	$there->must('DELETE FROM k.nn; ALTER TABLE k.nn VALIDATE CONSTRAINT later');
 	is_deeply(listed(q{dqds_list_columns('cases', 'k', 'nn')}, qw(column_name nullable)), [ 'a false', 'b false' ], 'until it is valid');
 }
+
+# --- Large values ---------------------------------------------------------------------------------------------------
+
+# A row with a long comment has room for little else; what has none is cut, or unknown.
+$there->must('CREATE SCHEMA h; CREATE TYPE h.few AS ENUM (' . join(', ', map { "'label $_'" } 1 .. 300) . '); CREATE TYPE h.many AS ENUM ('
+	  . join(', ', map { "'a longer label, the number of which is $_'" } 1 .. 300) . ");
+	CREATE TABLE h.t (a h.few DEFAULT 'label 7', b h.few, c h.many, d text DEFAULT '" . 'x' x 9000 . "', e text DEFAULT '" . 'y' x 9000 . "', f text DEFAULT 'short');");
+$there->must("COMMENT ON COLUMN h.t.$_->[0] IS '" . 'c' x $_->[1] . "'") foreach [ a => 70_000 ], [ d => 8000 ], [ e => 65_536 ], [ f => 65_536 ];
+visible('h');
+is_deeply(
+	listed(q{dqds_list_columns('cases', 'h')}, 'column_name', 'octet_length(comment)', 'cardinality(enum_labels)', 'octet_length(default_expression)', q{right(default_expression, 3)}),
+	[ 'a 65539 - 17 few', 'b - 300 - -', 'c - - - -', 'd 8000 - 2051 ...', 'e 65536 - 67 ...', "f 65536 - 13 ext" ],
+	'what has no room in a row');
 
 # --- Locks ----------------------------------------------------------------------------------------------------------
 
