@@ -36,9 +36,10 @@ foreach my $user (@users)
 
 create_reference($remote, 'postgres');
 
-# What look-alikes are not asked for; and the rows, which they tell of in their own way.
+# What look-alikes are not asked for; and the rows, which they tell of in their own way, as they do of constraints that are
+# not valid.
 my $not_asked = 'estimated_rows,partition_of,owner,size_bytes,extension,can_select,full_type,base_type,enum_labels,default_expression,generated,'
-  . 'identity,is_unique,primary_key_position,collation';
+  . 'identity,is_unique,primary_key_position,collation' . ($version >= 18 ? ',nullable' : '');
 
 # listed(CONNECTION, SCHEMA…): everything that dqds lists there, as lines in its order: tables, their names alone (which is
 # another query), a part of them, columns, those of some tables.
@@ -104,7 +105,8 @@ sub compare
 		ORDER BY n, t.table_name COLLATE "C", ordinal_position});
 	same(\@columns, [ $at_remote->column(qq{
 		SELECT format('%I.%I %s %I %s %s %s', n.nspname, c.relname, a.attnum, a.attname, format_type(a.atttypid, NULL),
-			NOT (a.attnotnull OR reference.refuses_null(a.atttypid)), col_description(c.oid, a.attnum))
+			NOT (reference.refuses_null(a.atttypid) OR a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k
+				WHERE k.conrelid = c.oid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey))), col_description(c.oid, a.attnum))
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND $which AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY n.nspname, c.relname::text COLLATE "C", a.attnum}) ], "$title: the columns are those of pg_attribute");

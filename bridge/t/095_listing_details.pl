@@ -218,7 +218,7 @@ $remote->safe_psql('postgres', q{CREATE FUNCTION reference.labels(type oid) RETU
 		WHILE t.typtype = 'd' LOOP SELECT * INTO t FROM pg_catalog.pg_type y WHERE y.oid = t.typbasetype; END LOOP;
 		IF t.typcategory = 'A' THEN SELECT * INTO t FROM pg_catalog.pg_type y WHERE y.oid = t.typelem; END IF;
 		IF t.typtype <> 'e' THEN RETURN NULL; END IF;
-		EXECUTE format('SELECT enum_range(NULL::%s)::text', t.oid::regtype) INTO result;
+		EXECUTE format('SELECT enum_range(NULL::%s.%I)::text', t.typnamespace::regnamespace, t.typname) INTO result;
 		RETURN result;
 	END $$});
 same_lines(

@@ -87,16 +87,16 @@ END $$;
 CREATE FUNCTION reference.base_type(type oid) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	t pg_catalog.pg_type;
+	base oid;
 	modifier integer;
-	steps integer := 0;
 BEGIN
 	SELECT * INTO t FROM pg_catalog.pg_type y WHERE y.oid = type;
 	WHILE t.typtype = 'd' LOOP
+		base := t.typbasetype;
 		modifier := t.typtypmod;
-		steps := steps + 1;
-		SELECT * INTO t FROM pg_catalog.pg_type y WHERE y.oid = t.typbasetype;
+		SELECT * INTO t FROM pg_catalog.pg_type y WHERE y.oid = base;
 	END LOOP;
-	RETURN CASE WHEN steps > 0 THEN format_type(t.oid, modifier) END;
+	RETURN format_type(base, modifier);
 END $$;
 
 -- Does a type, or a domain below it, refuse NULL?
