@@ -555,9 +555,10 @@ AS 'MODULE_PATHNAME', 'dqds_close_idle';
 COMMENT ON FUNCTION @extschema@.dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
 
 -- Open to all: it looks at nothing but its argument.
+-- Not PARALLEL SAFE: of an error of a worker, the leader would log the statement, with the password that it may hold.
 CREATE FUNCTION @extschema@.dqds_connection_model(spelling text)
 RETURNS jsonb
-LANGUAGE C STABLE STRICT PARALLEL SAFE
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_connection_model';
 COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
 

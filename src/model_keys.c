@@ -100,14 +100,30 @@ static const struct
 	{"encrypted", "sslmode"},
 	{"encryption", "sslmode"},
 	{"trustservercertificate", "sslmode"},
+	{"trustcert", "sslmode"},
+	{"verify", "sslmode"},
+	{"verifyca", "sslmode"},
+	{"verifyfull", "sslmode"},
+	{"verifycert", "sslmode"},
+	{"verifycertificate", "sslmode"},
+	{"verifyservercertificate", "sslmode"},
+	{"verifyhostname", "sslmode"},
+	{"checkservercertificate", "sslmode"},
+	{"rejectunauthorized", "sslmode"},
+	{"encryptionmode", "sslmode"},
+	{"secure", "sslmode"},
 	{"sslrootcert", "sslmode", ROOTS_REASON},
 	{"sslrootca", "sslmode", ROOTS_REASON},
 	{"sslca", "sslmode", ROOTS_REASON},
 	{"sslcrl", "sslmode", ROOTS_REASON},
 	{"rootcert", "sslmode", ROOTS_REASON},
 	{"rootca", "sslmode", ROOTS_REASON},
+	{"ca", "sslmode", ROOTS_REASON},
 	{"cacert", "sslmode", ROOTS_REASON},
+	{"cacertificate", "sslmode", ROOTS_REASON},
 	{"cafile", "sslmode", ROOTS_REASON},
+	{"serverca", "sslmode", ROOTS_REASON},
+	{"servercertificate", "sslmode", ROOTS_REASON},
 	{"sslcert", "sslmode", CERTIFICATE_REASON},
 	{"sslkey", "sslmode", CERTIFICATE_REASON},
 	{"sslpassword", "sslmode", CERTIFICATE_REASON},
@@ -197,20 +213,39 @@ is_typo_of(const char *plain, const char *key)
 {
 	char other[MAX_PLAIN_KEY + 1];
 
-	return plain_key(key, other) && strlen(other) > 3 &&
-		   distance_between(plain, other) <= (strlen(other) > 7 ? 2 : 1);
+	int permitted;
+
+	if (!plain_key(key, other) || strlen(other) <= 3)
+		return false;
+	permitted = strlen(other) > 7 ? 2 : 1;
+	/* Each character more or less is a change: a model may have very many keys. */
+	return abs((int) strlen(plain) - (int) strlen(other)) <= permitted &&
+		   distance_between(plain, other) <= permitted;
 }
 
-/* Does a word of the key begin with ssl or tls?  Words begin after a sign, or with a capital. */
+/* Is this ssl or tls, in whatever case? */
+static bool
+is_tls_word(const char *text)
+{
+	return pg_strncasecmp(text, "ssl", 3) == 0 || pg_strncasecmp(text, "tls", 3) == 0;
+}
+
+/*
+ * Does a word of the key begin with ssl or tls, or the key end with it?  Words begin
+ * after a sign, or with a capital.
+ */
 static bool
 speaks_of_tls(const char *key)
 {
+	size_t length = strlen(key);
 	char before = ' ';
 
+	if (length >= 3 && is_tls_word(key + length - 3))
+		return true;
 	for (; *key != '\0'; before = *key++)
 		if ((!isalnum((unsigned char) before) ||
 			 (islower((unsigned char) before) && isupper((unsigned char) *key))) &&
-			(pg_strncasecmp(key, "ssl", 3) == 0 || pg_strncasecmp(key, "tls", 3) == 0))
+			is_tls_word(key))
 			return true;
 	return false;
 }

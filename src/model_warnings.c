@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "mb/pg_wchar.h"
 #include "model_internal.h"
 
@@ -99,6 +101,20 @@ model_check_keys(JsonbContainer *section, const char *name, Failure *failure)
 	return true;
 }
 
+/* Is the first letter or digit of a key one with which ssl or tls begins? */
+static bool
+may_be_tls(const JsonbValue *key)
+{
+	for (int i = 0; i < key->val.string.len; i++)
+	{
+		unsigned char c = key->val.string.val[i];
+
+		if (c < 0x80 && isalnum(c))
+			return strchr("sStT", c) != NULL;
+	}
+	return false;
+}
+
 /*
  * Is there no setting of TLS at the top of the model, where it has no effect?
  * Else *failure is DQDS_INVALID_CONNECTION, and tells the section, which is given
@@ -120,10 +136,7 @@ model_check_top(JsonbContainer *root, const char *name, Failure *failure)
 		if (token == WJB_KEY)
 			key = item;
 		/* Each call comes here, and most keys begin otherwise. */
-		if (token != WJB_VALUE || key.val.string.len < 3 ||
-			(pg_strncasecmp(key.val.string.val, "ss", 2) != 0 &&
-			 pg_strncasecmp(key.val.string.val, "tl", 2) != 0) ||
-			!has_value(&item))
+		if (token != WJB_VALUE || !may_be_tls(&key) || !has_value(&item))
 			continue;
 		text = pnstrdup(key.val.string.val, key.val.string.len);
 		if (!key_is_misplaced(text, &meaning) || meaning.kind != KEY_TLS)

@@ -416,6 +416,15 @@ has_token(const char *name)
 	return false;
 }
 
+/* Is there an @, and before it a sign that may part a user and a password, as in a URL or for Oracle? */
+static bool
+has_user_part(const char *name)
+{
+	const char *at = strrchr(name, '@');
+
+	return at != NULL && name + strcspn(name, ":/") < at;
+}
+
 /*
  * May this be something else, given for a name by mistake, with a password in it:
  * a URI, a DSN, JSON, an assignment, a token?
@@ -426,6 +435,8 @@ name_may_hold_secret(const char *name)
 	static const char *const words[] = {"password", "passwd", "pwd", "secret", "token"};
 	const char *first = name + strspn(name, " \t\n\v\f\r");
 
+	if (has_user_part(name))
+		return true;
 	/* Most names have none of the characters that all but tokens need; each call asks about its names. */
 	if (strpbrk(name, "{[\"'=: \t\n\v\f\r") == NULL)
 		return has_token(name);

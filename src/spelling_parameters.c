@@ -400,6 +400,9 @@ spelling_read_query(Spelling *spelling, char *query, const char *separators, boo
 		value = decode(spelling, equals + 1);
 		if (value == NULL)
 			return false;
+		/* An empty value stands for the default, but JDBC takes that of ssl for true. */
+		if (*value == '\0' && spelling->ssl_verifies && strcmp(name, "ssl") == 0)
+			value = pstrdup("true");
 		if (*value == '\0' || (permitted && set_parameter(spelling, name, value)))
 			continue;
 		if (may_be_secret(name, psprintf("%s%s", equals + 1, query),

@@ -31,6 +31,8 @@ my %given  = (
 	array      => qq(["$canary"]),
 	jdbc       => "jdbc:postgresql://127.0.0.1/db?user=u&pwd=$canary",
 	quoted     => qq("$canary"),
+	login      => "u:$canary\@127.0.0.1:5432/db",
+	oracle     => "jdbc:oracle:thin:u/$canary\@127.0.0.1:1521/db",
 	token      => 'dqds_' . ($canary =~ s/[^0-9a-f]/0/gr) x 4);
 my $hidden = join '|', map { quotemeta } $canary, substr $given{token}, 5, 20;
 

@@ -25,7 +25,7 @@ sub fault { my ($answer) = @_; return $answer->{error} ? "$answer->{error}{sqlst
 # In this order they all work.
 my @calls = (
 	"dqds_create_connection('new', $model)", "dqds_update_connection('new', $model)", q(dqds_rename_connection('new', 'newer')), q(dqds_grant_connection('newer', 'role')),
-	q(dqds_revoke_connection('newer', 'role')), q(dqds_set_connection_owner('newer', 'role')), q(dqds_import_tables('newer', 'shop')), q(dqds_unimport_tables('newer', 'shop')),
+	q(dqds_revoke_connection('newer', 'role')), q(dqds_set_connection_owner('newer', 'role')), q(dqds_patch_connection('newer', '{}')), q(dqds_import_tables('newer', 'shop')), q(dqds_unimport_tables('newer', 'shop')),
 	q(dqds_import_tables_json('{"connectionName": "newer", "schemaName": "shop"}', NULL)), q(dqds_drop_connection('newer')),
 	"dqds_create_connection_json('again', $model)", "dqds_update_connection_json('again', $model)", q(dqds_drop_connection_json('again')),
 	q(dqds_create_credential('key', 'secret', '*')), q(dqds_replace_credential('key', 'other')), q(dqds_grant_credential('key', 'role')), q(dqds_revoke_credential('key', 'role')), q(dqds_drop_credential('key')),

@@ -103,6 +103,9 @@ foreach my $row (
 	[ 'jdbc:redshift://c.example:5439/dev?user=me&password=pw', model('redshift', host => 'c.example', port => '5439', database => 'dev', user => 'me', password => 'pw') ],
 	[ 'jdbc:redshift://c.example:5439/dev;UID=me;PWD=pw;ssl=true', model('redshift', host => 'c.example', port => '5439', database => 'dev', user => 'me', password => 'pw', sslmode => 'verify-full') ],
 	[ 'jdbc:postgresql://db.example/shop?user=me&password=pw&sslmode=prefer&ssl=true', pg(%long, sslmode => 'prefer') ],
+	[ 'jdbc:postgresql://db.example/shop?user=me&password=pw&ssl=', pg(%long, sslmode => 'verify-full') ],
+	[ 'jdbc:redshift://db.example/shop;ssl=;user=me;password=pw;sslmode=verify-ca', model('redshift', %long, sslmode => 'verify-ca') ],
+	[ 'postgresql://me:pw@db.example/shop?ssl=', pg(%long) ],
 	[ 'jdbc:postgresql://db.example/shop?user=me&password=pw&ssl=false', pg(%long, properties => { ssl => 'false' }) ],
 
 	# SQLAlchemy
@@ -378,5 +381,18 @@ $control->safe_psql('postgres', 'CREATE ROLE nobody LOGIN');
 my $nobody = DqdsTest::Sql->connect($control, user => 'nobody');
 is($nobody->value(q(SELECT dqds_connection_model('postgresql://h/d') ->> 'provider_type')), 'postgresql', 'a role without a level may convert');
 is($nobody->query("SELECT * FROM dqds_test_connection($u)")->{error}{sqlstate}, '42501', 'but not connect');
+
+# --- In a query with parallel workers -----------------------------------------------------------------------------------------------------------
+
+# Of a worker's error the leader logs the statement, and does not know that it holds a password.
+$sql->must('CREATE TABLE many AS SELECT n FROM generate_series(1, 100000) n; ALTER TABLE many SET (parallel_workers = 2); ANALYZE many');
+$sql->must('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off');
+my $from = -s $control->logfile;
+is($sql->query(q(SELECT count(dqds_connection_model('postgresql://u:in-a-worker@h/d?bad=' || n)) FROM many))->{error}{sqlstate}, 'QD020', 'an error in a large query');
+# What a worker says that the leader has given up on is PostgreSQL's own, and cannot be helped here.
+my $leader = $sql->value('SELECT pg_backend_pid()');
+my $errors = join "\n", grep { /\[$leader\]/ } split /\n/, slurp_file($control->logfile, $from);
+like($errors, qr/ERROR: .* parameter "bad"/, 'is logged');
+unlike($errors, qr/in-a-worker/, 'without the password');
 $bridge->stop;
 done_testing();

@@ -47,8 +47,10 @@ my $rename = sub { return "Rename it to \"$_[0]\", or leave it out." };
 my $roots  = 'Leave it out: the setting dqds.ssl_root_certs says who is trusted.';
 my $client = 'Leave it out: client certificates are not supported.';
 foreach my $row (
-	(map { [ $_ => 'verify-full', $rename->('sslmode') ] } qw(sslMode ssl_mode SSLMODE ssl-mode Sslmode sslmoed slsmode PGSSLMODE pg_sslmode ssl tls tlsMode tls_mode ssl_enabled useSSL use_tls requireSSL sslfactory ssl.mode db_ssl),
+	(map { [ $_ => 'verify-full', $rename->('sslmode') ] } qw(sslMode ssl_mode SSLMODE ssl-mode Sslmode sslmoed slsmode PGSSLMODE pg_sslmode ssl tls tlsMode tls_mode ssl_enabled useSSL use_tls requireSSL sslfactory ssl.mode db_ssl
+			enabletls FORCESSL startTLS verify_ca verify-full verifyServerCertificate rejectUnauthorized encryptionMode secure),
 		'ssl mode', 'ssl' . 'x' x 60),
+	(map { [ $_ => '/ca.crt', $roots ] } qw(ca caCertificate ca_certificate server_ca serverCertificate)),
 	[ sslrootcert => '/ca.crt', $roots ], [ ssl_ca => '/ca.crt', $roots ], [ sslcert => '/c.crt', $client ], [ 'clientKey' => '/c.key', $client ],
 	[ ssl_min_protocol_version => 'TLSv1.3', $rename->('properties.ssl_min_protocol_version') ], [ channelBinding => 'require', $rename->('properties.channel_binding') ],
 	[ encrypt => JSON::PP::true, $rename->('sslmode') ],
@@ -66,7 +68,7 @@ foreach my $row (
 	is(over_rest($model, 'false')->{errorCode}, 'invalid_connection', 'and over REST');
 	is(http($bridge, POST => '/api/connections/never/basic', {}, $model)->{status}, 406, 'it cannot be registered');
 }
-foreach my $row ([ sslmode => 'sslmode' ], [ sslMode => 'sslmode' ], [ ssl_mode => 'sslmode' ], [ tls => 'sslmode' ])
+foreach my $row ([ sslmode => 'sslmode' ], [ sslMode => 'sslmode' ], [ ssl_mode => 'sslmode' ], [ tls => 'sslmode' ], [ ' sslmode' => 'sslmode' ], [ '_sslmode' => 'sslmode' ], [ "\x{feff}sslmode" => 'sslmode' ])
 {
 	my ($key, $as) = @$row;
 	my $row = test_of(model_with({}, { $key => 'verify-full' }));
