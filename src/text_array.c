@@ -4,7 +4,8 @@
  *
  * Owns: their spelling.  PostgreSQL's own array_in would raise an error for what
  * is no array, and what a remote sends may be anything.  Only arrays of one
- * dimension that begin at 1 are read: others are never asked for.
+ * dimension that begin at 1 are read: others are never asked for.  Blanks around an
+ * element do not belong to it, unless they are within quotation marks.
  *
  * It must not know what the elements are.
  */
@@ -59,27 +60,45 @@ read_quoted(const char **at)
 	return element;
 }
 
+/* What array_in takes for blanks, whatever the locale. */
+#define BLANKS " \t\n\r\v\f"
+
+static void
+skip_blanks(const char **at)
+{
+	*at += strspn(*at, BLANKS);
+}
+
+/* An element without quotation marks; *at is then behind it.  False: there is none. */
+static bool
+read_plain(const char **at, char **element)
+{
+	size_t extent = strcspn(*at, "{},\"\\");
+	size_t length = extent;
+
+	while (length > 0 && strchr(BLANKS, (*at)[length - 1]) != NULL)
+		length--;
+	if (length == 0)
+		return false;
+	*element = length == 4 && pg_strncasecmp(*at, "NULL", 4) == 0 ? NULL : pnstrdup(*at, length);
+	*at += extent;
+	return true;
+}
+
 /*
- * Read an element; *at is then behind it.  False: there is none.  *element is NULL
- * for SQL's NULL.
+ * Read an element and the blanks around it; *at is then behind them.  False: there is
+ * none.  *element is NULL for SQL's NULL.
  */
 static bool
 read_element(const char **at, char **element)
 {
-	size_t length;
-
-	if (**at == '"')
-	{
-		(*at)++;
-		*element = read_quoted(at);
-		return *element != NULL;
-	}
-	length = strcspn(*at, "{},\"\\");
-	if (length == 0)
-		return false;
-	*element = length == 4 && pg_strncasecmp(*at, "NULL", 4) == 0 ? NULL : pnstrdup(*at, length);
-	*at += length;
-	return true;
+	skip_blanks(at);
+	if (**at != '"')
+		return read_plain(at, element);
+	(*at)++;
+	*element = read_quoted(at);
+	skip_blanks(at);
+	return *element != NULL;
 }
 
 /*
@@ -92,10 +111,13 @@ text_array_parse(const char *literal, List **elements)
 	const char *at = literal;
 
 	*elements = NIL;
-	if (strcmp(literal, "{}") == 0)
-		return true;
 	if (*at != '{')
 		return false;
+	at++;
+	skip_blanks(&at);
+	if (strcmp(at, "}") == 0)
+		return true;
+	at = literal;
 	do
 	{
 		char *element;
