@@ -47,6 +47,15 @@
 #define OF_VERSION(comparison, number) \
 	"pg_catalog.current_setting('server_version_num')::pg_catalog.int4" comparison number
 
+/*
+ * Locks, l, of this database's relations that keep others from reading them, or for which
+ * a session waits.  A relation of another database may have the same number.
+ */
+#define FROM_EXCLUSIVE_LOCKS \
+	" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database db ON db.oid" EQ "l.database" \
+	" WHERE db.datname" EQ "pg_catalog.current_database() AND l.mode" EQ "'AccessExclusiveLock'" TEXT \
+	" AND l.relation IS NOT NULL"
+
 /* Ways to sort by the bytes of a name in UTF-8.  The first is for PostgreSQL's own type of names, which compares bytes. */
 #define BY_NAME(name) name
 #define BY_BYTES(name) name TEXT " COLLATE pg_catalog.\"C\""

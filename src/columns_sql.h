@@ -157,8 +157,8 @@
  */
 #define MAY_WRITE(effort) "$3::pg_catalog.int4" GE effort " AND (SELECT " SETTINGS_FOR_EXPRESSIONS ")"
 #define DEFAULT_EXPRESSION \
-	"CASE WHEN a.atthasdef AND " MAY_WRITE("1") " THEN (SELECT CASE WHEN pg_catalog.octet_length(e.text)" LE "room.size THEN e.text" \
-	" ELSE pg_catalog.concat(pg_catalog.left(e.text, room.size OPERATOR(pg_catalog./) 4), '...') END FROM (SELECT CASE" \
+	"CASE WHEN a.atthasdef AND " MAY_WRITE("1") " THEN (SELECT CASE WHEN pg_catalog.octet_length(e.text)" GT "room.size" \
+	" THEN pg_catalog.concat(pg_catalog.left(e.text, room.size OPERATOR(pg_catalog./) 4), '...') ELSE e.text END FROM (SELECT CASE" \
 	" WHEN coalesce(a.generated, ''" CHAR ")" EQ "''" CHAR " THEN pg_catalog.pg_get_expr(d.adbin, 0::pg_catalog.oid, true)" \
 	" WHEN $3::pg_catalog.int4" GE "2 THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) END AS text" \
 	" FROM pg_catalog.pg_attrdef d WHERE d.adrelid" EQ "a.attrelid AND d.adnum" EQ "a.attnum OFFSET 0) AS e) END"

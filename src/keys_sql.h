@@ -56,11 +56,9 @@
 /* Looked at right before a definition is written, so that a failure is rare. */
 #define IS_STILL_THERE "pg_catalog.pg_table_is_visible(c.oid) IS NOT NULL"
 
-/* Tables that no one can read now, or that someone waits to lock like that. */
+/* Tables that no one can read now, or that a session waits to lock like that. */
 #define LOCKED_TABLES \
-	"ARRAY(SELECT l.relation FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database db ON db.oid" EQ "l.database" \
-	" WHERE db.datname" EQ "pg_catalog.current_database() AND l.mode" EQ "'AccessExclusiveLock'" TEXT \
-	" AND l.relation IS NOT NULL)"
+	"ARRAY(SELECT l.relation" FROM_EXCLUSIVE_LOCKS ")"
 
 /* May what waits for a lock on the table if waits is true be written? */
 #define MAY_DEFINE(waits) \
@@ -76,12 +74,14 @@
 	" OR pg_catalog.length(" text ")" LE bytes " AND " BYTES_ONLY_ASCII(text) ")"
 
 /*
+ * There is no definition of what was dropped in that moment.
+ *
  * All values of a row together are less than libpq's memory has room for
  * (session_internal.h): a definition has up to 32 kB, an array of names 16 kB, and
  * a predicate 8 kB.
  */
 #define CUT_AT(text, characters, bytes) \
-	"(SELECT CASE WHEN " IS_SHORT("v.value", characters, bytes) " THEN v.value" \
+	"(SELECT CASE WHEN v.value IS NULL OR " IS_SHORT("v.value", characters, bytes) " THEN v.value" \
 	" ELSE pg_catalog.concat(pg_catalog.left(v.value, " characters "), '...') END" \
 	" FROM (SELECT " text " OFFSET 0) AS v (value))"
 #define CUT_DEFINITION(text) CUT_AT(text, "8192", "32768")

@@ -1,9 +1,10 @@
 /*
  * listing_retry.c
- *		A listing whose answer is spoilt by what others do at the remote meanwhile is asked for again.
+ *		A listing whose answer is spoilt by what others do at the remote is asked for again.
  *
  * A server fails to describe an object that is dropped in that moment, and waits
- * for tables that are locked.  Either would take a whole listing down.
+ * for tables that are locked.  Either would take a whole listing down, and so would
+ * a definition that the server cannot write.
  *
  * Owns: how often a remote is asked again, and for how much less.  It must not know
  * what is listed.
@@ -38,6 +39,16 @@ static bool
 met_lock(const Failure *failure)
 {
 	return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "40P01") == 0;
+}
+
+/*
+ * statement_too_complex: to write a definition takes more of the server's stack than to
+ * create it.  Which table has it is not told.
+ */
+static bool
+met_deep_definition(const Failure *failure)
+{
+	return strcmp(failure->sqlstate, "54001") == 0;
 }
 
 static bool
@@ -75,6 +86,12 @@ may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
 	if (met_lock(failure))
 		return ask_for_less(listing) ||
 			   (listing->question == QUESTION_VIEW_DEFINITION && ++attempts->locks < MAX_LOCKS);
+	if (met_deep_definition(failure) && has_definitions(listing->question) &&
+		listing->definitions != DEFINITIONS_NONE)
+	{
+		listing->definitions = DEFINITIONS_NONE;
+		return true;
+	}
 	if (!met_dropped_object(failure) || !describes_objects(listing->question))
 		return false;
 	if (++attempts->races < MAX_RACES)
@@ -87,7 +104,7 @@ may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
 
 /*
  * Ask, and call emit for each row, as listing_try does; if that fails because of what
- * others do at the remote, restart and ask again.  Any other failure is raised as an
+ * others do or have made at the remote, restart and ask again.  Any other failure is raised as an
  * error of class QD.  What is left out in the end (sizes, definitions) is NULL.
  */
 void

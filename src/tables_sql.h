@@ -124,7 +124,7 @@
  * reltuples is -1 before the first ANALYZE; up to version 13 that was 0.  Later a 0
  * says that there were no rows then, and autovacuum takes its time.  What the
  * statistics count is newer, if they have been counting since: they are lost in a
- * crash, and a standby has none.  Up to version 14 they come from a file, for which a
+ * crash, a standby has none, and they can be switched off.  Up to version 14 they come from a file, for which a
  * listing would have to wait.
  *
  * A table may be empty whose rows an extension keeps in other tables: a compressed
@@ -142,8 +142,15 @@
 	" pg_catalog.pg_stat_get_last_vacuum_time(" relation ".oid)) IS NOT NULL" \
 	" AND NOT coalesce(" IS_IN_KNOWN_SCHEMA(relation) ", false) AND NOT " HAS_TRIGGER_OF_EXTENSION(relation)
 
+/*
+ * Since version 18 the owner of a table may set its statistics, even to infinity.  No
+ * table has room for so many rows, and the sum of all fits into a bigint.
+ */
+#define IS_POSSIBLE(relation) \
+	relation ".reltuples" GT "0::pg_catalog.float4 AND " relation ".reltuples" LT "1e13::pg_catalog.float4"
+
 #define OWN_ROWS(relation) \
-	"CASE WHEN " relation ".reltuples" GT "0::pg_catalog.float4 THEN " relation ".reltuples::pg_catalog.int8" \
+	"CASE WHEN " IS_POSSIBLE(relation) " THEN " relation ".reltuples::pg_catalog.int8" \
 	" WHEN " relation ".reltuples" EQ "0::pg_catalog.float4 AND " ARE_COUNTED(relation) \
 	" THEN pg_catalog.pg_stat_get_live_tuples(" relation ".oid) END"
 
@@ -188,8 +195,7 @@
  */
 #define LOCKED_RELATIONS \
 	"CASE WHEN $6::pg_catalog.bool AND " SET_HERE("lock_timeout", "500ms") \
-	" THEN (SELECT pg_catalog.array_agg(l.relation) FROM pg_catalog.pg_locks l" \
-	" WHERE l.mode" EQ "'AccessExclusiveLock' AND l.relation IS NOT NULL) END"
+	" THEN (SELECT pg_catalog.array_agg(l.relation)" FROM_EXCLUSIVE_LOCKS ") END"
 #define IS_LOCKED(oid) "coalesce(" oid EQ "ANY (known.locked), false)"
 #define OWN_SIZE(relation) \
 	"CASE WHEN " relation ".relkind" NE "ALL ('{r,m}'::pg_catalog.\"char\"[]) THEN 0::pg_catalog.int8" \
@@ -218,7 +224,8 @@
 
 #define KNOWN_FOR_ROWS \
 	SCHEMAS_OF_EXTENSIONS " AS schemas, " \
-	OF_VERSION(GE, "150000") " AND NOT pg_catalog.pg_is_in_recovery() AS rows_are_counted"
+	OF_VERSION(GE, "150000") " AND NOT pg_catalog.pg_is_in_recovery()" \
+	" AND pg_catalog.current_setting('track_counts')::pg_catalog.bool AS rows_are_counted"
 #define ALL_KNOWN(usable) \
 	KNOWN_FOR_ROWS ", " SETTINGS_FOR_NAMES " AS names_are_plain, " EXTENSIONS_OF_TABLES " AS extensions, " \
 	LOCKED_RELATIONS " AS locked, " usable " AS schema_is_usable"
@@ -240,7 +247,8 @@
 #define SCAN_ESTIMATE \
 	"CASE WHEN c.relkind" EQ "'v'" CHAR " OR c.reltuples OPERATOR(pg_catalog.<) 0::pg_catalog.float4" \
 	" OR (c.reltuples" EQ "0::pg_catalog.float4 AND c.relpages" EQ "0" \
-	" AND " OF_VERSION(" OPERATOR(pg_catalog.<) ", "140000") ") THEN NULL ELSE c.reltuples::pg_catalog.int8 END"
+	" AND " OF_VERSION(" OPERATOR(pg_catalog.<) ", "140000") ")" \
+	" OR c.reltuples" GE "1e13::pg_catalog.float4 THEN NULL ELSE c.reltuples::pg_catalog.int8 END"
 #define SCAN_COLUMNS        "c.relname, " KIND ", " SCAN_ESTIMATE ", " COMMENT_ON("c.oid", "0")
 #define SCAN_DETAIL_COLUMNS SCAN_COLUMNS ", NULL, NULL, NULL, NULL, NULL"
 
