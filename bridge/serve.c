@@ -165,7 +165,8 @@ break_off(Exchange *exchange, const ControlResult *result)
 	if (result->outcome != CONTROL_STOPPED)
 		log_event(LOG_WARNING, "the answer to %s %.500s was broken off after %llu rows: %s%s",
 				  request->method, request->path, (unsigned long long) exchange->rows,
-				  control_outcome_name(result->outcome), result->sqlstate);
+				  control_outcome_name(result->outcome),
+				  result->outcome == CONTROL_REFUSED ? result->sqlstate : "");
 	if (request->status == 0)
 		request->status = STATUS_CLIENT_GONE;
 }

@@ -137,4 +137,14 @@ is(join(' ', map { $_->{schema_name} } @{ http($bridge, GET => '/api/connections
 # Ended when the client is gone, like every answer.
 my $cut = raw_request($bridge, "GET /api/connections/shop/schemas/wide/tables HTTP/1.0\r\nHost: localhost\r\n\r\n", 60);
 is(($cut =~ s/^.*?\r\n\r\n//sr) eq "$wide->{body}\n" ? 'same' : 'different', 'same', 'HTTP/1.0: the same to the byte');
+
+# What is broken off has its reason in the log, and nothing stuck to it.
+{
+	my $socket = open_socket($bridge);
+	syswrite $socket, "GET /api/connections/shop/schemas/wide/tables HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	sysread $socket, my $begin, 1000;
+	$sql->must(q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state = 'active'));
+	unlike((read_all($socket, 60))[0], qr/\r\n0\r\n\r\n$/, 'an answer that is broken off is not whole');
+	like($bridge->log, qr/ was broken off after \d+ rows: (SQLSTATE 57P01|the connection to the control database was lost)$/m, 'the log says why, in words that stand apart');
+}
 done_testing();
