@@ -386,15 +386,20 @@ check_remote(const Options *options)
 				options->listen);
 }
 
+#define MAX_ROLE_BYTES 63
+
 /*
  * "none" would not be a role but the end of one: set_config('role', 'none')
- * falls back to the login role of the bridge.
+ * falls back to the login role of the bridge.  PostgreSQL would cut a name that is
+ * too long, and take the role of that name.
  */
 static void
 check_anonymous_role(const Options *options)
 {
 	if (options->anonymous_role != NULL && strcmp(options->anonymous_role, "none") == 0)
 		give_up("--anonymous-role none is not a role");
+	if (options->anonymous_role != NULL && strlen(options->anonymous_role) > MAX_ROLE_BYTES)
+		give_up("--anonymous-role has more than %d bytes", MAX_ROLE_BYTES);
 }
 
 /* libpq's own words would quote the password, so they are not shown. */

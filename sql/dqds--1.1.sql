@@ -1433,22 +1433,27 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
--- Old jobs go with each new one, a few at a time; those that another transaction is removing are left to it.
+-- Old jobs go with each new one, a few at a time; those that another transaction is removing are left to it.  Where a row
+-- that has been removed since the snapshot is an error, they are left to the next one: a job that is done must not fail for it.
 CREATE FUNCTION @extschema@.dqds_store_job(role oid, role_name text, job_type text, business_key text, created_at timestamptz)
 RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	DELETE FROM @extschema@.dqds_job j
 	WHERE j.id IN (
-			SELECT oldest.id FROM @extschema@.dqds_job oldest ORDER BY oldest.id LIMIT 20 FOR UPDATE SKIP LOCKED)
-		AND j.created_at < now() - interval '1 day';
+			SELECT old.id FROM @extschema@.dqds_job old
+			WHERE old.created_at < now() - interval '1 day'
+				AND old.id IN (SELECT oldest.id FROM @extschema@.dqds_job oldest ORDER BY oldest.id LIMIT 20)
+			FOR UPDATE SKIP LOCKED)
+		AND current_setting('transaction_isolation') = 'read committed';
 	DELETE FROM @extschema@.dqds_job j
 	WHERE j.id IN (
 		SELECT surplus.id FROM @extschema@.dqds_job surplus
 		WHERE surplus.role = dqds_store_job.role AND surplus.id <= (
 			SELECT latest.id FROM @extschema@.dqds_job latest WHERE latest.role = dqds_store_job.role
 			ORDER BY latest.id DESC LIMIT 1 OFFSET 999)
-		ORDER BY surplus.id LIMIT 20 FOR UPDATE SKIP LOCKED);
+		ORDER BY surplus.id LIMIT 20 FOR UPDATE SKIP LOCKED)
+		AND current_setting('transaction_isolation') = 'read committed';
 	INSERT INTO @extschema@.dqds_job (role, role_name, job_type, business_key, created_at)
 	VALUES (dqds_store_job.role, dqds_store_job.role_name, dqds_store_job.job_type, dqds_store_job.business_key,
 		dqds_store_job.created_at)
@@ -1468,7 +1473,7 @@ BEGIN ATOMIC
 		'status', 'finished',
 		'statusChangedAt', floor(extract(epoch FROM j.finished_at) * 1000)::bigint)
 	FROM @extschema@.dqds_job j
-	WHERE (j.id = dqds_find_job.id OR j.business_key = dqds_find_job.business_key)
+	WHERE (j.id = dqds_find_job.id OR j.business_key = dqds_find_job.business_key) AND j.created_at >= now() - interval '1 day'
 		AND (dqds_find_job.role IS NULL OR j.role = dqds_find_job.role AND j.role_name = dqds_find_job.role_name)
 	ORDER BY (j.id = dqds_find_job.id) IS TRUE DESC, j.id DESC
 	LIMIT 1;

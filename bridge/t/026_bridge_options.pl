@@ -79,7 +79,7 @@ unusable("--$_->[0] $_->[1]", "--$_->[0]", @good, "--$_->[0]", $_->[1])
   foreach map { my $option = $_; map { [ $option, $_ ] } '', 'x', '-1', '+4', '4x', ' 4', '0x4', '99999999999999999999' } qw(threads pool-size request-timeout max-body);
 unusable("--$_->[0] $_->[1]", "--$_->[0]", @good, "--$_->[0]", $_->[1])
   foreach [ 'threads', 0 ], [ 'threads', 100000 ], [ 'pool-size', 0 ], [ 'request-timeout', 0 ], [ 'max-body', 0 ], [ 'log-format', 'xml' ],
-  [ 'log-format', '' ], [ 'anonymous-role', 'none' ], [ 'anonymous-role', '' ], [ 'host-name', '' ], [ 'host-name', 'a:80' ], [ 'host-name', 'http://a' ],
+  [ 'log-format', '' ], [ 'anonymous-role', 'none' ], [ 'anonymous-role', '' ], [ 'anonymous-role', 'x' x 64 ], [ 'host-name', '' ], [ 'host-name', 'a:80' ], [ 'host-name', 'http://a' ],
   [ 'host-name', 'a,,b' ], [ 'listen', '' ], [ 'listen', '8888' ], [ 'listen', '127.0.0.1' ], [ 'listen', '127.0.0.1:' ], [ 'listen', ':8888' ],
   [ 'listen', '127.0.0.1:65536' ], [ 'listen', '127.0.0.1:x' ], [ 'listen', '127.0.0.1:-1' ], [ 'listen', 'dqds.example:8888' ], [ 'listen', '::1:8888' ],
   [ 'listen', '[::1:8888' ], [ 'listen', '[x]:8888' ], [ 'listen', '/tmp/socket' ], [ 'listen', '127.0.0.1:0,127.0.0.1:1' ];

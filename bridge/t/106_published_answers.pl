@@ -363,6 +363,12 @@ $holder->must(q(BEGIN; SELECT dqds_import_tables_json('{"connectionName": "star"
 is(answer_fault(ask(POST => '/api/jobs/importtables', { connectionName => 'shop', schemaName => 'bare' }), 200, 'POST'), undef, 'an import while another transaction removes old jobs');
 $holder->must('ROLLBACK');
 
+# Nor does an import fail because another one has removed jobs since its snapshot was taken.
+$holder->must('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM dqds_job');
+$sql->must(q(UPDATE dqds_job SET created_at = created_at - interval '1 second'));
+is($holder->query(q(SELECT dqds_import_tables_json('{"connectionName": "star", "schemaName": "k1"}', NULL)))->{error}, undef, 'an import of an old snapshot');
+$holder->must('ROLLBACK');
+
 # --- A registered connection is tested by its name -----------------------------------------------------------------------------
 
 my $test = '/api/datasource/testconnection?verifyNameUniqueness=false';
