@@ -3,8 +3,10 @@
  *		One line on standard error for each thing that happened.
  *
  * A log must never stop the service: a full disk or a reader that does not read
- * costs lines, which are counted, and nothing else.
+ * costs lines, which are counted, and nothing else.  No secret may stand in it: a part
+ * of a path that looks like a URL or a login is left out.
  */
+#define _GNU_SOURCE /* strcasestr */
 #include "log.h"
 
 #include <poll.h>
@@ -15,7 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "router.h"
 #include "text.h"
+
+#define MAX_LOGGED_PATH 512
 
 static const char *const level_names[] = {"info", "warning", "error"};
 
@@ -127,13 +132,60 @@ log_event(LogLevel level, const char *format, ...)
 	end_line(&line);
 }
 
+/* Is this part of a path a URL, a model or a login with its password, given for a name by mistake? */
+static bool
+may_hold_password(const char *segment, size_t len)
+{
+	char text[MAX_LOGGED_PATH];
+	const char *at;
+
+	snprintf(text, sizeof(text), "%.*s", (int) len, segment);
+	/* cut off within an escape, or no UTF-8 */
+	if (!url_decode(text, false))
+		return strpbrk(text, "@=") != NULL || strcasestr(text, "%40") != NULL;
+	at = strrchr(text, '@');
+	return text[0] == '{' || strstr(text, "://") != NULL || strcasestr(text, "password=") != NULL ||
+		   strcasestr(text, "pwd=") != NULL ||
+		   (at != NULL && memchr(text, ':', (size_t) (at - text)) != NULL);
+}
+
+/* Copies a path, with three dots in place of what must not be logged. */
+static void
+copy_path(char *to, const char *path)
+{
+	char whole[MAX_LOGGED_PATH];
+	size_t used = 0;
+
+	/* one may have 16 kB: enough of them would fill the disk */
+	snprintf(whole, sizeof(whole), "%s", path);
+	if (strpbrk(whole, "@=%") == NULL)
+	{
+		memcpy(to, whole, sizeof(whole));
+		return;
+	}
+	to[0] = '\0';
+	for (const char *segment = whole; *segment != '\0';)
+	{
+		size_t slashes = strspn(segment, "/");
+		size_t len = strcspn(segment + slashes, "/");
+		bool hidden = may_hold_password(segment + slashes, len);
+
+		used +=
+			(size_t) snprintf(to + used, MAX_LOGGED_PATH - used, "%.*s%.*s", (int) slashes, segment,
+							  hidden ? 3 : (int) len, hidden ? "..." : segment + slashes);
+		if (used >= MAX_LOGGED_PATH)
+			return;
+		segment += slashes + len;
+	}
+}
+
 void
 log_request(const LogRequest *request)
 {
 	Text line = {0};
-	char path[512]; /* a path may have 16 kB: enough of them would fill the disk */
+	char path[MAX_LOGGED_PATH];
 
-	snprintf(path, sizeof(path), "%s", request->path);
+	copy_path(path, request->path);
 	begin_line(&line, LOG_INFO);
 	text_print(&line, logger.as_json ? ",\"method\":\"%s\",\"path\":" : "%s ", request->method);
 	text_append_json(&line, path);

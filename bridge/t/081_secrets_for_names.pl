@@ -165,6 +165,22 @@ my $log = slurp_file($control->logfile, $from);
 like($log, qr/dqds_connection_secret/, 'plans of the internal functions are logged');
 unlike($log, qr/\Q$canary\E|\b\Q$bytes\E\b/, 'without the password, as text or as numbers');
 
+# The bridge logs paths: what looks like that in one of their parts is left out, and the rest stays.
+{
+	my $bridge = start_bridge($control);
+	foreach my $what (qw(uri dsn model jdbc login oracle))
+	{
+		my $answer = http($bridge, GET => '/api/datasource/connections/' . encode_segment($given{$what}) . '/schemas');
+		is($answer->{status}, 404, "over REST: $what in a path");
+	}
+	is(http($bridge, GET => '/api/datasource/connections/50%25%20a=b@c/schemas')->{status}, 404, 'over REST: a name of odd characters');
+	is($bridge->stop, 0, 'the bridge ends with status 0');
+	my $lines = $bridge->log;
+	unlike($lines, qr/$canary/, 'no password in the log of the bridge');
+	is(scalar(() = $lines =~ m{"/api/datasource/connections/\.\.\./schemas" 404}g), 6, 'three dots in its place');
+	like($lines, qr{"/api/datasource/connections/50%25%20a=b\@c/schemas" 404}, 'a name of odd characters is logged');
+}
+
 $sql->close;
 $control->stop;
 $remote->stop;
