@@ -34,9 +34,9 @@ sub figures
 		  . "SELECT set_config('role', 'dqds_anonymous', true), set_config('statement_timeout', '60000', true);\n"
 		  . "SELECT n FROM generate_series(1, 3) n;\n\\endpipeline",
 		direct => "\\set system false\n" . ($query =~ s/\$1/:system/r) . ';',
-		once   => "SELECT * FROM dblink('$connstr', $literal) AS t (schema_name name);",
+		once   => "SELECT * FROM dblink('$connstr', $literal) AS t (schema_name name, extension text);",
 		warm   => "\\if :connected = 0\nSELECT dblink_connect('remote', '$connstr');\n\\set connected 1\n\\endif\n"
-		  . "SELECT * FROM dblink('remote', $literal) AS t (schema_name name);");
+		  . "SELECT * FROM dblink('remote', $literal) AS t (schema_name name, extension text);");
 	DqdsTest::write_file("$dir/$_.sql", "$script{$_}\n") foreach keys %script;
 	my %reader = (user => 'reader', password => remote_password($remote), tcp => 1);
 	my $one = in_turns(
@@ -82,7 +82,7 @@ sub schemas_query
 	$sql->must(q(SELECT * FROM dqds_list_schemas('bench'))) foreach 1 .. 3;
 	my $query = $remote->safe_psql('postgres', q(SELECT query FROM pg_stat_activity WHERE usename = 'reader'));
 	$sql->close;
-	die "this is not the query for schemas: $query" if $query !~ /^SELECT n\.nspname FROM.*\$1/;
+	die "this is not the query for schemas: $query" if $query !~ /^SELECT n\.nspname, .*\$1/;
 	return $query;
 }
 
