@@ -11,6 +11,7 @@
 
 struct NameSet
 {
+	MemoryContext context; /* of all of it */
 	char **names;
 	bool *marks; /* of each name; NULL until the set is first asked */
 	int count;
@@ -23,6 +24,7 @@ name_set_make(void)
 {
 	NameSet *set = palloc0(sizeof(NameSet));
 
+	set->context = CurrentMemoryContext;
 	set->allocated = 16;
 	set->names = palloc(sizeof(char *) * set->allocated);
 	return set;
@@ -58,9 +60,9 @@ sort_names(NameSet *set)
 		if (unique == 0 || strcmp(set->names[unique - 1], set->names[i]) != 0)
 			set->names[unique++] = set->names[i];
 	set->count = unique;
-	/* Where the set is, for the current context may be one of a row. */
-	set->marks = MemoryContextAllocExtended(GetMemoryChunkContext(set), set->count,
-											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	/* The current context may be one of a row. */
+	set->marks =
+		MemoryContextAllocExtended(set->context, set->count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 /* The place of the name, -1 when it is not in the set. */
