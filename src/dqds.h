@@ -871,6 +871,7 @@ extern void rows_clear(RowsOut *rows);
 extern void row_text(Datum *value, bool *isnull, const char *text);
 extern void row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint);
 extern void row_boolean(Datum *value, bool *isnull, const char *text);
+extern void row_values(Datum *values, bool *isnull, const AnswerShape *answer, const char **texts);
 
 /* ---- arrays of text (text_array.c) ------------------------------------------------------------------- */
 
@@ -937,7 +938,7 @@ extern void listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int 
 /* ---- imports (import.c, import_functions.c) ---------------------------------------------------------- */
 
 /*
- * Who is told what an import does; each function but not_found may be NULL.
+ * The receiver of what an import does; each function but not_found may be NULL.
  * values are those of the answer to QUESTION_COLUMNS.
  */
 typedef struct ImportSink

@@ -40,7 +40,7 @@ json_out_flush(JsonOut *out)
 		json_out_close(out);
 }
 
-/* Take back everything, what has been passed on included: the document begins anew. */
+/* Take back everything, what has been passed on included: the document begins again. */
 void
 json_out_clear(JsonOut *out)
 {

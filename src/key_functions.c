@@ -91,29 +91,6 @@ run(Listing *listing, const Caller *caller, Output *output)
 /* ---- rows ------------------------------------------------------------------------------ */
 
 static void
-row_value(Datum *value, bool *isnull, AnswerValue kind, const char *text)
-{
-	switch (kind)
-	{
-		case ANSWER_TEXT:
-		case ANSWER_NAME:
-			row_text(value, isnull, text);
-			break;
-		case ANSWER_INTEGER:
-		case ANSWER_BIGINT:
-		case ANSWER_POSITION:
-			row_integer(value, isnull, text, kind == ANSWER_BIGINT);
-			break;
-		case ANSWER_BOOLEAN:
-			row_boolean(value, isnull, text);
-			break;
-		case ANSWER_TEXT_ARRAY:
-			row_text_array(value, isnull, text);
-			break;
-	}
-}
-
-static void
 emit_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
@@ -123,8 +100,7 @@ emit_row(Listing *listing, const char **remote)
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], listing->schema_name);
-	for (int i = 0; i < answer->ncolumns; i++)
-		row_value(&values[2 + i], &nulls[2 + i], answer->values[i], remote[i]);
+	row_values(&values[2], &nulls[2], answer, remote);
 	rows_put(&output->rows, values, nulls);
 }
 

@@ -140,30 +140,12 @@ static void
 emit_column_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	Datum values[21];
-	bool nulls[21] = {false};
+	Datum values[2 + MAX_ANSWER_COLUMNS];
+	bool nulls[2 + MAX_ANSWER_COLUMNS];
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], listing->schema_name);
-	row_text(&values[2], &nulls[2], remote[0]);
-	row_integer(&values[3], &nulls[3], remote[1], false);
-	row_text(&values[4], &nulls[4], remote[2]);
-	row_text(&values[5], &nulls[5], remote[3]);
-	row_integer(&values[6], &nulls[6], remote[4], false);
-	row_integer(&values[7], &nulls[7], remote[5], false);
-	row_integer(&values[8], &nulls[8], remote[6], false);
-	row_boolean(&values[9], &nulls[9], remote[7]);
-	row_boolean(&values[10], &nulls[10], remote[8]);
-	row_text(&values[11], &nulls[11], remote[9]);
-	row_text(&values[12], &nulls[12], remote[10]);
-	row_text(&values[13], &nulls[13], remote[11]);
-	row_text_array(&values[14], &nulls[14], remote[12]);
-	row_text(&values[15], &nulls[15], remote[13]);
-	row_text(&values[16], &nulls[16], remote[14]);
-	row_text(&values[17], &nulls[17], remote[15]);
-	row_boolean(&values[18], &nulls[18], remote[16]);
-	row_integer(&values[19], &nulls[19], remote[17], false);
-	row_text(&values[20], &nulls[20], remote[18]);
+	row_values(&values[2], &nulls[2], dialect_answer(listing->question), remote);
 	rows_put(&output->rows, values, nulls);
 }
 

@@ -93,3 +93,34 @@ row_boolean(Datum *value, bool *isnull, const char *text)
 	*isnull = text == NULL;
 	*value = BoolGetDatum(text != NULL && (*text == 't' || *text == 'T' || *text == '1'));
 }
+
+static void
+row_value(Datum *value, bool *isnull, AnswerValue kind, const char *text)
+{
+	switch (kind)
+	{
+		case ANSWER_TEXT:
+		case ANSWER_NAME:
+			row_text(value, isnull, text);
+			break;
+		case ANSWER_INTEGER:
+		case ANSWER_BIGINT:
+		case ANSWER_POSITION:
+			row_integer(value, isnull, text, kind == ANSWER_BIGINT);
+			break;
+		case ANSWER_BOOLEAN:
+			row_boolean(value, isnull, text);
+			break;
+		case ANSWER_TEXT_ARRAY:
+			row_text_array(value, isnull, text);
+			break;
+	}
+}
+
+/* The values of a remote's row, valid ones, in the order of the answer. */
+void
+row_values(Datum *values, bool *isnull, const AnswerShape *answer, const char **texts)
+{
+	for (int i = 0; i < answer->ncolumns; i++)
+		row_value(&values[i], &isnull[i], answer->values[i], texts[i]);
+}

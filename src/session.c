@@ -420,7 +420,7 @@ session_reusable(const Session *session)
 		   PQtransactionStatus(session->conn) == PQTRANS_IDLE;
 }
 
-/* When its name has to be resolved, and its password tried, anew; on the dqds_now_us clock. */
+/* When its name has to be resolved and its password tried again; on the dqds_now_us clock. */
 int64
 session_too_old_at(const Session *session)
 {

@@ -760,7 +760,7 @@ model_answers(
 	ask(GET => '/api/connections/shop/basic'),
 	expected_model('shop', map { $_ => false } qw(can_edit can_delete_data can_run_checks can_collect_statistics)),
 	'a viewer sees that he can do nothing');
-refuses(ask(GET => '/api/connections/mine/basic'), 404, unknown('mine'), undef, 'a viewer does not see what he was not granted');
+refuses(ask(GET => '/api/connections/mine/basic'), 404, unknown('mine'), undef, 'a viewer does not see what was not granted to it');
 is_deeply([ map { $_->{connection_name} } @{ ask(GET => '/api/connections')->{json} } ], ['shop'], 'a viewer sees what he was granted');
 $control->safe_psql('postgres', q(SELECT dqds_revoke_connection('shop', 'role_viewer')));
 answers(ask(GET => '/api/connections'), 200, [], 'no connections are an empty array');

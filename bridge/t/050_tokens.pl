@@ -198,7 +198,7 @@ my @rest   = (
 	[ 'getConnection',        'viewer',   200, GET    => '/api/connections/shop' ],
 	[ 'getSchemas',           'viewer',   200, GET    => '/api/connections/shop/schemas' ],
 	[ 'getTables',            'viewer',   200, GET    => '/api/connections/shop/schemas/shop/tables' ],
-	# A job that is not there: whoever may ask is told so.
+	# A job that is not there: a role that may ask is told so.
 	[ 'getJob',               'viewer',   404, GET    => '/api/jobs/jobs/0' ],
 	[ 'waitForJob',           'viewer',   404, GET    => '/api/jobs/jobs/0/wait' ],
 	[ 'testConnection',       'operator', 200, POST   => '/api/datasource/testconnection', $model ],

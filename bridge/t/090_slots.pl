@@ -246,12 +246,9 @@ limited('full', 1, 'full');
 	is(list($sql, 'plain'), 'ok', 'full: a session again');
 	$sql->must(q(SET dqds.connect_timeout = '100ms'));
 	$from = -s $remote->logfile;
-	my $seen = check($sql, 'full');
-	SKIP:
-	{
-		skip 'the machine is too busy for a login in 100 ms', 1 if $seen ne 'too_many_connections';
-		cmp_ok(refusals('full', $from), '<=', 3, 'full: with a short deadline, fewer tries');
-	}
+	# On a busy machine not even the first login is refused within that time: then there are fewer tries still.
+	check($sql, 'full');
+	cmp_ok(refusals('full', $from), '<=', 3, 'full: with a short deadline, fewer tries');
 	$sql->must(q(RESET dqds.connect_timeout));
 
 	# A wait for a slot can be cancelled.
