@@ -35,14 +35,16 @@
 #define SETTINGS_FOR_NAMES SET_HERE("search_path", "") " AND " SET_HERE("quote_all_identifiers", "off")
 
 /*
- * That of locks is shorter than PostgreSQL's deadlock_timeout, so that no other session
- * is ended for a deadlock with this one.
+ * A session that waits for a lock of this one looks for a deadlock after deadlock_timeout,
+ * which is one second, and is cancelled if this one waits for it at that moment.  So this
+ * one never waits for long.
  */
+#define LOCK_TIMEOUT SET_HERE("lock_timeout", "100ms")
 #define SETTINGS_FOR_EXPRESSIONS \
 	SETTINGS_FOR_NAMES " AND " SET_HERE("datestyle", "ISO") " AND " SET_HERE("intervalstyle", "postgres") \
 	" AND " SET_HERE("timezone", "GMT") " AND " SET_HERE("extra_float_digits", "3") \
 	" AND " SET_HERE("bytea_output", "hex") " AND " SET_HERE("lc_monetary", "C") \
-	" AND " SET_HERE("standard_conforming_strings", "on") " AND " SET_HERE("lock_timeout", "500ms")
+	" AND " SET_HERE("standard_conforming_strings", "on") " AND " LOCK_TIMEOUT
 
 #define OF_VERSION(comparison, number) \
 	"pg_catalog.current_setting('server_version_num')::pg_catalog.int4" comparison number

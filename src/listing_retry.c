@@ -13,18 +13,14 @@
 
 #include "dqds.h"
 
-/* So often an answer may be spoilt by objects that are dropped meanwhile, ... */
+/* How often a list may be spoilt by dropped objects before it is asked for without definitions. */
 #define MAX_RACES 3
 
-/* ... and the definition of a view by a lock, each time for half a second (catalog_sql.h). */
-#define MAX_LOCKS 20
-
-/* How often that has happened in this listing. */
-typedef struct Attempts
-{
-	int races;
-	int locks;
-} Attempts;
+/*
+ * How often the definition of a view may be spoilt, by dropped objects or by locks, of which each
+ * takes a tenth of a second (catalog_sql.h).  There is no less to ask for.
+ */
+#define MAX_VIEW_ATTEMPTS 50
 
 /* What a server says when it describes an object that is gone. */
 static bool
@@ -58,13 +54,6 @@ has_definitions(Question question)
 		   question == QUESTION_INDEXES;
 }
 
-/* Does the server describe objects in its own words, which it cannot where one is gone? */
-static bool
-describes_objects(Question question)
-{
-	return has_definitions(question) || question == QUESTION_VIEW_DEFINITION;
-}
-
 /* Ask for less, where less can be asked for. */
 static bool
 ask_for_less(Listing *listing)
@@ -81,20 +70,21 @@ ask_for_less(Listing *listing)
 
 /* May the remote be asked again, perhaps for less? */
 static bool
-may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
+may_ask_again(Listing *listing, const Failure *failure, int *spoilt)
 {
+	if (listing->question == QUESTION_VIEW_DEFINITION)
+		return (met_lock(failure) || met_dropped_object(failure)) && ++*spoilt < MAX_VIEW_ATTEMPTS;
 	if (met_lock(failure))
-		return ask_for_less(listing) ||
-			   (listing->question == QUESTION_VIEW_DEFINITION && ++attempts->locks < MAX_LOCKS);
+		return ask_for_less(listing);
 	if (met_deep_definition(failure) && has_definitions(listing->question) &&
 		listing->definitions != DEFINITIONS_NONE)
 	{
 		listing->definitions = DEFINITIONS_NONE;
 		return true;
 	}
-	if (!met_dropped_object(failure) || !describes_objects(listing->question))
+	if (!met_dropped_object(failure) || !has_definitions(listing->question))
 		return false;
-	if (++attempts->races < MAX_RACES)
+	if (++*spoilt < MAX_RACES)
 		return true;
 	/* That may happen to any definition. */
 	if (listing->definitions == DEFINITIONS_ALL)
@@ -110,12 +100,12 @@ may_ask_again(Listing *listing, const Failure *failure, Attempts *attempts)
 void
 listing_run(Listing *listing, Question question, const Caller *caller)
 {
-	Attempts attempts = {0};
+	int spoilt = 0;
 	Failure failure = {0};
 
 	while (!listing_try(listing, question, caller, &failure))
 	{
-		if (!may_ask_again(listing, &failure, &attempts))
+		if (!may_ask_again(listing, &failure, &spoilt))
 			failure_raise(&failure);
 		listing->restart(listing);
 	}

@@ -194,7 +194,7 @@
  * a moment later ends the wait by lock_timeout.  $6: sizes are wanted.
  */
 #define LOCKED_RELATIONS \
-	"CASE WHEN $6::pg_catalog.bool AND " SET_HERE("lock_timeout", "500ms") \
+	"CASE WHEN $6::pg_catalog.bool AND " LOCK_TIMEOUT \
 	" THEN (SELECT pg_catalog.array_agg(l.relation)" FROM_EXCLUSIVE_LOCKS ") END"
 #define IS_LOCKED(oid) "coalesce(" oid EQ "ANY (known.locked), false)"
 #define OWN_SIZE(relation) \

@@ -9,11 +9,11 @@ use DqdsTest::FakePostgres;
 use DqdsTest::Lookalike;
 use DqdsTest::Process;
 use DqdsTest::Sql;
-use List::Util qw(min);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $remote  = remote_server('remote', conf => 'autovacuum = off');
+# A session that waits for a lock of a listing is not to be ended for a deadlock, however slow this machine is.
+my $remote  = remote_server('remote', conf => "autovacuum = off\ndeadlock_timeout = '2min'");
 my $control = control_server('control');
 my $version = $remote->pg_version;
 my $sql     = DqdsTest::Sql->connect($control);
@@ -498,32 +498,56 @@ $at_remote->must('DROP TABLE shop.fat, shop.wide');
 	is($_->wait_end(120), 0, 'tables came and went') or diag($_->log) foreach @processes;
 	is(join("\n", @wrong), '', 'and each listing had what stays, without an error');
 	note("$listings listings while it changed, $without of them without definitions");
-	cmp_ok($without, '<', $listings / 2, 'most of them with definitions');
+	is($sql->value("SELECT count(*) FROM dqds_list_constraints('boss', 'busy') WHERE definition IS NULL"), 0, 'with definitions, when nothing changes any more');
 	$at_remote->must('DROP SCHEMA busy CASCADE');
 }
 
 # --- The cost of one table --------------------------------------------------------------------------------------------------------
 
-# That of a schema of 2,000 tables is a hundred times as much at least, in each state of the statistics; here five times will do.
+# Counted in blocks that a session of its own reads, from its login to its end. That of a schema of 2,000 tables is thirty times as
+# much at least, in each state of the statistics; here five times will do.
 {
-	$at_remote->must(q{CREATE SCHEMA big; CREATE TABLE big.base (a integer PRIMARY KEY CHECK (a > 0), b integer UNIQUE, c integer, d integer, e integer, f integer)});
-	$at_remote->must("DO \$\$ BEGIN FOR i IN 1 .. 250 LOOP EXECUTE format('CREATE TABLE big.t%s (LIKE big.base INCLUDING ALL)', $_ * 250 + i); END LOOP; END \$\$") foreach 0 .. 7;
-	my %least = (one => sub { "dqds_list_$_[0]('boss', 'big', 't77')" }, all => sub { "dqds_list_$_[0]('boss', 'big')" });
+	$at_remote->must('CREATE DATABASE large');
+	my $there = DqdsTest::Sql->connect($remote, database => 'large');
+	$there->must(q{CREATE SCHEMA big; CREATE TABLE big.base (a integer PRIMARY KEY CHECK (a > 0), b integer UNIQUE, c integer, d integer, e integer, f integer)});
+	$there->must("DO \$\$ BEGIN FOR i IN 1 .. 250 LOOP EXECUTE format('CREATE TABLE big.t%s (LIKE big.base INCLUDING ALL)', $_ * 250 + i); END LOOP; END \$\$") foreach 0 .. 7;
+	create_connection($control, 'large', connection_model($remote, user => 'boss', password => 'secret', database => 'large'));
+	my %call = (one => sub { "dqds_list_$_[0]('large', 'big', 't77')" }, all => sub { "dqds_list_$_[0]('large', 'big')" });
+	# A session counts what it has read when it ends; before version 15 a collector hears of that a moment later.
+	my $blocks = sub {
+		poll_until(sub { !$at_remote->value(q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'large'}) }) or die 'a session stays';
+		my ($seen, $same) = (-1, 0);
+		poll_until(sub {
+			my $now = $at_remote->value(q{SELECT blks_read + blks_hit FROM pg_stat_database WHERE datname = 'large'});
+			$same = $now == $seen ? $same + 1 : 0;
+			$seen = $now;
+			return $same >= ($version < 15 ? 20 : 1);
+		}) or die 'the count does not settle';
+		return $seen;
+	};
+	my $cost = sub {
+		my ($call) = @_;
+		my $before = $blocks->();
+		my $count = $sql->value("SELECT count(*) FROM $call");
+		$sql->must('SELECT dqds_close_idle()');
+		return ($count, $blocks->() - $before);
+	};
 	foreach my $state ([ 'never analyzed' => 'SELECT 1' ], [ 'analyzed by autovacuum' => 'ANALYZE pg_class; ANALYZE pg_attribute; ANALYZE pg_depend; ANALYZE pg_constraint; ANALYZE pg_index; ANALYZE pg_type' ],
 		[ 'all analyzed' => 'ANALYZE pg_namespace' ])
 	{
-		$at_remote->must($state->[1]);
+		$there = DqdsTest::Sql->connect($remote, database => 'large') if !$there;
+		$there->must($state->[1]);
+		$there->close;
+		undef $there;
 		foreach my $list (qw(constraints indexes))
 		{
-			my %seconds = map {
-				my $call = $least{$_}->($list);
-				($_ => min(map { $sql->query("SELECT count(*) FROM $call")->{seconds} } 1 .. ($_ eq 'one' ? 7 : 2)))
-			} qw(one all);
-			is($sql->value('SELECT count(*) FROM ' . $least{one}->($list)), $list eq 'indexes' ? 2 : 3, "$state->[0]: $list of one of 2,000 tables");
-			cmp_ok($seconds{one} * 5, '<', $seconds{all}, sprintf '%s: cost %.1f ms, those of all %.1f ms', $state->[0], 1000 * $seconds{one}, 1000 * $seconds{all});
+			my ($count, $one) = $cost->($call{one}->($list));
+			my (undef, $all) = $cost->($call{all}->($list));
+			is($count, $list eq 'indexes' ? 2 : 3, "$state->[0]: $list of one of 2,000 tables");
+			note("$state->[0]: $list of one $one blocks, of all $all");
+			cmp_ok($one * 5, '<', $all, "$state->[0]: $list of one cost a fraction of those of all");
 		}
 	}
-	$at_remote->must("DO \$\$ BEGIN FOR i IN 1 .. 250 LOOP EXECUTE format('DROP TABLE big.t%s', $_ * 250 + i); END LOOP; END \$\$") foreach 0 .. 7;
 }
 
 # --- Servers that cannot be asked ------------------------------------------------------------------------------------------------------
@@ -617,6 +641,15 @@ foreach my $sqlstate (qw(XX000 22P03 55P03 42501))
 {
 	my $fake = fake('pieces', sub { $_[1] < 2 ? pg_rows(2, [ 'v', 'lost' ]) =~ s/C\0\0\0\x0DSELECT 1\0Z\0\0\0\x05I\z//r . pg_error('XX000', 'gone', 'ERROR') . pg_message('Z', 'I') : pg_rows(2, [ 'v', 'SELECT ' ], [ 'w', 'no' ], [ 'v', '1' ], [ 'v', undef ]) });
 	is($sql->value(q{SELECT dqds_view_definition('pieces', 's', 'v')}), 'SELECT 1', 'pieces are put together, those of that view');
+	$fake->stop;
+}
+# A view that is replaced all the time: nothing can be left out of its definition.
+{
+	my $fake = fake('replaced', sub { $_[1] <= 15 ? spoilt('XX000') : pg_rows(2, [ 'v', 'SELECT 1' ]) });
+	is($sql->value(q{SELECT dqds_view_definition('replaced', 's', 'v')}), 'SELECT 1', 'a view that is replaced fifteen times while it is described');
+	$fake->stop;
+	$fake = fake('replaced for ever', sub { spoilt('XX000') });
+	like($sql->query(q{SELECT dqds_view_definition('replaced for ever', 's', 'v')})->{error}{sqlstate}, qr/^QD/, 'and one that is always replaced is an error in the end');
 	$fake->stop;
 }
 is($sql->value('SELECT 1'), '1', 'the backend is still the same');
