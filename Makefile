@@ -1,7 +1,7 @@
 # dqds: the PostgreSQL extension (src/, sql/) and its HTTP bridge (bridge/).
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
-#   make test      the proof: the same on throw-away servers, with all tests (TESTS='bridge/t/020_rest.pl' selects)
+#   make test      the proof: the same on throw-away servers, with all tests (TESTS='t/bridge/020_rest.pl' selects)
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
@@ -22,86 +22,7 @@ bridgedir ?= /usr/local/bin
 DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.control)
 
 # Every file is named: a stray one must not slip into the module or the tests.
-EXTENSION_SOURCES = \
-	src/address.c \
-	src/answer_budget.c \
-	src/auth_messages.c \
-	src/background.c \
-	src/certificate_check.c \
-	src/connection_argument.c \
-	src/credential_functions.c \
-	src/diagnose_functions.c \
-	src/diagnosis.c \
-	src/diagnosis_login.c \
-	src/diagnosis_pooler.c \
-	src/diagnosis_query.c \
-	src/diagnosis_texts.c \
-	src/dialect.c \
-	src/dqds.c \
-	src/encoding.c \
-	src/engine.c \
-	src/environment.c \
-	src/extension_schema.c \
-	src/failure.c \
-	src/foreign_server.c \
-	src/grant_functions.c \
-	src/import.c \
-	src/import_functions.c \
-	src/import_json.c \
-	src/import_schemas.c \
-	src/import_store.c \
-	src/imported_json.c \
-	src/jobs.c \
-	src/json_out.c \
-	src/key_functions.c \
-	src/level_functions.c \
-	src/libpq_scope.c \
-	src/limits.c \
-	src/list_arguments.c \
-	src/list_functions.c \
-	src/list_json.c \
-	src/listing.c \
-	src/listing_retry.c \
-	src/login_trace.c \
-	src/lost_memory.c \
-	src/model.c \
-	src/model_form.c \
-	src/model_functions.c \
-	src/model_keys.c \
-	src/model_patch.c \
-	src/model_spellings.c \
-	src/model_target.c \
-	src/model_text.c \
-	src/model_values.c \
-	src/model_warnings.c \
-	src/name_pattern.c \
-	src/name_set.c \
-	src/owner_call.c \
-	src/password_guard.c \
-	src/policy.c \
-	src/privileges.c \
-	src/properties.c \
-	src/reactor.c \
-	src/registry.c \
-	src/registry_write.c \
-	src/remote_text.c \
-	src/resolver.c \
-	src/roles.c \
-	src/rows.c \
-	src/secret.c \
-	src/session.c \
-	src/session_cache.c \
-	src/session_census.c \
-	src/session_connect.c \
-	src/session_login.c \
-	src/session_query.c \
-	src/shown_model.c \
-	src/sorted_answer.c \
-	src/sorted_rows.c \
-	src/spelling_parameters.c \
-	src/test_functions.c \
-	src/text_array.c \
-	src/token_functions.c
+EXTENSION_SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
 
 BRIDGE_SOURCES = \
 	bridge/access.c \
@@ -167,7 +88,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold
 LIBPQ_INCLUDE := $(shell $(PG_CONFIG) --includedir)
 SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server)
 
-PG_CPPFLAGS = -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
+PG_CPPFLAGS = -Isrc -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
 	$(if $(WERROR),-isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE))
 # PostgreSQL compares int with lengthof(), a size_t, everywhere.
 PG_CFLAGS = $(if $(WERROR),$(WARNINGS) -Wno-sign-compare)
@@ -198,8 +119,8 @@ $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
 
 # Coarse and never wrong: a changed header, or a changed flag, compiles everything anew.
-$(OBJS): $(wildcard src/*.h) Makefile dqds.control
-$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/error_codes.h Makefile dqds.control
+$(OBJS): $(wildcard src/*.h src/*/*.h) Makefile dqds.control
+$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/common/error_codes.h Makefile dqds.control
 
 include fuzz/fuzz.mk
 
@@ -249,7 +170,7 @@ test-remotes:
 # One test file, which takes a minute or two longer than its load.
 soak: SOAK_SECONDS ?= 600
 soak:
-	@TESTS=bridge/t/060_soak.pl TEST_FILE_TIMEOUT=$$(($(SOAK_SECONDS) + 600)) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) packaging/test
+	@TESTS=t/bridge/060_soak.pl TEST_FILE_TIMEOUT=$$(($(SOAK_SECONDS) + 600)) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) packaging/test
 
 bench:
 	@packaging/bench
@@ -260,4 +181,4 @@ clean-run:
 	@rm -rf .remotes
 
 format:
-	clang-format -i $(wildcard src/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch] fuzz/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch] fuzz/*.[ch])

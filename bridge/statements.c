@@ -7,7 +7,7 @@
  * and in routes.c, each function, type, operator and relation is named with its
  * schema, which is pg_catalog, and each parameter has a cast.  What is prepared is
  * parsed again when a schema is renamed; so no other schema is named, not even that
- * of the extension.  bridge/t/055_names_bound.pl reads both files.
+ * of the extension.  t/bridge/055_names_bound.pl reads both files.
  */
 #include "statements.h"
 

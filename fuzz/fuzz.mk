@@ -7,7 +7,7 @@
 
 FUZZ_SANITIZERS = -fsanitize=address,undefined,float-divide-by-zero,float-cast-overflow -fno-sanitize-recover=all
 FUZZ_CFLAGS = -g -O1 -Wall -Wno-sign-compare -Wno-ignored-attributes -fno-omit-frame-pointer -fno-strict-aliasing \
-	-pthread $(FUZZ_SANITIZERS) -isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"'
+	-pthread $(FUZZ_SANITIZERS) -Isrc -isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"'
 FUZZ_OWN = -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
 
 # libFuzzer without a main(). Its functions, and not those of the same name in AddressSanitizer, are to be called
@@ -46,10 +46,10 @@ fuzz/build/compare.o: FUZZ_SANITIZERS = -fno-builtin
 
 fuzz/build/%.o: fuzz/%.c
 	@mkdir -p $(@D)
-	$(CLANG) -fPIC -D_GNU_SOURCE $(FUZZ_CFLAGS) -Isrc -c -o $@ $<
+	$(CLANG) -fPIC -D_GNU_SOURCE $(FUZZ_CFLAGS) -c -o $@ $<
 
 fuzz/build/%.o: packaging/instrument/%.c
 	@mkdir -p $(@D)
 	$(CLANG) -fPIC -D_GNU_SOURCE -D__SANITIZE_ADDRESS__=1 $(FUZZ_CFLAGS) -c -o $@ $<
 
-$(FUZZ_SERVER_OBJS) $(FUZZ_HTTP_OBJS): $(wildcard src/*.h bridge/*.h fuzz/*.h) fuzz/fuzz.mk Makefile dqds.control
+$(FUZZ_SERVER_OBJS) $(FUZZ_HTTP_OBJS): $(wildcard src/*.h src/*/*.h bridge/*.h fuzz/*.h) fuzz/fuzz.mk Makefile dqds.control

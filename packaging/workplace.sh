@@ -86,7 +86,7 @@ workplace_run() { # [NAME=VALUE...] COMMAND...
     PATH="$bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
     PG_CONFIG="$PG_CONFIG" PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
     TESTDIR="$src" TESTDATADIR="$src/tmp_check" TESTLOGDIR="$src/tmp_check/log" PG_TEST_PORT_DIR="$work/ports" \
-    DQDS_BRIDGE="$work/tree/usr/local/bin/dqds-bridge" PERL5LIB="$pgxs_dir/src/test/perl:$src/bridge/t" \
+    DQDS_BRIDGE="$work/tree/usr/local/bin/dqds-bridge" PERL5LIB="$pgxs_dir/src/test/perl:$src/t/lib" \
     "$@" </dev/null
 }
 

@@ -1,6 +1,6 @@
 -- setup: what the other SQL tests stand on: the extension, roles, and functions that tell what a statement comes to.
 --
--- The server is its own remote source: it must take regress_reader's password at 127.0.0.1 (see bridge/t/001_regress.pl).
+-- The server is its own remote source: it must take regress_reader's password at 127.0.0.1 (see t/extension/001_regress.pl).
 -- No port, time or version is shown, so that the expected output holds anywhere.
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_reader, regress_viewer, regress_operator, regress_editor, regress_admin, regress_nobody;

@@ -6,10 +6,12 @@
 
 #include <limits.h>
 
-#include "compat.h"
-#include "dqds.h"
 #include "portability/instr_time.h"
 #include "utils/guc.h"
+
+#include "common/compat.h"
+#include "common/settings.h"
+#include "model/policy.h"
 
 DQDS_MODULE_MAGIC;
 

@@ -1,0 +1,360 @@
+/*
+ * connection_argument.c
+ *		A function's connection argument: the name of a registered connection, or a model.
+ *
+ * Text that begins with a brace is a model.  Other text is a name if there is a
+ * connection of this name, whether the caller may use it or not; if there is none,
+ * it may be another spelling of a model.  So what someone else has chosen for a
+ * name is not used as the caller's own model.
+ *
+ * Owns: the rules that tell the two apart, and what an ad-hoc model may not do
+ * that a registered one may.  A stored secret is put into a model here and goes
+ * from here to the engine only: no SQL ever sees it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/model_text.h"
+#include "arguments/spelling.h"
+#include "arguments/statement_scope.h"
+#include "common/caller.h"
+#include "common/error_codes.h"
+#include "common/failure.h"
+#include "model/model.h"
+#include "model/model_bounds.h"
+#include "model/model_form.h"
+#include "model/policy.h"
+#include "model/secret.h"
+#include "model/target.h"
+#include "registry/environment.h"
+#include "registry/registry.h"
+
+static void
+init_result(ConnectionArgument *result)
+{
+	memset(result, 0, sizeof(*result));
+	result->failure.code = DQDS_OK;
+}
+
+static bool
+argument_is_model(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	text *argument;
+
+	if (PG_ARGISNULL(0))
+		return false;
+	if (caller->argument_types[0] != TEXTOID)
+		return true;
+	argument = PG_GETARG_TEXT_PP(0);
+	return model_looks_like_one(VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument));
+}
+
+/*
+ * Is this text, which looks like a model, the name of a connection as well?  Such
+ * names can no longer be given, but may be there.  A query that takes names from
+ * the registry means the connection, and must not use as the caller's own model
+ * what someone else chose for a name.
+ */
+static bool
+is_name_too(const Caller *caller, const char *text, Failure *failure)
+{
+	RegistryEntry entry;
+
+	if (!registry_find(caller, text, &entry))
+		return false;
+	failure_set(failure, DQDS_INVALID_CONNECTION,
+				"Give the connection another name with dqds_rename_connection.",
+				"the connection model is also the name of a connection");
+	return true;
+}
+
+/* A registered connection that the caller may use has become a target. */
+void
+connection_of_entry(const Caller *caller, const RegistryEntry *entry, ConnectionArgument *result)
+{
+	/* The owner answers for what the model refers to, as with a SECURITY DEFINER function. */
+	SecretScope scope = {
+		.caller = caller, .role = entry->owner, .environment_members = entry->environment_members};
+
+	init_result(result);
+	result->name = entry->name;
+	result->model = entry->model;
+	result->registry_id = entry->id;
+	if (!model_to_target(entry->model, entry->secrets, &scope, &result->target, &result->failure))
+		return;
+	result->target.connection_id = entry->id;
+	result->target.connection_name = entry->name;
+	result->target.stored_secret = true;
+	policy_limit_timeout(caller, entry->owner, &result->target);
+}
+
+/* Look a connection up by name only, whatever it looks like; unknown: the error 42704. */
+void
+connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result)
+{
+	RegistryEntry entry;
+
+	registry_get(caller, name, &entry);
+	connection_of_entry(caller, &entry, result);
+}
+
+/*
+ * Use a model, which is within bounds, as it is.  A mask in it stands for the
+ * secret that is stored under the model's connection_name, for those who may use
+ * that connection.
+ */
+void
+connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result)
+{
+	SecretScope scope = {.caller = caller, .role = caller->role};
+	RegistryEntry entry;
+	NormalModel normal;
+	bool registered;
+
+	init_result(result);
+	result->ad_hoc = true;
+	result->model = model;
+	result->name = model_connection_name(model);
+	registered = result->name != NULL && registry_find(caller, result->name, &entry) &&
+				 registry_may_use(caller, &entry);
+	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
+						 &normal, &result->failure))
+		return;
+	/* Options may take on another role there: only an editor of the connection may choose them for its secret. */
+	if (normal.kept_secret && !registry_may_edit(caller, &entry) &&
+		!model_same_options(normal.model, entry.model))
+	{
+		(void) model_secret_missing(&result->failure, "password");
+		return;
+	}
+	/* What was imported of that connection says nothing about another database. */
+	if (registered && model_same_database(normal.model, entry.model))
+		result->registry_id = entry.id;
+	/* A reference behind a mask is not this caller's: it does no more than its writer may. */
+	if (normal.kept_secret)
+		scope.writer = entry.owner;
+	(void) environment_members(caller, &normal, registered ? &entry : NULL,
+							   &scope.environment_members, NULL);
+	if (!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
+		return;
+	result->target.connection_name = result->name;
+	/* With the secret of a connection it counts as that connection, whatever limit was sent. */
+	if (normal.kept_secret)
+	{
+		result->target.connection_id = entry.id;
+		result->target.stored_secret = true;
+		result->target.parallel_limit = model_parallel_limit(entry.model);
+	}
+	if (!result->target.password_required)
+		failure_set(
+			&result->failure, DQDS_INVALID_CONNECTION,
+			"Only a registered connection may go without a password, when a superuser "
+			"registers it.",
+			"\"password_required\" cannot be false in a connection model that is not registered");
+}
+
+/*
+ * Use the first argument of a function, a model whatever it looks like.  Errors as
+ * of model_argument(); a model that is out of bounds is left in result->failure.
+ */
+void
+connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
+{
+	Jsonb *model;
+
+	init_result(result);
+	model = model_argument(caller, fcinfo, 0, &result->failure);
+	if (model != NULL)
+		connection_by_model(caller, model, result);
+}
+
+/* Text that does not begin with a brace. */
+static void
+connection_by_text(const Caller *caller, text *argument, ConnectionArgument *result)
+{
+	char *name = text_to_cstring(argument);
+	RegistryEntry entry;
+	Jsonb *model;
+
+	if (registry_find(caller, name, &entry))
+	{
+		if (!registry_may_use(caller, &entry))
+			registry_unknown(name);
+		connection_of_entry(caller, &entry, result);
+		return;
+	}
+	if (!model_is_spelled(name))
+		registry_unknown(name);
+	init_result(result);
+	model = model_parse_any(argument, &result->failure);
+	if (model != NULL)
+		connection_by_model(caller, model, result);
+}
+
+/*
+ * Read the first argument of a function that takes a connection.  Errors: 22004
+ * for NULL, 42704 for a name that is unknown or not for this caller, 22P02 for
+ * text that is no JSON, 42804 for JSON of a wrong type; everything else is left
+ * in result->failure.
+ */
+void
+connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("connection must not be null"),
+				 errhint("Give the name of a connection, or a connection model.")));
+	if (!argument_is_model(caller, fcinfo))
+	{
+		connection_by_text(caller, PG_GETARG_TEXT_PP(0), result);
+		return;
+	}
+	init_result(result);
+	if (caller->argument_types[0] != TEXTOID ||
+		!is_name_too(caller, text_to_cstring(PG_GETARG_TEXT_PP(0)), &result->failure))
+		connection_model_argument(caller, fcinfo, result);
+}
+
+/* A name in argument number n; NULL is the error 22004, in which what says what it is the name of. */
+char *
+name_argument(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", what)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/*
+ * A model in argument number n, of the type text, json or jsonb; NULL is the error
+ * 22004, and what is no model that of model_parse().  A model that is out of
+ * bounds is returned as NULL, and *failure is DQDS_INVALID_CONNECTION.
+ */
+Jsonb *
+model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
+{
+	Oid type = caller->argument_types[n];
+	Jsonb *model;
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the connection model must not be null")));
+	/* The type json keeps its text. */
+	if (type != JSONBOID)
+		return model_parse(PG_GETARG_TEXT_PP(n), failure);
+	model = PG_GETARG_JSONB_P(n);
+	return model_within_bounds(model, failure) ? model : NULL;
+}
+
+/* The same, but text may also be in another spelling than JSON. */
+Jsonb *
+spelled_model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
+{
+	if (caller->argument_types[n] == TEXTOID && !PG_ARGISNULL(n))
+		return model_parse_any(PG_GETARG_TEXT_PP(n), failure);
+	return model_argument(caller, fcinfo, n, failure);
+}
+
+/* ---- statements that hold a password ---------------------------------------------- */
+
+static void
+hide_from_log(void *arg)
+{
+	if (*(bool *) arg)
+	{
+		errhidestmt(true);
+		/* With log_parameter_max_length_on_error the context quotes the parameters. */
+		errhidecontext(true);
+	}
+}
+
+/* Keep the statement out of the log of any error that is raised before statement_show. */
+void
+statement_hide(StatementScope *scope)
+{
+	scope->hidden = true;
+	scope->callback.callback = hide_from_log;
+	scope->callback.arg = &scope->hidden;
+	scope->callback.previous = error_context_stack;
+	error_context_stack = &scope->callback;
+}
+
+static bool
+array_may_hold_secret(Datum array)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char *name;
+		bool may_hold_secret;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			continue;
+		name = TextDatumGetCString(elements[i]);
+		may_hold_secret = name_may_hold_secret(name);
+		pfree(name);
+		if (may_hold_secret)
+			return true;
+	}
+	return false;
+}
+
+/* May any argument that is text, or an array of it, be something else with a password in it? */
+static bool
+arguments_may_hold_secret(FunctionCallInfo fcinfo)
+{
+	Oid *types;
+	int count;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (PG_ARGISNULL(i))
+			continue;
+		if (types[i] == TEXTOID && name_may_hold_secret(text_to_cstring(PG_GETARG_TEXT_PP(i))))
+			return true;
+		if (types[i] == TEXTARRAYOID && array_may_hold_secret(PG_GETARG_DATUM(i)))
+			return true;
+	}
+	return false;
+}
+
+/* The same, but only if an argument that should be a name may be something else with a password in it. */
+void
+statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo)
+{
+	bool hidden = arguments_may_hold_secret(fcinfo);
+
+	statement_hide(scope);
+	scope->hidden = hidden;
+}
+
+/* The same, and also if the function's first argument is a model. */
+void
+statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallInfo fcinfo)
+{
+	statement_hide_names(scope, fcinfo);
+	scope->hidden = scope->hidden || argument_is_model(caller, fcinfo);
+}
+
+/* Before a regular return; an error takes care of itself. */
+void
+statement_show(StatementScope *scope)
+{
+	error_context_stack = scope->callback.previous;
+}

@@ -1,0 +1,18 @@
+/*
+ * model_text.h
+ *		From text to a model.
+ */
+#ifndef DQDS_MODEL_TEXT_H
+#define DQDS_MODEL_TEXT_H
+
+#include "utils/jsonb.h"
+
+#include "common/failure.h"
+
+extern Jsonb *json_parse(const char *json, const char *what);
+extern Jsonb *model_parse(text *input, Failure *failure);
+extern Jsonb *model_parse_any(text *input, Failure *failure);
+
+extern bool model_looks_like_one(const char *text, size_t length);
+
+#endif /* DQDS_MODEL_TEXT_H */

@@ -1,0 +1,386 @@
+/*
+ * spelling.c
+ *		Other spellings of a connection model than JSON.
+ *
+ *	postgresql://user:password@host:port/database?sslmode=require	libpq's URIs
+ *	host=... dbname=... user=... password='...'	libpq's conninfo strings
+ *	jdbc:postgresql://host:port/database?user=...&password=...	JDBC
+ *	postgresql+psycopg://user:password@host:port/database	SQLAlchemy
+ *
+ * A spelling is taken literally: ${ in it is no reference to a secret, as it is none
+ * to the program that the spelling is made for.  So a text that someone else has
+ * chosen never brings out a secret of the caller who uses it as a spelling.
+ *
+ * Owns: the table of schemes, how a URL is taken apart, and what is recognized as
+ * a spelling at all.  It must not look anything up, or judge whether the model can
+ * be used: a host, a user or a password may be missing.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "arguments/spelling.h"
+#include "arguments/spelling_internal.h"
+#include "common/failure.h"
+#include "model/model_internal.h"
+
+#define WHITE_SPACE " \t\n\v\f\r"
+
+typedef enum Grammar
+{
+	GRAMMAR_URL,  /* SCHEME[+DRIVER]://USER:PASSWORD@HOST:PORT/PATH?PARAMETERS */
+	GRAMMAR_JDBC, /* SCHEME://HOST:PORT/DATABASE?PARAMETERS, or SCHEME:DATABASE?PARAMETERS */
+	GRAMMAR_NONE  /* recognized, but not carried over */
+} Grammar;
+
+typedef struct Scheme
+{
+	const char *name;
+	const char *provider; /* its name, which is that of its section, too */
+	Grammar grammar;
+	bool parameters;    /* those of libpq, and what JDBC calls them, may be there */
+	bool semicolons;    /* may stand in place of ? and & */
+	const char *path;   /* the member that the path of the URL is; NULL: database */
+	const char *beyond; /* what a second part of the path would be; NULL: it has one part */
+} Scheme;
+
+/* The first ones are of providers that work; the others can be registered. */
+static const Scheme schemes[] = {
+	{"postgresql", "postgresql", GRAMMAR_URL, .parameters = true},
+	{"postgres", "postgresql", GRAMMAR_URL, .parameters = true},
+	{"redshift", "redshift", GRAMMAR_URL, .parameters = true},
+	{"questdb", "questdb", GRAMMAR_URL, .parameters = true},
+	{"jdbc:postgresql", "postgresql", GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:redshift", "redshift", GRAMMAR_JDBC, .parameters = true, .semicolons = true},
+	{"mysql", "mysql", GRAMMAR_URL},
+	{"mariadb", "mariadb", GRAMMAR_URL},
+	{"clickhouse", "clickhouse", GRAMMAR_URL},
+	{"mssql", "sqlserver", GRAMMAR_URL},
+	{"trino", "trino", GRAMMAR_URL, .path = "catalog", .beyond = "schema"},
+	{"presto", "presto", GRAMMAR_URL, .beyond = "schema"},
+	{"bigquery", "bigquery", GRAMMAR_NONE},
+	{"databricks", "databricks", GRAMMAR_NONE},
+	{"db2", "db2", GRAMMAR_NONE},
+	{"duckdb", "duckdb", GRAMMAR_NONE},
+	{"hana", "hana", GRAMMAR_NONE},
+	{"hive", "spark", GRAMMAR_NONE},
+	{"oracle", "oracle", GRAMMAR_NONE},
+	{"snowflake", "snowflake", GRAMMAR_NONE},
+	{"teradatasql", "teradata", GRAMMAR_NONE},
+	{"jdbc:bigquery", "bigquery", GRAMMAR_NONE},
+	{"jdbc:ch", "clickhouse", GRAMMAR_NONE},
+	{"jdbc:clickhouse", "clickhouse", GRAMMAR_NONE},
+	{"jdbc:databricks", "databricks", GRAMMAR_NONE},
+	{"jdbc:db2", "db2", GRAMMAR_NONE},
+	{"jdbc:duckdb", "duckdb", GRAMMAR_NONE},
+	{"jdbc:hive2", "spark", GRAMMAR_NONE},
+	{"jdbc:mariadb", "mariadb", GRAMMAR_NONE},
+	{"jdbc:mysql", "mysql", GRAMMAR_NONE},
+	{"jdbc:oracle", "oracle", GRAMMAR_NONE},
+	{"jdbc:presto", "presto", GRAMMAR_NONE},
+	{"jdbc:sap", "hana", GRAMMAR_NONE},
+	{"jdbc:snowflake", "snowflake", GRAMMAR_NONE},
+	{"jdbc:sqlserver", "sqlserver", GRAMMAR_NONE},
+	{"jdbc:teradata", "teradata", GRAMMAR_NONE},
+	{"jdbc:trino", "trino", GRAMMAR_NONE},
+};
+
+static const Scheme conninfo_string = {NULL, "postgresql"};
+
+/* ---- recognition ----------------------------------------------------------------------------- */
+
+static bool
+is_jdbc(const Scheme *scheme)
+{
+	return strncmp(scheme->name, "jdbc:", strlen("jdbc:")) == 0;
+}
+
+/* What follows a scheme, from the // on (JDBC: from behind the colon); NULL: the text has another scheme. */
+static const char *
+behind_scheme(const char *text, const Scheme *scheme)
+{
+	const char *rest = text + strlen(scheme->name);
+
+	if (pg_strncasecmp(text, scheme->name, strlen(scheme->name)) != 0)
+		return NULL;
+	if (is_jdbc(scheme))
+		return *rest == ':' ? rest + 1 : NULL;
+	if (*rest == '+')
+		rest += 1 + strspn(rest + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+	return strncmp(rest, "://", 3) == 0 ? rest + 1 : NULL;
+}
+
+/* The scheme of a URL, and in *rest what follows; NULL: it is none that is known. */
+static const Scheme *
+find_scheme(const char *text, const char **rest)
+{
+	for (int i = 0; i < lengthof(schemes); i++)
+	{
+		*rest = behind_scheme(text, &schemes[i]);
+		if (*rest != NULL)
+			return &schemes[i];
+	}
+	return NULL;
+}
+
+/* Does the text begin with a keyword of libpq, and "="? */
+static bool
+is_conninfo(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+	const char *behind = text + length + strspn(text + length, WHITE_SPACE);
+
+	return length > 0 && *behind == '=' && spelling_is_keyword(pnstrdup(text, length));
+}
+
+/*
+ * Is this text a URL of a known scheme, or a conninfo string?  It may have mistakes
+ * for all that.  Takes time in proportion to the scheme or the first word only.
+ */
+bool
+model_is_spelled(const char *text)
+{
+	const char *rest;
+
+	text += strspn(text, WHITE_SPACE);
+	return find_scheme(text, &rest) != NULL || is_conninfo(text);
+}
+
+/* ---- URLs ------------------------------------------------------------------------------------------ */
+
+/*
+ * What stands before the first @ of a URL is a user and a password, if a / or a ?
+ * does not come first.  Where programs differ, or a password can have been written
+ * without escapes, no guess is made: its rest would be taken for a host.
+ */
+static bool
+check_at_signs(const Spelling *spelling, const Scheme *scheme, const char *authority,
+			   const char *path, const char *query)
+{
+	const char *at = strchr(authority, '@');
+	bool good = true;
+
+	if (at != NULL && at < path)
+		at = strchr(at + 1, '@');
+	if (at != NULL && at < query)
+		good = false;
+	else if (at != NULL && path == query && scheme->grammar == GRAMMAR_URL)
+		good = memchr(authority, '@', path - authority) != NULL;
+	return good || spelling_unreadable(spelling, "an \"@\" in it stands where none is expected");
+}
+
+static bool
+check_path(Spelling *spelling, const Scheme *scheme)
+{
+	const char *path = spelling->values[SPELLED_DATABASE];
+
+	return path == NULL || scheme->beyond == NULL || strchr(path, '/') == NULL ||
+		   spelling_refuse(spelling, scheme->beyond, NULL);
+}
+
+/* Read what follows the scheme of a URL, from the // on. */
+static bool
+read_url(Spelling *spelling, const Scheme *scheme, const char *rest)
+{
+	const char *authority = rest + strlen("//");
+	const char *path = authority + strcspn(authority, scheme->semicolons ? "/?;" : "/?");
+	const char *query = path + strcspn(path, scheme->semicolons ? "?;" : "?");
+
+	if (!check_at_signs(spelling, scheme, authority, path, query) ||
+		!spelling_read_libpq(spelling, psprintf("postgresql:%s", pnstrdup(rest, query - rest))) ||
+		!check_path(spelling, scheme))
+		return false;
+	return *query == '\0' ||
+		   spelling_read_query(spelling, pstrdup(query + 1), scheme->semicolons ? "&;" : "&",
+							   scheme->parameters);
+}
+
+/* JDBC's short form has no host, and means localhost. */
+static const char *
+long_form(const Spelling *spelling, const char *rest)
+{
+	const char *slashes = strstr(rest, "//");
+
+	if (slashes == rest)
+		return rest;
+	if (slashes != NULL && slashes < rest + strcspn(rest, "?"))
+	{
+		(void) spelling_unreadable(spelling,
+								   "behind the scheme there is neither \"//\" nor a database");
+		return NULL;
+	}
+	return psprintf("//%s%s", *rest == '/' ? "" : "/", rest);
+}
+
+static bool
+read_jdbc(Spelling *spelling, const Scheme *scheme, const char *rest)
+{
+	rest = long_form(spelling, rest);
+	if (rest == NULL || !read_url(spelling, scheme, rest))
+		return false;
+	if (spelling->values[SPELLED_HOST] == NULL)
+		spelling->values[SPELLED_HOST] = "localhost";
+	return true;
+}
+
+/* Read a URL; text is all of it, rest what follows its scheme. */
+static bool
+read_scheme(Spelling *spelling, const Scheme *scheme, const char *text, const char *rest)
+{
+	bool has_driver = text[strlen(scheme->name)] == '+';
+
+	/* JDBC and SQLAlchemy decode parameters like those of a web page; libpq does not. */
+	spelling->plus_is_blank = scheme->grammar == GRAMMAR_JDBC || has_driver;
+	spelling->ssl_verifies = scheme->grammar == GRAMMAR_JDBC;
+	switch (scheme->grammar)
+	{
+		case GRAMMAR_URL:
+			return read_url(spelling, scheme, rest);
+		case GRAMMAR_JDBC:
+			return read_jdbc(spelling, scheme, rest);
+		case GRAMMAR_NONE:
+			break;
+	}
+	return model_unsupported(scheme->provider, spelling->failure);
+}
+
+/* ---- the model --------------------------------------------------------------------------------------- */
+
+static bool
+check_host(const Spelling *spelling)
+{
+	const char *host = spelling->values[SPELLED_HOST];
+
+	if (host != NULL && strchr(host, ',') != NULL)
+		return spelling_refuse(
+			spelling, "host", "A connection has one host: register a connection for each of them.");
+	if (host != NULL && (*host == '/' || *host == '@'))
+		return spelling_refuse(spelling, "host",
+							   "A Unix-domain socket cannot be a source: give the name or the "
+							   "address of a host, such as localhost.");
+	return true;
+}
+
+/* A text as a member has it: ${ begins a reference there, which $${ does not. */
+static char *
+literal(const char *text)
+{
+	StringInfoData written;
+
+	initStringInfo(&written);
+	for (const char *c = text; *c != '\0'; c++)
+	{
+		if (c[0] == '$' && c[1] == '{')
+			appendStringInfoChar(&written, '$');
+		appendStringInfoChar(&written, *c);
+	}
+	return written.data;
+}
+
+static JsonbValue
+string_value(const char *text)
+{
+	JsonbValue value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	return value;
+}
+
+static void
+push_key(JsonbParseState **state, const char *key)
+{
+	JsonbValue name = string_value(key);
+
+	(void) pushJsonbValue(state, WJB_KEY, &name);
+}
+
+static void
+push_member(JsonbParseState **state, const char *key, const char *text)
+{
+	JsonbValue value = string_value(text);
+
+	push_key(state, key);
+	(void) pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+push_properties(JsonbParseState **state, List *properties)
+{
+	ListCell *cell;
+
+	push_key(state, "properties");
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	foreach (cell, properties)
+	{
+		const SpelledProperty *property = lfirst(cell);
+
+		push_member(state, property->name, literal(property->value));
+	}
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static Jsonb *
+make_model(const Spelling *spelling, const Scheme *scheme)
+{
+	static const char *const keys[NUM_SPELLED_KEYS] = {"host",     "port",    "database", "user",
+													   "password", "sslmode", "options"};
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_member(&state, "provider_type", scheme->provider);
+	push_key(&state, scheme->provider);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < NUM_SPELLED_KEYS; i++)
+	{
+		bool is_path = i == SPELLED_DATABASE && scheme->path != NULL;
+
+		if (spelling->values[i] != NULL)
+			push_member(&state, is_path ? scheme->path : keys[i], literal(spelling->values[i]));
+	}
+	if (spelling->properties != NIL)
+		push_properties(&state, spelling->properties);
+	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Without the white space around it, such as the newline of a pasted line. */
+static char *
+trimmed(const char *text)
+{
+	size_t length;
+
+	text += strspn(text, WHITE_SPACE);
+	length = strlen(text);
+	while (length > 0 && strchr(WHITE_SPACE, text[length - 1]) != NULL)
+		length--;
+	return pnstrdup(text, length);
+}
+
+/*
+ * The model that a spelling stands for, palloc'd; NULL when it cannot be carried
+ * over: then *failure is DQDS_INVALID_CONNECTION, or DQDS_UNSUPPORTED_PROVIDER,
+ * and shows no value of it.  text must be one that model_is_spelled() recognizes,
+ * and its size be bounded by the caller.
+ */
+Jsonb *
+model_from_spelling(const char *text, Failure *failure)
+{
+	Spelling spelling = {.failure = failure};
+	const Scheme *scheme;
+	const char *rest;
+	char *url = trimmed(text);
+	bool good;
+
+	scheme = find_scheme(url, &rest);
+	if (scheme != NULL)
+		good = read_scheme(&spelling, scheme, url, rest);
+	else
+	{
+		scheme = &conninfo_string;
+		good = spelling_read_libpq(&spelling, text);
+	}
+	return good && check_host(&spelling) ? make_model(&spelling, scheme) : NULL;
+}

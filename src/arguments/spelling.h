@@ -1,0 +1,15 @@
+/*
+ * spelling.h
+ *		Other spellings of a connection model than JSON.
+ */
+#ifndef DQDS_SPELLING_H
+#define DQDS_SPELLING_H
+
+#include "utils/jsonb.h"
+
+#include "common/failure.h"
+
+extern bool model_is_spelled(const char *text);
+extern Jsonb *model_from_spelling(const char *text, Failure *failure);
+
+#endif /* DQDS_SPELLING_H */

@@ -1,0 +1,419 @@
+/*
+ * spelling_parameters.c
+ *		The parameters of libpq's URIs and conninfo strings, of JDBC URLs and of URLs of Python tools.
+ *
+ * libpq's own parser reads conninfo strings, and of each URL the part before its
+ * parameters, which has the same grammar everywhere.  What a model cannot say is
+ * refused by the name of the parameter.  No message has a value in it, nor libpq's
+ * own words, which quote the input.
+ *
+ * Owns: which parameters become which members of a model.  It must not look
+ * anything up, or judge whether a value can be used.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+
+#include "arguments/spelling_internal.h"
+#include "common/failure.h"
+#include "common/remote_text.h"
+#include "model/properties.h"
+#include "postgres/session_internal.h"
+
+/* UID and PWD are those of Redshift's JDBC driver. */
+static const struct
+{
+	const char *name;
+	SpelledKey key;
+} key_parameters[] = {
+	{"host", SPELLED_HOST},    {"port", SPELLED_PORT},       {"dbname", SPELLED_DATABASE},
+	{"user", SPELLED_USER},    {"UID", SPELLED_USER},        {"password", SPELLED_PASSWORD},
+	{"PWD", SPELLED_PASSWORD}, {"sslmode", SPELLED_SSLMODE}, {"options", SPELLED_OPTIONS},
+};
+
+/*
+ * Parameters of other programs that no model can say, between blanks.  They are refused like any
+ * other word, but may be named wherever they stand; an unknown word behind a
+ * password may be a part of it.
+ */
+static const char foreign_parameters[] =
+	" allowEncodingChanges autosave binaryTransfer channelBinding charset"
+	" command_timeout connection_limit currentSchema defaultRowFetchSize driver"
+	" gssEncMode kerberosServerName loadBalanceHosts pgbouncer pool_timeout"
+	" preferQueryMode prepareThreshold prepared_statement_cache_size readOnly"
+	" reWriteBatchedInserts schema search_path server_settings socketFactory"
+	" socketTimeout sslfactory sslhostnameverifier statement_cache_size stringtype"
+	" targetServerType ";
+
+/* ---- refusals ------------------------------------------------------------------------------ */
+
+#define MAX_SHOWN_NAME 60
+
+/* Note that there is no place in a model for this parameter; hint may be NULL.  Always false. */
+bool
+spelling_refuse(const Spelling *spelling, const char *parameter, const char *hint)
+{
+	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
+				hint != NULL ? hint : "Leave it out, or write the connection as a JSON object.",
+				"the parameter \"%s\" cannot be carried over into a connection model", parameter);
+	return false;
+}
+
+static bool
+refuse_unnamed(const Spelling *spelling, int number)
+{
+	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
+				"Its name is not shown, because it may be a part of a password: in a password in "
+				"a URL, write & as %26 and = as %3D.",
+				"parameter %d of the connection string is not known", number);
+	return false;
+}
+
+/* Note that the text does not follow its grammar, and why; always false. */
+bool
+spelling_unreadable(const Spelling *spelling, const char *reason)
+{
+	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
+				"In a URL, write a character that has a meaning there as %XX, such as @ in a "
+				"password as %40; in a conninfo string, put a value with blanks between single "
+				"quotes.",
+				"the connection string cannot be read: %s", reason);
+	return false;
+}
+
+/* ---- libpq's parser --------------------------------------------------------------------------- */
+
+/* What it complains of, in English, and what is said in its place. */
+static const struct
+{
+	const char *piece;
+	const char *reason;
+} mistakes[] = {
+	{"missing \"=\" after", "a word in it has no \"=\" behind it"},
+	{"unterminated quoted string", "a quote in it is not closed"},
+	{"invalid percent-encoded token", "a % is not followed by two hexadecimal digits"},
+	{"forbidden value %00", "%00 stands for no character"},
+	{"looking for matching \"]\"", "an IPv6 address has no \"]\""},
+	{"IPv6 host address may not be empty", "an IPv6 address is empty"},
+	{"unexpected character", "behind an IPv6 address there must be \":\" or \"/\""},
+};
+
+/*
+ * The options of a conninfo string or URI, to be freed with PQconninfoFree.  NULL:
+ * the beginning of what libpq complains of is in complaint.
+ */
+static PQconninfoOption *
+parse(const char *text, char *complaint, size_t size)
+{
+	LibpqScope scope;
+	char *message = NULL;
+	PQconninfoOption *options;
+
+	libpq_enter(&scope);
+	options = PQconninfoParse(text, &message);
+	libpq_leave(&scope);
+	strlcpy(complaint, message == NULL ? "" : message, size);
+	PQfreemem(message);
+	if (options == NULL && *complaint == '\0')
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return options;
+}
+
+/* Is this a keyword of libpq's conninfo strings? */
+bool
+spelling_is_keyword(const char *word)
+{
+	char ignored[64];
+	PQconninfoOption *options = parse("", ignored, sizeof(ignored));
+	bool found = false;
+
+	for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL && !found; o++)
+		found = strcmp(o->keyword, word) == 0;
+	PQconninfoFree(options);
+	return found;
+}
+
+/* Is this a conninfo string without a password in it? */
+static bool
+has_no_password(const char *text)
+{
+	char ignored[64];
+	PQconninfoOption *options = parse(text, ignored, sizeof(ignored));
+	bool result = options != NULL;
+
+	/* libpq marks the options that are secret. */
+	for (const PQconninfoOption *o = options; result && o->keyword != NULL; o++)
+		result = o->val == NULL || *o->dispchar != '*';
+	PQconninfoFree(options);
+	return result;
+}
+
+/* Where a word first stands as a keyword of a conninfo string; NULL: nowhere. */
+static const char *
+find_keyword(const char *text, const char *word)
+{
+	for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+	{
+		const char *behind = at + strlen(word);
+
+		if ((at == text || isspace((unsigned char) at[-1])) &&
+			behind[strspn(behind, " \t\n\v\f\r")] == '=')
+			return at;
+	}
+	return NULL;
+}
+
+/* libpq stops at the first keyword that it does not know.  It is shown only if no password stands before it. */
+static bool
+refuse_unknown_keyword(const Spelling *spelling, const char *text, const char *complaint)
+{
+	const char *start = strchr(complaint, '"');
+	const char *end = strrchr(complaint, '"');
+	char *word = start < end ? pnstrdup(start + 1, end - start - 1) : pstrdup("");
+	const char *at = *word == '\0' ? NULL : find_keyword(text, word);
+
+	if (at == NULL || strlen(word) > MAX_SHOWN_NAME || !has_no_password(pnstrdup(text, at - text)))
+		return spelling_unreadable(spelling, "a word before a \"=\" is no parameter of libpq");
+	return spelling_refuse(spelling, visible_text(word), NULL);
+}
+
+static bool
+explain_complaint(const Spelling *spelling, const char *text, const char *complaint)
+{
+	static const char unknown[] = "invalid connection option";
+
+	if (strncmp(complaint, unknown, strlen(unknown)) == 0)
+		return refuse_unknown_keyword(spelling, text, complaint);
+	for (int i = 0; i < lengthof(mistakes); i++)
+		if (strstr(complaint, mistakes[i].piece) != NULL)
+			return spelling_unreadable(spelling, mistakes[i].reason);
+	return spelling_unreadable(spelling, "it has a mistake");
+}
+
+/* ---- from parameters to members ------------------------------------------------------------------ */
+
+static void
+set_property(Spelling *spelling, const char *name, const char *value)
+{
+	SpelledProperty *property = NULL;
+	ListCell *cell;
+
+	foreach (cell, spelling->properties)
+		if (strcmp(((SpelledProperty *) lfirst(cell))->name, name) == 0)
+			property = lfirst(cell);
+	if (property == NULL)
+	{
+		property = palloc(sizeof(SpelledProperty));
+		property->name = name;
+		spelling->properties = lappend(spelling->properties, property);
+	}
+	property->value = value;
+}
+
+/* In URLs of asyncpg, ssl may have the words of sslmode. */
+static bool
+is_sslmode(const char *name, const char *value)
+{
+	bool ignored;
+
+	return strcmp(name, "ssl") == 0 && !parse_bool(value, &ignored);
+}
+
+/*
+ * What ssl says in JDBC, whose drivers check certificates unless sslmode, wherever it
+ * stands, says something else.
+ */
+static bool
+is_verifying_ssl(const Spelling *spelling, const char *name, const char *value)
+{
+	bool on;
+
+	return spelling->ssl_verifies && strcmp(name, "ssl") == 0 && parse_bool(value, &on) && on;
+}
+
+/* Take over a parameter; false when a model cannot say it.  Of several the last one counts, as in libpq. */
+static bool
+set_parameter(Spelling *spelling, const char *name, const char *value)
+{
+	const Property *property = property_find(name);
+
+	for (int i = 0; i < lengthof(key_parameters); i++)
+		if (strcmp(key_parameters[i].name, name) == 0)
+		{
+			spelling->values[key_parameters[i].key] = pstrdup(value);
+			return true;
+		}
+	if (property == NULL)
+		return false;
+	if (is_sslmode(name, value))
+		spelling->values[SPELLED_SSLMODE] = pstrdup(value);
+	else if (is_verifying_ssl(spelling, name, value))
+	{
+		if (spelling->values[SPELLED_SSLMODE] == NULL)
+			spelling->values[SPELLED_SSLMODE] = "verify-full";
+	}
+	else
+		set_property(spelling, property->name, pstrdup(value));
+	return true;
+}
+
+static bool
+is_text(const Spelling *spelling, const char *value)
+{
+	return pg_verifymbstr(value, strlen(value), true) ||
+		   spelling_unreadable(spelling, "a value in it holds bytes that are no text");
+}
+
+/* An empty value stands for the default, so there is nothing to carry over. */
+static bool
+take_options(Spelling *spelling, const PQconninfoOption *options)
+{
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+	{
+		if (o->val == NULL || *o->val == '\0')
+			continue;
+		if (!is_text(spelling, o->val))
+			return false;
+		if (!set_parameter(spelling, o->keyword, o->val))
+			return spelling_refuse(spelling, pstrdup(o->keyword), NULL);
+	}
+	return true;
+}
+
+/* Read a conninfo string, or a URI that begins with postgresql://. */
+bool
+spelling_read_libpq(Spelling *spelling, const char *text)
+{
+	char complaint[1024];
+	PQconninfoOption *options = parse(text, complaint, sizeof(complaint));
+	volatile bool taken = false;
+
+	if (options == NULL)
+		return explain_complaint(spelling, text, complaint);
+	PG_TRY();
+	{
+		taken = take_options(spelling, options);
+	}
+	PG_FINALLY();
+	{
+		PQconninfoFree(options);
+	}
+	PG_END_TRY();
+	return taken;
+}
+
+/* ---- the parameters of a URL ----------------------------------------------------------------------- */
+
+static int
+hexadecimal_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = pg_ascii_tolower((unsigned char) c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that an escape stands for; -1: it is none. */
+static int
+escaped_byte(const char *escape)
+{
+	int high = hexadecimal_digit(escape[1]);
+	int low = high < 0 ? -1 : hexadecimal_digit(escape[2]);
+
+	return low < 0 ? -1 : high * 16 + low;
+}
+
+/* A value without its escapes; NULL when it cannot be read. */
+static char *
+decode(const Spelling *spelling, const char *value)
+{
+	char *decoded = palloc(strlen(value) + 1);
+	char *out = decoded;
+
+	for (const char *c = value; *c != '\0'; c++)
+	{
+		int byte = (unsigned char) *c;
+
+		if (byte == '%')
+		{
+			byte = escaped_byte(c);
+			c += 2;
+		}
+		else if (byte == '+' && spelling->plus_is_blank)
+			byte = ' ';
+		if (byte <= 0)
+		{
+			(void) spelling_unreadable(spelling,
+									   byte == 0 ? "%00 stands for no character"
+												 : "a % is not followed by two hexadecimal digits");
+			return NULL;
+		}
+		*out++ = (char) byte;
+	}
+	*out = '\0';
+	return is_text(spelling, decoded) ? decoded : NULL;
+}
+
+/* May the name of a parameter that is not taken over be shown, wherever it stands? */
+static bool
+is_known_word(const char *name)
+{
+	return strstr(foreign_parameters, psprintf(" %s ", name)) != NULL || spelling_is_keyword(name);
+}
+
+/*
+ * May the name of a parameter be a part of a password in which & or ? is not
+ * escaped?  One that stands behind a password, or before the end of one.
+ */
+static bool
+may_be_secret(const char *name, const char *behind, bool after_password)
+{
+	if (strlen(name) <= MAX_SHOWN_NAME && is_known_word(name))
+		return false;
+	return after_password || strlen(name) > MAX_SHOWN_NAME || strchr(name, '@') != NULL ||
+		   strchr(behind, '@') != NULL;
+}
+
+/*
+ * Read the parameters of a URL, all that stands behind its question mark; query is
+ * cut into pieces.  Where none is permitted, the first one is refused.
+ */
+bool
+spelling_read_query(Spelling *spelling, char *query, const char *separators, bool permitted)
+{
+	const char *first_password = spelling->values[SPELLED_PASSWORD];
+	int number = 0;
+
+	while (*query != '\0')
+	{
+		char *name = query;
+		char *equals;
+		char *value;
+
+		query += strcspn(query, separators);
+		if (*query != '\0')
+			*query++ = '\0';
+		if (*name == '\0')
+			continue;
+		number++;
+		equals = strchr(name, '=');
+		if (equals == NULL)
+			return spelling_unreadable(spelling, "a parameter in it has no \"=\"");
+		*equals = '\0';
+		value = decode(spelling, equals + 1);
+		if (value == NULL)
+			return false;
+		/* An empty value stands for the default, but JDBC takes that of ssl for true. */
+		if (*value == '\0' && spelling->ssl_verifies && strcmp(name, "ssl") == 0)
+			value = pstrdup("true");
+		if (*value == '\0' || (permitted && set_parameter(spelling, name, value)))
+			continue;
+		if (may_be_secret(name, psprintf("%s%s", equals + 1, query),
+						  spelling->values[SPELLED_PASSWORD] != first_password))
+			return refuse_unnamed(spelling, number);
+		return spelling_refuse(spelling, visible_text(name), NULL);
+	}
+	return true;
+}

@@ -1,0 +1,122 @@
+/*
+ * address.c
+ *		Addresses of the network, as bytes, and where they really lead.
+ *
+ * One address has many spellings, and some lead to another one: an IPv4 address
+ * inside an IPv6 one, a gateway, the unspecified address.  Owns: which.  It must
+ * not know what is permitted.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "common/address.h"
+
+/* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1? */
+bool
+address_is_mapped(const Address *address)
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return address->family == AF_INET6 && memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
+}
+
+/* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address: make it that one. */
+void
+address_unwrap(Address *address)
+{
+	static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const unsigned char compatible[12] = {0};
+	bool is_compatible;
+
+	if (address->family != AF_INET6)
+		return;
+	/* ::/128 and ::1 look like compatible addresses, but are not. */
+	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
+					(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
+	if (is_compatible || address_is_mapped(address) || memcmp(address->bytes, nat64, 12) == 0)
+	{
+		address->family = AF_INET;
+		memmove(address->bytes, address->bytes + 12, 4);
+	}
+}
+
+/* Ways on which an IPv6 address leads to an IPv4 one, if the network has a gateway for it. */
+static const struct
+{
+	unsigned char prefix[12];
+	int prefix_bytes;
+	int at;                 /* where the IPv4 address stands */
+	unsigned char inverted; /* 0xff: with all its bits turned over */
+} gateways[] = {
+	{{0x20, 0x02}, 2, 2, 0},                          /* 6to4, RFC 3056 */
+	{{0x20, 0x01}, 4, 12, 0xff},                      /* Teredo, RFC 4380: the client */
+	{{0x20, 0x01}, 4, 4, 0},                          /* and its server */
+	{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 6, 12, 0}, /* local NAT64, RFC 8215 */
+	{{[8] = 0xff, [9] = 0xff}, 12, 12, 0},            /* SIIT, RFC 7915 */
+};
+
+/* To connect to the unspecified address is to connect to this machine: *loopback is where. */
+bool
+address_is_unspecified(const Address *address, Address *loopback)
+{
+	static const unsigned char zeros[16] = {0};
+	bool v4 = address->family == AF_INET;
+
+	if (memcmp(address->bytes, zeros, v4 ? 4 : 16) != 0)
+		return false;
+	memset(loopback, 0, sizeof(*loopback));
+	loopback->family = address->family;
+	loopback->bytes[v4 ? 0 : 15] = v4 ? 127 : 1;
+	if (v4)
+		loopback->bytes[3] = 1;
+	return true;
+}
+
+/* How many ways address_behind knows. */
+int
+address_ways(void)
+{
+	return lengthof(gateways);
+}
+
+/* The IPv4 address that an IPv6 one leads to by a way from 0 on; false when it is not of that kind. */
+bool
+address_behind(const Address *address, int way, Address *behind)
+{
+	if (address->family != AF_INET6 ||
+		memcmp(address->bytes, gateways[way].prefix, gateways[way].prefix_bytes) != 0)
+		return false;
+	behind->family = AF_INET;
+	for (int i = 0; i < 4; i++)
+		behind->bytes[i] = address->bytes[gateways[way].at + i] ^ gateways[way].inverted;
+	return true;
+}
+
+/* An address in its usual spelling; false: it is none. */
+bool
+address_from_text(const char *text, Address *address)
+{
+	if (inet_pton(AF_INET, text, address->bytes) == 1)
+		address->family = AF_INET;
+	else if (inet_pton(AF_INET6, text, address->bytes) == 1)
+		address->family = AF_INET6;
+	else
+		return false;
+	return true;
+}
+
+/* False: it is of another family. */
+bool
+address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
+{
+	address->family = sockaddr->sa_family;
+	if (sockaddr->sa_family == AF_INET)
+		memcpy(address->bytes, &((const struct sockaddr_in *) sockaddr)->sin_addr, 4);
+	else if (sockaddr->sa_family == AF_INET6)
+		memcpy(address->bytes, &((const struct sockaddr_in6 *) sockaddr)->sin6_addr, 16);
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,29 @@
+/*
+ * caller.h
+ *		Who calls what.
+ */
+#ifndef DQDS_CALLER_H
+#define DQDS_CALLER_H
+
+#include "access/htup.h"
+#include "fmgr.h"
+
+typedef struct Caller Caller;
+
+/* Who calls what: looked up once at the entry of each SQL function. */
+struct Caller
+{
+	Oid role;              /* GetUserId() at entry: decides everything */
+	Oid function;          /* the SQL function */
+	Oid schema;            /* the extension's schema */
+	Oid owner;             /* owner of the function: owns the registry's tables too */
+	Oid argument_types[3]; /* of the first arguments, InvalidOid without */
+};
+
+extern Oid extension_schema(HeapTuple function);
+extern bool caller_is_admin(const Caller *caller);
+extern bool caller_is_editor(const Caller *caller);
+extern bool caller_is_operator(const Caller *caller);
+extern void caller_init(Caller *caller, FunctionCallInfo fcinfo);
+
+#endif /* DQDS_CALLER_H */

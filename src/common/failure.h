@@ -1,0 +1,31 @@
+/*
+ * failure.h
+ *		The value that tells why a remote operation failed.
+ */
+#ifndef DQDS_FAILURE_H
+#define DQDS_FAILURE_H
+
+#include "common/error_codes.h"
+
+/*
+ * Why a remote operation failed.  code is DQDS_OK when it did not; the other
+ * members then mean nothing.  The strings are palloc'd in the context that was
+ * current when the failure was noted.
+ */
+typedef struct Failure
+{
+	DqdsErrorCode code;
+	char *message;    /* which thing, what is wrong */
+	char *hint;       /* what to do next, or NULL */
+	char sqlstate[6]; /* the remote's own, or "" */
+	bool
+		untranslatable; /* one side cannot convert what it sends or takes into the other's encoding */
+} Failure;
+
+extern const char *error_code_name(DqdsErrorCode code);
+extern void failure_clear(Failure *failure);
+extern void failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt,
+						...) pg_attribute_printf(4, 5);
+__attribute__((noreturn)) extern void failure_raise(const Failure *failure);
+
+#endif /* DQDS_FAILURE_H */

@@ -1,0 +1,114 @@
+/*
+ * name_set.c
+ *		A set of names, asked once for each row of a listing.
+ *
+ * A sorted array: it is filled once, in any order, and then only asked.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "common/name_set.h"
+
+struct NameSet
+{
+	MemoryContext context; /* of all of it */
+	char **names;
+	bool *marks; /* of each name; NULL until the set is first asked */
+	int count;
+	int allocated;
+};
+
+/* An empty set in the current memory context. */
+NameSet *
+name_set_make(void)
+{
+	NameSet *set = palloc0(sizeof(NameSet));
+
+	set->context = CurrentMemoryContext;
+	set->allocated = 16;
+	set->names = palloc(sizeof(char *) * set->allocated);
+	return set;
+}
+
+/* Add a name, which is kept, not copied; all are added before the set is first asked. */
+void
+name_set_add(NameSet *set, char *name)
+{
+	Assert(set->marks == NULL);
+	if (set->count == set->allocated)
+	{
+		set->allocated *= 2;
+		set->names = repalloc_huge(set->names, sizeof(char *) * set->allocated);
+	}
+	set->names[set->count++] = name;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* Sorts the names, and leaves out those that come twice. */
+static void
+sort_names(NameSet *set)
+{
+	int unique = 0;
+
+	qsort(set->names, set->count, sizeof(char *), compare_names);
+	for (int i = 0; i < set->count; i++)
+		if (unique == 0 || strcmp(set->names[unique - 1], set->names[i]) != 0)
+			set->names[unique++] = set->names[i];
+	set->count = unique;
+	/* The current context may be one of a row. */
+	set->marks =
+		MemoryContextAllocExtended(set->context, set->count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* The place of the name, -1 when it is not in the set. */
+static int
+find_name(NameSet *set, const char *name)
+{
+	char **found;
+
+	if (set->count == 0)
+		return -1;
+	if (set->marks == NULL)
+		sort_names(set);
+	found = bsearch(&name, set->names, set->count, sizeof(char *), compare_names);
+	return found == NULL ? -1 : found - set->names;
+}
+
+/* Is the name in the set? */
+bool
+name_set_has(NameSet *set, const char *name)
+{
+	return find_name(set, name) >= 0;
+}
+
+/* The same, and marks it. */
+bool
+name_set_mark(NameSet *set, const char *name)
+{
+	int place = find_name(set, name);
+
+	if (place >= 0)
+		set->marks[place] = true;
+	return place >= 0;
+}
+
+/*
+ * Call visit for each name that was never marked, sorted by bytes, once for each
+ * name however often it was added.
+ */
+void
+name_set_visit_unmarked(NameSet *set, void (*visit)(void *argument, const char *name),
+						void *argument)
+{
+	if (set->marks == NULL && set->count > 0)
+		sort_names(set);
+	for (int i = 0; i < set->count; i++)
+		if (!set->marks[i])
+			visit(argument, set->names[i]);
+}

@@ -1,0 +1,102 @@
+/*
+ * grant_functions.c
+ *		SQL functions that say which roles may use a connection, and who owns it;
+ *		and what they share with those of credentials.
+ *
+ * They are for admins, who have EXECUTE on them: so they find every connection,
+ * whoever may use it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/statement_scope.h"
+#include "common/caller.h"
+#include "common/compat.h"
+#include "functions/grant_functions.h"
+#include "registry/owner_call.h"
+#include "registry/registry.h"
+#include "registry/roles.h"
+
+PG_FUNCTION_INFO_V1(dqds_grant_connection);
+PG_FUNCTION_INFO_V1(dqds_revoke_connection);
+PG_FUNCTION_INFO_V1(dqds_set_connection_owner);
+
+/* The id of the connection whose name is the first argument; errors as those of registry_unknown. */
+static int64
+connection_to_grant(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	char *name = name_argument(fcinfo, 0, "the name of a connection");
+	RegistryEntry entry;
+
+	if (!registry_find(caller, name, &entry))
+		registry_unknown(name);
+	return entry.id;
+}
+
+/*
+ * Call an internal function of the id of what is granted and a role, as the owner.
+ * fcinfo is that of the SQL function called command, whose arguments are a name
+ * and a role.  A role that is to be named from then on is enrolled first; else it
+ * may have been dropped.  Errors: 42704, 40001, QD022, and those of grant->find.
+ */
+void
+grant_change(FunctionCallInfo fcinfo, const GrantTable *grant, const char *command,
+			 const char *function, bool names_role)
+{
+	Caller caller;
+	StatementScope scope;
+	OwnerCall call = {.what = grant->what};
+	int64 id;
+	Oid role;
+	bool nothing;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
+	PreventCommandIfReadOnly(command);
+	role = names_role ? role_argument(&caller, fcinfo, 1)
+					  : role_argument_or_number(&caller, fcinfo, 1);
+	id = grant->find(&caller, fcinfo);
+	if (names_role)
+		role_enrol(&caller, role);
+	owner_call_add(&call, INT8OID, Int64GetDatum(id), false);
+	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
+	(void) owner_call(&caller, function, &call, &nothing);
+	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
+	if (nothing &&
+		(names_role || registry_names_grantee(&caller, grant->table, grant->index, id, role)))
+		owner_call_found_nothing(grant->what);
+	statement_show(&scope);
+}
+
+static const GrantTable connection_grant = {"connection", "dqds_connection_grant",
+											"dqds_connection_grant_pkey", connection_to_grant};
+
+/* dqds_grant_connection(name, role) */
+Datum
+dqds_grant_connection(PG_FUNCTION_ARGS)
+{
+	grant_change(fcinfo, &connection_grant, "dqds_grant_connection", "dqds_store_connection_grant",
+				 true);
+	PG_RETURN_VOID();
+}
+
+/* dqds_revoke_connection(name, role): also from a role that was dropped, by its number */
+Datum
+dqds_revoke_connection(PG_FUNCTION_ARGS)
+{
+	grant_change(fcinfo, &connection_grant, "dqds_revoke_connection",
+				 "dqds_remove_connection_grant", false);
+	PG_RETURN_VOID();
+}
+
+/* dqds_set_connection_owner(name, new_owner) */
+Datum
+dqds_set_connection_owner(PG_FUNCTION_ARGS)
+{
+	grant_change(fcinfo, &connection_grant, "dqds_set_connection_owner",
+				 "dqds_store_connection_owner", true);
+	PG_RETURN_VOID();
+}

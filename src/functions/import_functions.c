@@ -1,0 +1,162 @@
+/*
+ * import_functions.c
+ *		SQL functions that import tables into the registry, and forget them.
+ *
+ * Entry points: arguments in, an import run (import.c), its outcome as rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/statement_scope.h"
+#include "common/caller.h"
+#include "common/compat.h"
+#include "common/error_codes.h"
+#include "common/failure.h"
+#include "common/remote_text.h"
+#include "engine/limits.h"
+#include "listing/import.h"
+#include "listing/list_arguments.h"
+#include "listing/listing.h"
+#include "listing/rows.h"
+#include "registry/owner_call.h"
+
+PG_FUNCTION_INFO_V1(dqds_import_tables);
+PG_FUNCTION_INFO_V1(dqds_unimport_tables);
+
+/* Imports belong to a registered connection: a model must name one that the caller may use, and lead there. */
+static void
+check_registered(const ConnectionArgument *connection)
+{
+	if (connection->failure.code != DQDS_OK)
+		failure_raise(&connection->failure);
+	if (connection->registry_id != 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("tables can be imported only for a registered connection"),
+					errhint("Give the name of a registered connection, or a model with its "
+							"connection_name that leads to the same database.")));
+}
+
+static void
+read_import_filters(FunctionCallInfo fcinfo, Listing *listing)
+{
+	listing->schema_name = name_argument(fcinfo, 1, "schema_name");
+	if (!PG_ARGISNULL(2))
+		listing->contains = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (!PG_ARGISNULL(3))
+		listing_restrict(listing, PG_GETARG_DATUM(3));
+	if (PG_ARGISNULL(4))
+		return;
+	listing->max_rows = PG_GETARG_INT32(4);
+	if (listing->max_rows < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("tables_import_limit must not be negative")));
+}
+
+typedef struct ImportRows
+{
+	const Listing *listing;
+	RowsOut rows;
+} ImportRows;
+
+/* ncolumns -1: it is not known. */
+static void
+put_stored(void *argument, const char *schema, const char *table, const char *status, int ncolumns)
+{
+	ImportRows *output = argument;
+	Datum values[5];
+	bool nulls[5] = {false};
+
+	row_text(&values[0], &nulls[0], output->listing->connection.name);
+	row_text(&values[1], &nulls[1], schema);
+	row_text(&values[2], &nulls[2], table);
+	row_text(&values[3], &nulls[3], status);
+	values[4] = Int32GetDatum(ncolumns);
+	nulls[4] = ncolumns < 0;
+	rows_put(&output->rows, values, nulls);
+}
+
+/* A row is of a table: that there is no such schema is a notice. */
+static void
+put_not_found(void *argument, const char *schema, const char *table)
+{
+	if (table != NULL)
+		put_stored(argument, schema, table, "not_found", -1);
+	else
+		ereport(NOTICE,
+				(errmsg("schema \"%s\" was not found", visible_text(schema)),
+				 errhint("dqds_list_schemas shows the schemas that the remote user may use.")));
+}
+
+/* dqds_import_tables(connection, schema_name, table_name_contains, table_names, tables_import_limit) */
+Datum
+dqds_import_tables(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	Listing listing;
+	ImportRows output = {.listing = &listing};
+	ImportSink sink = {.stored = put_stored, .not_found = put_not_found, .argument = &output};
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	PreventCommandIfReadOnly("dqds_import_tables");
+	listing_init(&listing);
+	connection_argument(&caller, fcinfo, &listing.connection);
+	check_registered(&listing.connection);
+	read_import_filters(fcinfo, &listing);
+	rows_open(fcinfo, &output.rows);
+	import_run(&listing, false, &caller, &sink);
+	statement_show(&scope);
+	return (Datum) 0;
+}
+
+static void
+wait_for_imports(void *argument)
+{
+	LOCKTAG tag;
+
+	limits_import_tag(&tag, *(int64 *) argument);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/*
+ * From now on to the end of the transaction no other one stores or forgets
+ * imported tables of this connection.  Nothing else waits for it: the connection
+ * can be changed meanwhile.  Errors: QD022 when another one keeps it for too long.
+ */
+void
+imports_lock(const Caller *caller, int64 connection_id)
+{
+	owner_run(caller, "imported tables", wait_for_imports, &connection_id);
+}
+
+/* dqds_unimport_tables(connection, schema_name, table_names): how many were forgotten */
+Datum
+dqds_unimport_tables(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	ConnectionArgument connection;
+	OwnerCall call = {0};
+	Datum count;
+
+	caller_init(&caller, fcinfo);
+	statement_hide_model(&scope, &caller, fcinfo);
+	PreventCommandIfReadOnly("dqds_unimport_tables");
+	connection_argument(&caller, fcinfo, &connection);
+	check_registered(&connection);
+	owner_call_add(&call, INT8OID, Int64GetDatum(connection.registry_id), false);
+	owner_call_add_text(&call, name_argument(fcinfo, 1, "schema_name"));
+	owner_call_add(&call, TEXTARRAYOID, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
+				   PG_ARGISNULL(2));
+	imports_lock(&caller, connection.registry_id);
+	count = owner_call(&caller, "dqds_remove_imports", &call, NULL);
+	statement_show(&scope);
+	PG_RETURN_DATUM(count);
+}

@@ -1,0 +1,21 @@
+/*
+ * jobs.h
+ *		The jobs that clients of the bridge are told of.
+ */
+#ifndef DQDS_JOBS_H
+#define DQDS_JOBS_H
+
+#include "lib/stringinfo.h"
+
+typedef struct Caller Caller;
+
+typedef enum JobType
+{
+	JOB_IMPORT_TABLES,
+	JOB_DELETE_CONNECTION
+} JobType;
+
+extern void job_append(StringInfo text, const Caller *caller, JobType type,
+					   const char *business_key);
+
+#endif /* DQDS_JOBS_H */

@@ -1,0 +1,206 @@
+/*
+ * level_functions.c
+ *		SQL functions that give a role a level, take it away, and tell which one a caller lacks.
+ *
+ * A level is nothing but PostgreSQL's privileges on the objects that
+ * dqds_level_objects() in the install script lists.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/statement_scope.h"
+#include "common/caller.h"
+#include "common/compat.h"
+#include "common/remote_text.h"
+#include "model/secret.h"
+#include "registry/owner_call.h"
+#include "registry/privileges.h"
+#include "registry/roles.h"
+
+PG_FUNCTION_INFO_V1(dqds_grant);
+PG_FUNCTION_INFO_V1(dqds_revoke);
+PG_FUNCTION_INFO_V1(dqds_missing_level);
+
+/* One more than the highest rank of a level. */
+#define BEYOND_RANKS 100
+
+typedef struct LevelChange
+{
+	const Caller *caller;
+	bool granted; /* else revoked */
+	char *level;
+	Oid role;
+} LevelChange;
+
+/* The rank of a level; an unknown one is the error 22023. */
+static int
+level_rank(const Caller *caller, const char *level)
+{
+	OwnerCall call = {0};
+	bool unknown;
+	Datum rank;
+
+	owner_call_add_text(&call, level);
+	rank = owner_call_inside(caller, "dqds_level_rank", &call, &unknown);
+	if (unknown)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 name_may_hold_secret(level) ? errmsg("unknown level")
+											 : errmsg("unknown level \"%s\"", visible_text(level)),
+				 errhint("Levels are viewer, operator, editor and admin.")));
+	return DatumGetInt32(rank);
+}
+
+/* Change the privileges on the views, or functions, that the levels of the ranks from first to last open. */
+static void
+change_kind(const LevelChange *change, const char *kind, Privilege privilege, int first, int last)
+{
+	OwnerCall call = {0};
+	bool none;
+	Datum members;
+	ArrayType *array;
+
+	owner_call_add_text(&call, kind);
+	owner_call_add(&call, INT4OID, Int32GetDatum(first), false);
+	owner_call_add(&call, INT4OID, Int32GetDatum(last), false);
+	members = owner_call_inside(change->caller, "dqds_level_members", &call, &none);
+	if (none)
+		return;
+	array = DatumGetArrayTypeP(members);
+	privileges_change(privilege, (Oid *) ARR_DATA_PTR(array),
+					  ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)), change->role,
+					  change->granted);
+}
+
+/* Without USAGE on the schema no privilege in it is of use. */
+static void
+grant_usage(const LevelChange *change)
+{
+	if (!dqds_may_use_schema(change->caller->schema, change->role))
+		privileges_change(PRIVILEGE_USAGE, &change->caller->schema, 1, change->role, true);
+}
+
+/* A level includes those before it, so a role that loses one loses those after it. */
+static void
+change_level(void *argument)
+{
+	const LevelChange *change = argument;
+	int rank = level_rank(change->caller, change->level);
+	int first = change->granted ? 0 : rank;
+	int last = change->granted ? rank : BEYOND_RANKS;
+
+	(void) privileges_lock(PRIVILEGES_OF_LEVELS, true);
+	change_kind(change, "view", PRIVILEGE_SELECT, first, last);
+	change_kind(change, "function", PRIVILEGE_EXECUTE, first, last);
+	if (change->granted)
+		grant_usage(change);
+}
+
+static void
+run_change(FunctionCallInfo fcinfo, bool granted)
+{
+	Caller caller;
+	StatementScope scope;
+	LevelChange change = {.caller = &caller, .granted = granted};
+
+	caller_init(&caller, fcinfo);
+	statement_hide_names(&scope, fcinfo);
+	PreventCommandIfReadOnly(granted ? "dqds_grant" : "dqds_revoke");
+	change.level = name_argument(fcinfo, 0, "level");
+	change.role = role_argument(&caller, fcinfo, 1);
+	owner_run(&caller, "privilege", change_level, &change);
+	/* By now, if it can be: the first connection of the role would have to wait for others that are enrolled. */
+	if (granted)
+		role_enrol_at_once(&caller, change.role);
+	statement_show(&scope);
+}
+
+/* dqds_grant(level, role) */
+Datum
+dqds_grant(PG_FUNCTION_ARGS)
+{
+	run_change(fcinfo, true);
+	PG_RETURN_VOID();
+}
+
+/* dqds_revoke(level, role) */
+Datum
+dqds_revoke(PG_FUNCTION_ARGS)
+{
+	run_change(fcinfo, false);
+	PG_RETURN_VOID();
+}
+
+/* ---- what is missing ------------------------------------------------------------------ */
+
+/* May the caller execute the function of this name that the bridge calls? */
+static bool
+may_call_for_bridge(const Caller *caller, const char *name)
+{
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool may = false;
+
+	for (int i = 0; i < functions->n_members && !may; i++)
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+
+		may = function->pronamespace == PG_CATALOG_NAMESPACE &&
+			  dqds_may_execute(function->oid, caller->role);
+	}
+	ReleaseSysCacheList(functions);
+	return may;
+}
+
+/* The lowest level that opens a function, NULL when none does. */
+static char *
+level_of(const Caller *caller, const char *function)
+{
+	OwnerCall call = {.what = "privilege"};
+	bool none;
+	Datum level;
+
+	owner_call_add_text(&call, function);
+	level = owner_read(caller, "dqds_level_of", &call, &none);
+	return none ? NULL : TextDatumGetCString(level);
+}
+
+/*
+ * dqds_missing_level(function_name, name_role): for a function that the bridge
+ * calls, what an admin has to do before the caller may; NULL when the caller lacks
+ * no level for it.  With name_role false the name of the role stays out of it.
+ */
+Datum
+dqds_missing_level(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	char *function;
+	char *level;
+	char *role;
+
+	caller_init(&caller, fcinfo);
+	function = name_argument(fcinfo, 0, "function_name");
+	level = may_call_for_bridge(&caller, function) ? NULL : level_of(&caller, function);
+	if (level == NULL)
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1) || !PG_GETARG_BOOL(1))
+		PG_RETURN_TEXT_P(cstring_to_text(
+			psprintf("this needs the level %s, which an admin grants with dqds_grant('%s', ROLE)",
+					 level, level)));
+	role = GetUserNameFromId(caller.role, false);
+	PG_RETURN_TEXT_P(cstring_to_text(
+		psprintf("role \"%s\" needs the level %s, which an admin grants with dqds_grant('%s', %s)",
+				 visible_text(role), level, level, quote_literal_cstr(quote_identifier(role)))));
+}

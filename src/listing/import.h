@@ -1,0 +1,33 @@
+/*
+ * import.h
+ *		Fetches tables with their columns from a remote, and stores them in the registry.
+ */
+#ifndef DQDS_IMPORT_H
+#define DQDS_IMPORT_H
+
+#include "listing/listing.h"
+
+typedef struct Caller Caller;
+
+/*
+ * The receiver of what an import does; each function but not_found may be NULL.
+ * values are those of the answer to QUESTION_COLUMNS.
+ */
+typedef struct ImportSink
+{
+	void (*begin)(void *argument); /* everything has arrived, and is about to be stored */
+	void (*table)(void *argument, const char *name);
+	void (*column)(void *argument, const Datum *values,
+				   const bool *nulls); /* of the table before */
+	void (*stored)(void *argument, const char *schema, const char *table, const char *status,
+				   int ncolumns);
+	void (*not_found)(void *argument, const char *schema,
+					  const char *table); /* at last; table NULL: the schema, or any that fits */
+	void *argument;
+} ImportSink;
+
+extern void import_run(Listing *listing, bool may_be_pattern, const Caller *caller,
+					   const ImportSink *sink);
+extern void imports_lock(const Caller *caller, int64 connection_id);
+
+#endif /* DQDS_IMPORT_H */

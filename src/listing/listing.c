@@ -1,0 +1,401 @@
+/*
+ * listing.c
+ *		A listing: asks one remote one question and passes on what belongs to the answer.
+ *
+ * The remote filters where it can; the filters are applied again here, so that
+ * the answer is right whatever the remote does.  A value that is not what it
+ * should be becomes NULL, and free text that is too long is cut.  A remote that
+ * fails to convert a character to our encoding is asked again for its bytes as
+ * they are: they are converted (encoding.c) and sorted here.  It must not know
+ * what becomes of the rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/memutils.h"
+
+#include "common/caller.h"
+#include "common/encoding.h"
+#include "common/error_codes.h"
+#include "common/failure.h"
+#include "common/name_set.h"
+#include "common/remote_text.h"
+#include "common/text_array.h"
+#include "engine/engine.h"
+#include "listing/listing.h"
+#include "listing/sorted_answer.h"
+#include "model/target.h"
+#include "postgres/dialect.h"
+#include "postgres/failure_explain.h"
+#include "wire/question.h"
+
+/* An unfiltered listing; the caller sets what is asked. */
+void
+listing_init(Listing *listing)
+{
+	memset(listing, 0, sizeof(*listing));
+	listing->max_rows = -1;
+	listing->partitions = true;
+	listing->definitions = DEFINITIONS_ALL;
+}
+
+/* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */
+static const char *
+as_compared(const Listing *listing, const char *text)
+{
+	if (text == NULL || *text == '\0')
+		return NULL;
+	return listing->ignore_case ? str_tolower(text, strlen(text), DEFAULT_COLLATION_OID) : text;
+}
+
+static bool
+contains(const Listing *listing, const char *name, const char *piece)
+{
+	if (listing->ignore_case)
+		name = str_tolower(name, strlen(name), DEFAULT_COLLATION_OID);
+	return strstr(name, piece) != NULL;
+}
+
+/* A name that was asked for and is there is marked, even where it is beyond the limit. */
+static bool
+passes(const Listing *listing, const char *name)
+{
+	if (listing->wanted_piece != NULL && !contains(listing, name, listing->wanted_piece))
+		return false;
+	if (listing->unwanted_piece != NULL && contains(listing, name, listing->unwanted_piece))
+		return false;
+	return listing->names == NULL || name_set_mark(listing->names, name);
+}
+
+/* A whole number in the range of the type, in the one spelling that JSON and SQL share. */
+static bool
+is_number(const char *text, bool is_bigint)
+{
+	const char *digits = text + (*text == '-' ? 1 : 0);
+	long long number;
+
+	if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
+		(digits[0] == '0' && digits[1] != '\0'))
+		return false;
+	errno = 0;
+	number = strtoll(text, NULL, 10);
+	return errno == 0 && (is_bigint || (number >= PG_INT32_MIN && number <= PG_INT32_MAX));
+}
+
+/* A longer text (a comment, the name of a type) is cut, and ends in a mark. */
+#define MAX_TEXT_BYTES (64 * 1024)
+
+/* No real name is that long, and a name that is cut would be another one. */
+#define MAX_NAME_BYTES (64 * 1024)
+
+static const char *
+valid_text(const char *sent, int encoding)
+{
+	const char *text = remote_text(remote_decode(sent, encoding));
+	size_t length = strlen(text);
+	const char *mark = GetDatabaseEncoding() == PG_UTF8 ? "\xE2\x80\xA6" : "...";
+
+	if (length <= MAX_TEXT_BYTES)
+		return text;
+	return psprintf("%.*s%s", pg_mbcliplen(text, length, MAX_TEXT_BYTES), text, mark);
+}
+
+/* An array that is too long is none: without its end it would be another one. */
+static const char *
+valid_text_array(const char *sent, int encoding)
+{
+	const char *text = remote_text(remote_decode(sent, encoding));
+	List *elements;
+
+	return strlen(text) <= MAX_TEXT_BYTES && text_array_parse(text, &elements) ? text : NULL;
+}
+
+/* Errors: QD023 when it is too long. */
+static const char *
+valid_name(const Target *target, const char *sent, int encoding)
+{
+	Failure failure = {0};
+
+	if (strlen(sent) > MAX_NAME_BYTES)
+	{
+		diagnose_answer(target, "a name of more than 64 kB", &failure);
+		failure_raise(&failure);
+	}
+	return remote_text(remote_decode(sent, encoding));
+}
+
+/* What a remote sent, as a value that it should be; NULL if it is none. */
+static const char *
+valid_value(const Listing *listing, const char *sent, AnswerValue value)
+{
+	if (sent == NULL)
+		return NULL;
+	switch (value)
+	{
+		case ANSWER_NAME:
+			return valid_name(&listing->connection.target, sent, listing->encoding);
+		case ANSWER_TEXT:
+			return valid_text(sent, listing->encoding);
+		case ANSWER_TEXT_ARRAY:
+			return valid_text_array(sent, listing->encoding);
+		case ANSWER_INTEGER:
+		case ANSWER_POSITION:
+			return is_number(sent, false) ? sent : NULL;
+		case ANSWER_BIGINT:
+			return is_number(sent, true) ? sent : NULL;
+		case ANSWER_BOOLEAN:
+			/* In PostgreSQL's or another server's spelling. */
+			return strchr("tT1", *sent) != NULL && *sent != '\0' ? "true" : "false";
+	}
+	return NULL;
+}
+
+static void
+emit_row(Listing *listing, const char **values)
+{
+	if (listing->max_rows >= 0 && listing->count >= listing->max_rows)
+		return;
+	listing->count++;
+	listing->emit(listing, values);
+}
+
+/* The engine's sink: the first value is the name of what is listed, or of its table; but a schema may come before. */
+static void
+take_row(void *sink, const char **values, int nvalues)
+{
+	Listing *listing = sink;
+	const AnswerShape *answer = dialect_answer(listing->question);
+	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
+	bool usable = true;
+
+	for (int i = 0; i < nvalues; i++)
+	{
+		values[i] = valid_value(listing, values[i], answer->values[i]);
+		if (values[i] == NULL &&
+			(answer->values[i] == ANSWER_NAME || answer->values[i] == ANSWER_POSITION))
+			usable = false;
+	}
+	if (usable && passes(listing, values[listing->question == QUESTION_ALL_TABLES ? 1 : 0]))
+	{
+		if (listing->sorted != NULL)
+			sorted_answer_put(listing->sorted, values);
+		else
+			emit_row(listing, values);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(listing->row_context);
+}
+
+static void
+emit_sorted(Listing *listing)
+{
+	const char *values[MAX_ANSWER_COLUMNS];
+	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
+
+	sorted_answer_sort(listing->sorted);
+	while (sorted_answer_next(listing->sorted, values))
+	{
+		CHECK_FOR_INTERRUPTS();
+		emit_row(listing, values);
+		MemoryContextReset(listing->row_context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+end_sorting(Listing *listing)
+{
+	if (listing->sorted != NULL)
+		sorted_answer_end(listing->sorted);
+	listing->sorted = NULL;
+}
+
+/* ---- what is asked -------------------------------------------------------------------- */
+
+/* A name that must be matched: where the remote cannot have it, the empty one, which is no name. */
+static const char *
+sought(const char *name, int encoding)
+{
+	const char *bytes = NULL;
+
+	return name != NULL && !remote_encode(name, encoding, &bytes) ? "" : bytes;
+}
+
+/*
+ * A filter that the remote may leave out: one that it does not understand, or in
+ * which a replaced character is named, is left to passes().
+ */
+static const char *
+filter(const char *text, int encoding)
+{
+	const char *bytes;
+
+	if (text == NULL ||
+		(encoding != REMOTE_CONVERTS && strstr(text, remote_replacement()) != NULL) ||
+		!remote_encode(text, encoding, &bytes))
+		return NULL;
+	return bytes;
+}
+
+/* Is what the remote filters by all that there is to filter by? */
+static bool
+same_filter(const char *sent, const char *piece)
+{
+	return (sent == NULL) == (piece == NULL);
+}
+
+static void
+fill_table_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	bool sorts = listing->sorted == NULL && listing->names == NULL;
+
+	query->values[0] = sought(listing->schema_name, encoding);
+	if (listing->question == QUESTION_ALL_TABLES)
+		query->values[0] = listing->include_system ? "true" : "false";
+	query->values[3] = listing->partitions ? "true" : "false";
+	query->values[5] = listing->sizes ? "true" : "false";
+	/* A remote folds case by its own rules, which may tell apart what ours do not. */
+	if (!listing->ignore_case)
+	{
+		query->values[1] = filter(listing->wanted_piece, encoding);
+		query->values[4] = filter(listing->unwanted_piece, encoding);
+	}
+	/* Nor must the remote count for us what it does not filter or sort as we do. */
+	if (listing->max_rows >= 0 && sorts && same_filter(query->values[1], listing->wanted_piece) &&
+		same_filter(query->values[4], listing->unwanted_piece))
+		query->values[2] = psprintf("%lld", (long long) listing->max_rows);
+}
+
+/* Some tables are found in another way than all: by another query, which has the same answer. */
+static void
+fill_column_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	query->values[0] = sought(listing->schema_name, encoding);
+	query->values[1] = filter(listing->names_literal, encoding);
+	query->values[2] = psprintf("%d", (int) listing->definitions);
+	query->question = listing->question;
+	if (query->values[1] != NULL)
+		query->question = listing->question == QUESTION_COLUMNS ? QUESTION_COLUMNS_OF
+																: QUESTION_COLUMN_DETAILS_OF;
+}
+
+static void
+fill_key_query(const Listing *listing, RemoteQuery *query, int encoding)
+{
+	query->values[0] = sought(listing->schema_name, encoding);
+	query->values[1] = filter(listing->names_literal, encoding);
+	query->values[2] = psprintf("%d", (int) listing->definitions);
+}
+
+/* The engine's QueryFiller. */
+static void
+fill_query(void *sink, RemoteQuery *query, int encoding)
+{
+	Listing *listing = sink;
+
+	listing->encoding = encoding;
+	if (encoding != REMOTE_CONVERTS && listing->sorted == NULL)
+		listing->sorted =
+			sorted_answer_begin(dialect_answer(listing->question), &listing->connection.target);
+	switch (listing->question)
+	{
+		case QUESTION_SCHEMAS:
+		case QUESTION_SCHEMA_DETAILS:
+			query->values[0] = listing->include_system ? "true" : "false";
+			break;
+		case QUESTION_TABLE_NAMES:
+		case QUESTION_TABLES:
+		case QUESTION_TABLE_DETAILS:
+		case QUESTION_ALL_TABLES:
+			fill_table_query(listing, query, encoding);
+			break;
+		case QUESTION_COLUMNS:
+		case QUESTION_COLUMN_DETAILS:
+			fill_column_query(listing, query, encoding);
+			break;
+		case QUESTION_CONSTRAINTS:
+		case QUESTION_INDEXES:
+			fill_key_query(listing, query, encoding);
+			break;
+		case QUESTION_VIEW_DEFINITION:
+			query->values[0] = sought(listing->schema_name, encoding);
+			query->values[1] = sought(listing->view_name, encoding);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+ask(Listing *listing, Operation *operation, const Caller *caller)
+{
+	memset(operation, 0, sizeof(*operation));
+	operation->target = &listing->connection.target;
+	operation->query.question = listing->question;
+	operation->query.of_old_version = listing->old_version;
+	operation->raw = listing->raw;
+	operation->fill = fill_query;
+	operation->on_row = take_row;
+	operation->sink = listing;
+	listing->count = 0;
+	listing->encoding = REMOTE_CONVERTS;
+	engine_run(operation, 1, caller->role);
+}
+
+/* Has the server not understood the query of its newer versions? */
+static bool
+is_old_version(const Listing *listing, const Operation *operation)
+{
+	return operation->target->provider == PROVIDER_QUESTDB && !listing->old_version &&
+		   operation->failure.code == DQDS_REMOTE_ERROR;
+}
+
+/*
+ * Ask, and call emit for each row.  False: that failed, and *failure says why; the
+ * rows emitted before are of no use then.  A failure of the model is raised.
+ *
+ * A character that the other encoding does not have, in a name or filter of ours
+ * or in what the remote would send, is found out by its error.  Then, and in the
+ * next listings of this Listing, the remote converts nothing.
+ */
+bool
+listing_try(Listing *listing, Question question, const Caller *caller, Failure *failure)
+{
+	Operation operation;
+
+	if (listing->emit == NULL || listing->restart == NULL)
+		elog(ERROR, "a listing without emit or restart");
+	if (listing->connection.failure.code != DQDS_OK)
+		failure_raise(&listing->connection.failure);
+	listing->question = question;
+	listing->wanted_piece = as_compared(listing, listing->contains);
+	listing->unwanted_piece = as_compared(listing, listing->excludes);
+	listing->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
+	ask(listing, &operation, caller);
+	if (is_old_version(listing, &operation))
+	{
+		listing->restart(listing);
+		listing->old_version = true;
+		ask(listing, &operation, caller);
+	}
+	if (operation.failure.code != DQDS_OK && operation.failure.untranslatable &&
+		listing->encoding == REMOTE_CONVERTS)
+	{
+		listing->restart(listing);
+		end_sorting(listing);
+		listing->raw = true;
+		ask(listing, &operation, caller);
+	}
+	if (operation.failure.code == DQDS_OK && listing->sorted != NULL)
+		emit_sorted(listing);
+	end_sorting(listing);
+	MemoryContextDelete(listing->row_context);
+	*failure = operation.failure;
+	return failure->code == DQDS_OK;
+}

@@ -1,0 +1,19 @@
+/*
+ * sorted_answer.h
+ *		The answer to a question, sorted here because the remote has not sorted it as it is shown.
+ */
+#ifndef DQDS_SORTED_ANSWER_H
+#define DQDS_SORTED_ANSWER_H
+
+#include "model/target.h"
+#include "wire/question.h"
+
+typedef struct SortedAnswer SortedAnswer;
+
+extern SortedAnswer *sorted_answer_begin(const AnswerShape *shape, const Target *source);
+extern void sorted_answer_put(SortedAnswer *answer, const char **values);
+extern void sorted_answer_sort(SortedAnswer *answer);
+extern bool sorted_answer_next(SortedAnswer *answer, const char **values);
+extern void sorted_answer_end(SortedAnswer *answer);
+
+#endif /* DQDS_SORTED_ANSWER_H */

@@ -1,0 +1,358 @@
+/*
+ * model.c
+ *		The connection model: its keys, and what their values must be.
+ *
+ * model_form.c brings a model into the form in which it is kept, and
+ * model_target.c makes a Target of it.  A JSON value of the wrong type in a known
+ * key is an error (42804), raised at once and naming the key, because the caller's
+ * program is wrong; a value of the right type that cannot be used is a Failure,
+ * because a person can have typed it.
+ *
+ * Owns: the table of providers and the words of the published enums.  It must not
+ * look anything up, or depend on who the caller is.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+
+#include "common/failure.h"
+#include "model/model.h"
+#include "model/model_form.h"
+#include "model/model_internal.h"
+#include "model/target.h"
+
+/* ---- the keys ------------------------------------------------------------------ */
+
+/* The published enum of provider types; the first three work. */
+static const ModelProvider providers[] = {
+	{"postgresql", PROVIDER_POSTGRESQL, true, 5432, NULL},
+	{"redshift", PROVIDER_REDSHIFT, true, 5439, "dev"},
+	{"questdb", PROVIDER_QUESTDB, true, 8812, "qdb"},
+	{.name = "bigquery"},
+	{.name = "clickhouse"},
+	{.name = "databricks"},
+	{.name = "db2"},
+	{.name = "duckdb"},
+	{.name = "hana"},
+	{.name = "mariadb"},
+	{.name = "mysql"},
+	{.name = "oracle"},
+	{.name = "presto"},
+	{.name = "snowflake"},
+	{.name = "spark"},
+	{.name = "sqlserver"},
+	{.name = "teradata"},
+	{.name = "trino"},
+};
+
+/* From the weakest to the strictest. */
+static const char *const sslmodes[] = {"disable", "allow",     "prefer",
+									   "require", "verify-ca", "verify-full"};
+static const char *const engine_types[] = {"postgresql", "timescale"};
+static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password"};
+
+/* Members whose values are words of a published enum, in the section of a working provider. */
+static const struct
+{
+	const char *key;
+	const char *const *words;
+	int count;
+} enums[] = {
+	{"sslmode", sslmodes, lengthof(sslmodes)},
+	{"postgresql_engine_type", engine_types, lengthof(engine_types)},
+	{"redshift_authentication_mode", authentication_modes, lengthof(authentication_modes)},
+};
+
+/* A provider by its place in the enum; NULL beyond its end. */
+const ModelProvider *
+model_provider(int position)
+{
+	return position < lengthof(providers) ? &providers[position] : NULL;
+}
+
+/* Its name; NULL likewise. */
+const char *
+model_provider_name(int position)
+{
+	return position < lengthof(providers) ? providers[position].name : NULL;
+}
+
+/* ---- reading members -------------------------------------------------------------- */
+
+/* Raise 42804 for a member of a section ("" for the top of the model), which must be what wanted says. */
+void
+model_wrong_type(const char *section, const char *key, const char *wanted)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("\"%s%s%s\" in the connection model must be %s", section,
+						   *section == '\0' ? "" : ".", key, wanted)));
+}
+
+/* A member that is there and not null. */
+bool
+model_member(JsonbContainer *object, const char *key, JsonbValue *value)
+{
+	return object != NULL &&
+		   getKeyJsonValueFromContainer(object, key, strlen(key), value) != NULL &&
+		   value->type != jbvNull;
+}
+
+/* Is there a member that says something: not null, no empty string, and no object of such members? */
+bool
+model_has_value(JsonbContainer *object, const char *key)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return false;
+	if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+		return value.type != jbvString || value.val.string.len > 0;
+	iterator = JsonbIteratorInit(value.val.binary.data);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+		if (token == WJB_VALUE && value.type != jbvNull &&
+			(value.type != jbvString || value.val.string.len > 0))
+			return true;
+	return false;
+}
+
+/* A string; NULL when it is missing, null or empty. */
+char *
+model_string(JsonbContainer *object, const char *section, const char *key)
+{
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return NULL;
+	if (value.type != jbvString)
+		model_wrong_type(section, key, "a string");
+	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/* An object; NULL when it is missing or null. */
+JsonbContainer *
+model_object(JsonbContainer *object, const char *section, const char *key)
+{
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return NULL;
+	if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+		model_wrong_type(section, key, "an object");
+	return value.val.binary.data;
+}
+
+char *
+model_numeric_text(Numeric number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+}
+
+/* A string, a number or a boolean as text; NULL when missing, null or empty. */
+char *
+model_scalar(const JsonbValue *value, const char *section, const char *key)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return value->val.string.len == 0
+					   ? NULL
+					   : pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return model_numeric_text(value->val.numeric);
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			model_wrong_type(section, key, "a string, a number or a boolean");
+			return NULL;
+	}
+}
+
+/* Note that a member, named as above, has a value that cannot be used; always false. */
+bool
+model_invalid(Failure *failure, const char *section, const char *key, const char *wanted)
+{
+	failure_set(failure, DQDS_INVALID_CONNECTION, psprintf("It must be %s.", wanted),
+				"\"%s%s%s\" in the connection model is not valid", section,
+				*section == '\0' ? "" : ".", key);
+	return false;
+}
+
+/* Note that a member, named as above, is missing; always false. */
+bool
+model_missing(Failure *failure, const char *section, const char *key)
+{
+	failure_set(failure, DQDS_INVALID_CONNECTION, "Add it to the connection model.",
+				"\"%s%s%s\" is missing in the connection model", section,
+				*section == '\0' ? "" : ".", key);
+	return false;
+}
+
+/* The root as an object. */
+JsonbContainer *
+model_root(Jsonb *model)
+{
+	if (!JB_ROOT_IS_OBJECT(model))
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("the connection model must be a JSON object")));
+	return &model->root;
+}
+
+/* ---- what members must be ---------------------------------------------------------------- */
+
+/* The place in the enum of the model's provider_type; false: *failure tells what is wrong with that. */
+bool
+model_find_provider(JsonbContainer *root, int *position, Failure *failure)
+{
+	char *name = model_string(root, "", "provider_type");
+
+	if (name == NULL)
+		return model_missing_at_top(root, "provider_type", false, failure);
+	for (int i = 0; i < lengthof(providers); i++)
+		if (strcmp(providers[i].name, name) == 0)
+		{
+			*position = i;
+			return true;
+		}
+	return model_invalid(failure, "", "provider_type",
+						 "one of the published provider types, such as postgresql");
+}
+
+/* The name of the model's provider if that is one that works, else NULL; nothing is raised. */
+const char *
+model_working_provider(JsonbContainer *root)
+{
+	JsonbValue value;
+
+	if (!model_member(root, "provider_type", &value) || value.type != jbvString)
+		return NULL;
+	for (int i = 0; i < lengthof(providers); i++)
+		if (providers[i].works && strlen(providers[i].name) == value.val.string.len &&
+			memcmp(providers[i].name, value.val.string.val, value.val.string.len) == 0)
+			return providers[i].name;
+	return NULL;
+}
+
+static int
+find_word(const char *const *words, int count, const char *word)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+/* How strict an sslmode is, from 0 on; -1: it is none. */
+int
+model_sslmode_rank(const char *sslmode)
+{
+	return find_word(sslmodes, lengthof(sslmodes), sslmode);
+}
+
+/* What a word of an enum must be. */
+static char *
+one_of(const char *const *words, int count)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "one of " : ", ", words[i]);
+	return list.data;
+}
+
+/* What an sslmode must be. */
+char *
+model_sslmodes(void)
+{
+	return one_of(sslmodes, lengthof(sslmodes));
+}
+
+/* Are those members of the section called name that have published words one of them?  Or *failure is set. */
+bool
+model_check_enums(JsonbContainer *section, const char *name, Failure *failure)
+{
+	for (int i = 0; i < lengthof(enums); i++)
+	{
+		char *word = model_string(section, name, enums[i].key);
+
+		if (word != NULL && find_word(enums[i].words, enums[i].count, word) < 0)
+			return model_invalid(failure, name, enums[i].key,
+								 one_of(enums[i].words, enums[i].count));
+	}
+	return true;
+}
+
+/* The model's own connection_name, palloc'd; NULL when it has none. */
+char *
+model_connection_name(Jsonb *model)
+{
+	return model_string(model_root(model), "", "connection_name");
+}
+
+/* Whether a password is demanded; default true. */
+bool
+model_password_required(Jsonb *model)
+{
+	JsonbValue value;
+
+	if (!model_member(model_root(model), "password_required", &value))
+		return true;
+	if (value.type != jbvBool)
+		model_wrong_type("", "password_required", "a boolean");
+	return value.val.boolean;
+}
+
+/*
+ * What members that are known must be, in the section of whichever provider: a
+ * model is given back whole, to clients that are strict about all of it.
+ */
+static bool
+check_section(JsonbContainer *root, int provider, Failure *failure)
+{
+	static const char *const strings[] = {"host",     "database", "user",
+										  "password", "options",  FOREIGN_SERVER};
+	const char *name = providers[provider].name;
+	JsonbContainer *section = model_object(root, "", name);
+	JsonbValue port;
+
+	for (int i = 0; i < lengthof(strings); i++)
+		(void) model_string(section, name, strings[i]);
+	(void) model_object(section, name, "properties");
+	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
+		model_wrong_type(name, "port", "a string or a number");
+	/* Words alike mean others elsewhere: MySQL has an sslmode of its own. */
+	return !providers[provider].works || model_check_enums(section, name, failure);
+}
+
+/*
+ * Can this model be registered?  One of a provider that works must lead to a
+ * usable target; of the others only the provider type and the shape are known.
+ * References to secrets are looked at when they are used.
+ */
+bool
+model_validate(const NormalModel *normal, Failure *failure)
+{
+	Target target;
+	JsonbContainer *root = &normal->model->root;
+	int provider;
+
+	for (int i = 0; i < lengthof(providers); i++)
+		if (!check_section(root, i, failure))
+			return false;
+	(void) model_object(root, "", "advanced_properties");
+	if (!model_find_provider(root, &provider, failure))
+		return false;
+	if (model_to_target(normal->model, normal->secrets, NULL, &target, failure) ||
+		failure->code == DQDS_UNSUPPORTED_PROVIDER)
+	{
+		failure_clear(failure);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,24 @@
+/*
+ * model.h
+ *		What a model says, for those who have no target of it.
+ */
+#ifndef DQDS_MODEL_H
+#define DQDS_MODEL_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "common/failure.h"
+#include "model/model_form.h"
+
+extern bool model_validate(const NormalModel *normal, Failure *failure);
+extern int model_parallel_limit(Jsonb *model);
+extern char *model_connection_name(Jsonb *model);
+extern bool model_password_required(Jsonb *model);
+
+extern List *model_warnings(Jsonb *model);
+extern bool text_has_blank_ends(const char *text);
+
+extern Jsonb *model_patch(Jsonb *model, Jsonb *patch);
+
+#endif /* DQDS_MODEL_H */

@@ -1,0 +1,95 @@
+/*
+ * model_internal.h
+ *		What the files that know the connection model share: those called model_*.c,
+ *		environment.c, foreign_server.c, properties.c and spelling_parameters.c.
+ */
+#ifndef DQDS_MODEL_INTERNAL_H
+#define DQDS_MODEL_INTERNAL_H
+
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "common/failure.h"
+#include "model/target.h"
+
+/* A provider type of the published enum. */
+typedef struct ModelProvider
+{
+	const char *name;
+	Provider provider; /* this and the following only if it works */
+	bool works;
+	int default_port;
+	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
+} ModelProvider;
+
+/* The key of a section postgresql that names a foreign server. */
+#define FOREIGN_SERVER "foreign_server"
+
+/* What is at stake when a key has no effect. */
+typedef enum KeyKind
+{
+	KEY_PLAIN,
+	KEY_HOST, /* another server is connected to */
+	KEY_TLS   /* the connection is less safe */
+} KeyKind;
+
+/* What an unknown key probably means (model_keys.c). */
+typedef struct KeyMeaning
+{
+	const char *meant;  /* the key; NULL: there is nothing like it */
+	const char *reason; /* why to leave it out; NULL: it may be renamed */
+	KeyKind kind;
+	bool is_typo; /* a guess */
+} KeyMeaning;
+
+extern bool key_is_known(const char *section, const char *key, int length);
+extern KeyMeaning key_meaning(const char *key);
+extern KeyMeaning key_meaning_at_top(const char *key);
+extern bool key_is_misplaced(const char *key, KeyMeaning *meaning);
+extern bool model_has_value(JsonbContainer *object, const char *key);
+extern bool model_read_foreign_server(JsonbContainer *section, const char *name, Target *target,
+									  Failure *failure);
+extern bool model_check_keys(JsonbContainer *section, const char *name, Failure *failure);
+extern bool model_check_top(JsonbContainer *root, const char *name, Failure *failure);
+extern bool model_missing_key(JsonbContainer *section, const char *name, const char *wanted,
+							  Failure *failure);
+extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, bool section,
+								 Failure *failure);
+
+#define DEFAULT_SSLMODE "prefer"
+
+/*
+ * Without what references stand for.  Access tokens that are given for a password
+ * have some thousand; SCRAM hashes all of it again and again.
+ */
+#define MAX_PASSWORD_BYTES 8000
+
+/* Begins what a host must be, in words that continue "It must be" (model_values.c). */
+#define HOST_WANTED "one host name or address"
+
+extern bool model_integer(const char *text, long min, long max, int *result);
+extern char *host_without_brackets(char *host);
+extern const char *host_fault(const char *host);
+extern bool database_is_conninfo(const char *database);
+
+extern bool model_member(JsonbContainer *object, const char *key, JsonbValue *value);
+extern JsonbContainer *model_object_member(JsonbContainer *object, const char *key);
+extern JsonbContainer *model_root(Jsonb *model);
+extern char *model_numeric_text(Numeric number);
+extern const char *model_provider_name(int position);
+extern const ModelProvider *model_provider(int position);
+extern const char *model_working_provider(JsonbContainer *root);
+extern char *model_string(JsonbContainer *object, const char *section, const char *key);
+extern char *model_scalar(const JsonbValue *value, const char *section, const char *key);
+extern JsonbContainer *model_object(JsonbContainer *object, const char *section, const char *key);
+extern void model_wrong_type(const char *section, const char *key, const char *wanted);
+extern bool model_invalid(Failure *failure, const char *section, const char *key,
+						  const char *wanted);
+extern bool model_missing(Failure *failure, const char *section, const char *key);
+extern bool model_unsupported(const char *provider, Failure *failure);
+extern bool model_find_provider(JsonbContainer *root, int *position, Failure *failure);
+extern int model_sslmode_rank(const char *sslmode);
+extern char *model_sslmodes(void);
+extern bool model_check_enums(JsonbContainer *section, const char *name, Failure *failure);
+
+#endif /* DQDS_MODEL_INTERNAL_H */

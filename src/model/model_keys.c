@@ -1,0 +1,389 @@
+/*
+ * model_keys.c
+ *		The keys of a connection model, and what an unknown one probably means.
+ *
+ * Owns: the keys that mean something here, and the other names that people give
+ * them.  It must not look into a model: model_warnings.c does, and says what
+ * becomes of an unknown key.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "model/model_internal.h"
+#include "model/properties.h"
+
+#define MAX_PLAIN_KEY 40 /* longer than any key, and than any other name of one */
+
+#define URL_REASON         "\"host\", \"port\", \"database\" and \"user\" say the same"
+#define ROOTS_REASON       "the setting dqds.ssl_root_certs says who is trusted"
+#define CERTIFICATE_REASON "client certificates are not supported"
+
+/* ---- the keys ------------------------------------------------------------------------ */
+
+/* In the section of a provider that works. */
+static const struct
+{
+	const char *key;
+	KeyKind kind;
+	const char *only; /* the provider whose it is; NULL: every one's */
+} section_keys[] = {
+	{"host", KEY_HOST},
+	{"port"},
+	{"database"},
+	{"user"},
+	{"password"},
+	{"sslmode", KEY_TLS},
+	{"options"},
+	{"properties"},
+	{"postgresql_engine_type"},
+	{"redshift_authentication_mode"},
+	{FOREIGN_SERVER, KEY_HOST, "postgresql"},
+};
+
+/* Keys at the top that mean something here, or are published and long enough to be misspelt. */
+static const char *const top_keys[] = {"connection_name",     "provider_type",
+									   "password_required",   "parallel_jobs_limit",
+									   "advanced_properties", "schedule_on_instance"};
+
+/* What is written for what, as plain_key() makes it. */
+static const struct
+{
+	const char *written;
+	const char *meant;
+	const char
+		*reason; /* why to leave it out; then no key does the same, and meant tells the kind */
+} synonyms[] = {
+	{"hostname", "host"},
+	{"hostaddr", "host"},
+	{"hostaddress", "host"},
+	{"hosts", "host"},
+	{"server", "host"},
+	{"servername", "host"},
+	{"serveraddress", "host"},
+	{"serverhost", "host"},
+	{"address", "host"},
+	{"addr", "host"},
+	{"ip", "host"},
+	{"ipaddress", "host"},
+	{"endpoint", "host"},
+	{"url", "host", URL_REASON},
+	{"uri", "host", URL_REASON},
+	{"jdbcurl", "host", URL_REASON},
+	{"dsn", "host", URL_REASON},
+	{"connectionstring", "host", URL_REASON},
+	{"portnumber", "port"},
+	{"serverport", "port"},
+	{"dbname", "database"},
+	{"db", "database"},
+	{"databasename", "database"},
+	{"catalog", "database"},
+	{"initialcatalog", "database"},
+	{"username", "user"},
+	{"login", "user"},
+	{"uid", "user"},
+	{"userid", "user"},
+	{"usr", "user"},
+	{"pass", "password"},
+	{"passwd", "password"},
+	{"passphrase", "password"},
+	{"pwd", "password"},
+	{"pw", "password"},
+	{"userpassword", "password"},
+	{"ssl", "sslmode"},
+	{"tls", "sslmode"},
+	{"tlsmode", "sslmode"},
+	{"usessl", "sslmode"},
+	{"usetls", "sslmode"},
+	{"requiressl", "sslmode"},
+	{"requiretls", "sslmode"},
+	{"encrypt", "sslmode"},
+	{"encrypted", "sslmode"},
+	{"encryption", "sslmode"},
+	{"trustservercertificate", "sslmode"},
+	{"trustcert", "sslmode"},
+	{"verify", "sslmode"},
+	{"verifyca", "sslmode"},
+	{"verifyfull", "sslmode"},
+	{"verifycert", "sslmode"},
+	{"verifycertificate", "sslmode"},
+	{"verifyservercertificate", "sslmode"},
+	{"verifyhostname", "sslmode"},
+	{"checkservercertificate", "sslmode"},
+	{"rejectunauthorized", "sslmode"},
+	{"encryptionmode", "sslmode"},
+	{"secure", "sslmode"},
+	{"sslrootcert", "sslmode", ROOTS_REASON},
+	{"sslrootca", "sslmode", ROOTS_REASON},
+	{"sslca", "sslmode", ROOTS_REASON},
+	{"sslcrl", "sslmode", ROOTS_REASON},
+	{"rootcert", "sslmode", ROOTS_REASON},
+	{"rootca", "sslmode", ROOTS_REASON},
+	{"ca", "sslmode", ROOTS_REASON},
+	{"cacert", "sslmode", ROOTS_REASON},
+	{"cacertificate", "sslmode", ROOTS_REASON},
+	{"cafile", "sslmode", ROOTS_REASON},
+	{"serverca", "sslmode", ROOTS_REASON},
+	{"servercertificate", "sslmode", ROOTS_REASON},
+	{"sslcert", "sslmode", CERTIFICATE_REASON},
+	{"sslkey", "sslmode", CERTIFICATE_REASON},
+	{"sslpassword", "sslmode", CERTIFICATE_REASON},
+	{"clientcert", "sslmode", CERTIFICATE_REASON},
+	{"clientkey", "sslmode", CERTIFICATE_REASON},
+	{"option", "options"},
+	{"pgoptions", "options"},
+	{"property", "properties"},
+	{"props", "properties"},
+	{"params", "properties"},
+	{"parameters", "properties"},
+	{"jdbcproperties", "properties"},
+	{"enginetype", "postgresql_engine_type"},
+	{"authenticationmode", "redshift_authentication_mode"},
+	{"fdwserver", FOREIGN_SERVER},
+};
+
+/* People put these before the name of a key. */
+static const char *const prefixes[] = {"postgresql", "postgres", "pg", "database", "db"};
+
+/* The name of a section for which people write another. */
+static const struct
+{
+	const char *written;
+	const char *meant;
+} section_names[] = {{"postgres", "postgresql"}, {"pgsql", "postgresql"}, {"pg", "postgresql"}};
+
+/* ---- keys that are alike --------------------------------------------------------------- */
+
+/* Letters and digits of a key, small; false when there are none, or too many. */
+static bool
+plain_key(const char *key, char *plain)
+{
+	int length = 0;
+
+	for (; *key != '\0'; key++)
+	{
+		if (!isalnum((unsigned char) *key) || (unsigned char) *key >= 0x80)
+			continue;
+		if (length == MAX_PLAIN_KEY)
+			return false;
+		plain[length++] = pg_tolower((unsigned char) *key);
+	}
+	plain[length] = '\0';
+	return length > 0;
+}
+
+/* Is plain what plain_key() makes of this key? */
+static bool
+is_plain_of(const char *plain, const char *key)
+{
+	char other[MAX_PLAIN_KEY + 1];
+
+	return plain_key(key, other) && strcmp(plain, other) == 0;
+}
+
+/*
+ * How many characters of one plain key must be changed, left out, put in, or
+ * exchanged with the next one, to make the other of it.
+ */
+static int
+distance_between(const char *a, const char *b)
+{
+	int rows[MAX_PLAIN_KEY + 1][MAX_PLAIN_KEY + 1];
+	int la = strlen(a);
+	int lb = strlen(b);
+
+	for (int i = 0; i <= la; i++)
+		for (int j = 0; j <= lb; j++)
+		{
+			if (i == 0 || j == 0)
+			{
+				rows[i][j] = i + j;
+				continue;
+			}
+			rows[i][j] = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			rows[i][j] = Min(rows[i][j], Min(rows[i - 1][j], rows[i][j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				rows[i][j] = Min(rows[i][j], rows[i - 2][j - 2] + 1);
+		}
+	return rows[la][lb];
+}
+
+/* Could this plain key be the other key, mistyped? */
+static bool
+is_typo_of(const char *plain, const char *key)
+{
+	char other[MAX_PLAIN_KEY + 1];
+
+	int permitted;
+
+	if (!plain_key(key, other) || strlen(other) <= 3)
+		return false;
+	permitted = strlen(other) > 7 ? 2 : 1;
+	/* Each character more or less is a change: a model may have very many keys. */
+	return abs((int) strlen(plain) - (int) strlen(other)) <= permitted &&
+		   distance_between(plain, other) <= permitted;
+}
+
+/* Is this ssl or tls, in whatever case? */
+static bool
+is_tls_word(const char *text)
+{
+	return pg_strncasecmp(text, "ssl", 3) == 0 || pg_strncasecmp(text, "tls", 3) == 0;
+}
+
+/*
+ * Does a word of the key begin with ssl or tls, or the key end with it?  Words begin
+ * after a sign, or with a capital.
+ */
+static bool
+speaks_of_tls(const char *key)
+{
+	size_t length = strlen(key);
+	char before = ' ';
+
+	if (length >= 3 && is_tls_word(key + length - 3))
+		return true;
+	for (; *key != '\0'; before = *key++)
+		if ((!isalnum((unsigned char) before) ||
+			 (islower((unsigned char) before) && isupper((unsigned char) *key))) &&
+			is_tls_word(key))
+			return true;
+	return false;
+}
+
+/* ---- what a key means --------------------------------------------------------------------- */
+
+static KeyKind
+kind_of(const char *key)
+{
+	for (int i = 0; i < lengthof(section_keys); i++)
+		if (strcmp(section_keys[i].key, key) == 0)
+			return section_keys[i].kind;
+	return KEY_PLAIN;
+}
+
+static bool
+find_section_key(const char *plain, bool (*is_like)(const char *plain, const char *key),
+				 KeyMeaning *meaning)
+{
+	for (int i = 0; i < lengthof(section_keys); i++)
+		if (is_like(plain, section_keys[i].key))
+		{
+			*meaning = (KeyMeaning){.meant = section_keys[i].key, .kind = section_keys[i].kind};
+			return true;
+		}
+	return false;
+}
+
+static bool
+find_synonym(const char *plain, KeyMeaning *meaning)
+{
+	for (int i = 0; i < lengthof(synonyms); i++)
+		if (strcmp(synonyms[i].written, plain) == 0)
+		{
+			*meaning = (KeyMeaning){.meant = synonyms[i].meant,
+									.reason = synonyms[i].reason,
+									.kind = kind_of(synonyms[i].meant)};
+			return true;
+		}
+	return false;
+}
+
+static bool
+find_property(const char *plain, bool (*is_like)(const char *plain, const char *key),
+			  KeyMeaning *meaning)
+{
+	const Property *property;
+
+	for (int i = 0; (property = property_at(i)) != NULL; i++)
+		if (is_like(plain, property->name))
+		{
+			*meaning = (KeyMeaning){.meant = psprintf("properties.%s", property->name),
+									.kind = property->protects ? KEY_TLS : KEY_PLAIN};
+			return true;
+		}
+	return false;
+}
+
+static bool
+find_without_prefix(const char *plain, KeyMeaning *meaning)
+{
+	for (int i = 0; i < lengthof(prefixes); i++)
+	{
+		size_t length = strlen(prefixes[i]);
+
+		if (strncmp(plain, prefixes[i], length) == 0 && plain[length] != '\0' &&
+			(find_section_key(plain + length, is_plain_of, meaning) ||
+			 find_synonym(plain + length, meaning)))
+			return true;
+	}
+	return false;
+}
+
+/* Does a key mean something in the section of the working provider of that name? */
+bool
+key_is_known(const char *section, const char *key, int length)
+{
+	for (int i = 0; i < lengthof(section_keys); i++)
+		if (strlen(section_keys[i].key) == length && memcmp(section_keys[i].key, key, length) == 0)
+			return section_keys[i].only == NULL || strcmp(section_keys[i].only, section) == 0;
+	return false;
+}
+
+/* What a key that is not known probably means in the section of a working provider. */
+KeyMeaning
+key_meaning(const char *key)
+{
+	KeyMeaning meaning = {0};
+	char plain[MAX_PLAIN_KEY + 1];
+
+	bool is_plain = plain_key(key, plain);
+
+	if (is_plain &&
+		(find_section_key(plain, is_plain_of, &meaning) || find_synonym(plain, &meaning) ||
+		 find_without_prefix(plain, &meaning) || find_property(plain, is_plain_of, &meaning)))
+		return meaning;
+	if (speaks_of_tls(key))
+		return (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
+	if (is_plain)
+		meaning.is_typo = find_section_key(plain, is_typo_of, &meaning) ||
+						  find_property(plain, is_typo_of, &meaning);
+	return meaning;
+}
+
+/* What a key at the top probably means there; nothing when it is one of those known. */
+KeyMeaning
+key_meaning_at_top(const char *key)
+{
+	KeyMeaning meaning = {0};
+	char plain[MAX_PLAIN_KEY + 1];
+
+	if (!plain_key(key, plain))
+		return meaning;
+	for (int i = 0; i < lengthof(top_keys); i++)
+		if (is_plain_of(plain, top_keys[i]))
+			meaning.meant = top_keys[i];
+	for (int i = 0; model_provider_name(i) != NULL; i++)
+		if (is_plain_of(plain, model_provider_name(i)))
+			meaning.meant = model_provider_name(i);
+	for (int i = 0; i < lengthof(section_names); i++)
+		if (strcmp(section_names[i].written, plain) == 0)
+			meaning.meant = section_names[i].meant;
+	if (meaning.meant != NULL && strcmp(meaning.meant, key) == 0)
+		meaning.meant = NULL;
+	return meaning;
+}
+
+/* Does a key at the top belong into the section of the provider?  Then *meaning tells as what. */
+bool
+key_is_misplaced(const char *key, KeyMeaning *meaning)
+{
+	char plain[MAX_PLAIN_KEY + 1];
+
+	if (!plain_key(key, plain))
+		return false;
+	if (find_section_key(plain, is_plain_of, meaning))
+		return true;
+	*meaning = (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
+	return strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;
+}

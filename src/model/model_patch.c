@@ -1,0 +1,117 @@
+/*
+ * model_patch.c
+ *		A model with changes: a merge patch as of RFC 7396.
+ *
+ * Objects are merged member by member, null removes a member, and every other
+ * value replaces what was there, arrays included.
+ *
+ * It must not know the keys of a model, or what a mask stands for: a patch goes
+ * onto the model with its masks, and the result the way of every other model.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/jsonb.h"
+
+#include "model/model.h"
+#include "model/model_internal.h"
+
+static JsonbValue *push_patched(JsonbParseState **state, JsonbContainer *object,
+								JsonbContainer *patch);
+
+static JsonbContainer *
+as_object(const JsonbValue *value)
+{
+	return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data)
+			   ? value->val.binary.data
+			   : NULL;
+}
+
+/* The value of a member that the patch has: an object is merged into old (NULL: there is no object). */
+static void
+push_change(JsonbParseState **state, JsonbValue *key, JsonbContainer *old, JsonbValue *change)
+{
+	JsonbContainer *patch = as_object(change);
+
+	if (change->type == jbvNull)
+		return;
+	(void) pushJsonbValue(state, WJB_KEY, key);
+	if (patch != NULL)
+		(void) push_patched(state, old, patch);
+	else
+		(void) pushJsonbValue(state, WJB_VALUE, change);
+}
+
+/* The members of the object, changed as the patch says. */
+static void
+push_old_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbIteratorToken token;
+	JsonbValue item;
+	JsonbValue key;
+
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		JsonbValue change;
+
+		if (token == WJB_KEY)
+			key = item;
+		if (token != WJB_VALUE)
+			continue;
+		if (getKeyJsonValueFromContainer(patch, key.val.string.val, key.val.string.len, &change) !=
+			NULL)
+			push_change(state, &key, as_object(&item), &change);
+		else
+		{
+			(void) pushJsonbValue(state, WJB_KEY, &key);
+			(void) pushJsonbValue(state, WJB_VALUE, &item);
+		}
+	}
+}
+
+/* The members that only the patch has. */
+static void
+push_new_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(patch);
+	JsonbIteratorToken token;
+	JsonbValue item;
+	JsonbValue key;
+
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		JsonbValue old;
+
+		if (token == WJB_KEY)
+			key = item;
+		if (token == WJB_VALUE &&
+			(object == NULL || getKeyJsonValueFromContainer(object, key.val.string.val,
+															key.val.string.len, &old) == NULL))
+			push_change(state, &key, NULL, &item);
+	}
+}
+
+/* Push an object as a patch changes it; NULL: there is none, so the patch is all of it, but for its nulls. */
+static JsonbValue *
+push_patched(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+{
+	check_stack_depth();
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	if (object != NULL)
+		push_old_members(state, object, patch);
+	push_new_members(state, object, patch);
+	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/*
+ * A model as a patch changes it, palloc'd.  Both must be objects, which is what
+ * model_within_bounds() makes sure of; the result may be out of bounds.
+ */
+Jsonb *
+model_patch(Jsonb *model, Jsonb *patch)
+{
+	JsonbParseState *state = NULL;
+
+	return JsonbValueToJsonb(push_patched(&state, model_root(model), model_root(patch)));
+}

@@ -1,0 +1,241 @@
+/*
+ * model_values.c
+ *		Values as people write them: what is understood, and what is wrong with others.
+ *
+ * Owns: the form of a host and of a database's name, which texts begin or end
+ * with something that cannot be seen, and how that is worded.  It must not know
+ * where in a model a value stands, or look anything up.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+
+#include "mb/pg_wchar.h"
+
+#include "model/model.h"
+#include "model/model_internal.h"
+
+/* ---- numbers ---------------------------------------------------------------------- */
+
+/* Digits only, within the bounds. */
+bool
+model_integer(const char *text, long min, long max, int *result)
+{
+	char *end;
+	long value;
+
+	if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 9 || *text == '\0')
+		return false;
+	value = strtol(text, &end, 10);
+	if (value < min || value > max)
+		return false;
+	*result = (int) value;
+	return true;
+}
+
+/* ---- what cannot be seen ------------------------------------------------------------ */
+
+/*
+ * Characters beyond ASCII that look like nothing or like a blank: those of the
+ * Unicode categories Zs, Zl and Zp, U+0085, and what is pasted along unseen
+ * (zero-width characters, marks of direction, the byte order mark).
+ */
+static const struct
+{
+	pg_wchar first;
+	pg_wchar last;
+} blanks[] = {
+	{0x0085, 0x0085}, {0x00A0, 0x00A0}, {0x00AD, 0x00AD}, {0x1680, 0x1680},
+	{0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x2064},
+	{0x2066, 0x2069}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
+};
+
+/* Is the character at text, which has left bytes, one of them, or of ASCII's? */
+static bool
+is_blank(const char *text, int left)
+{
+	const unsigned char *bytes = (const unsigned char *) text;
+	pg_wchar character;
+
+	if (*bytes < 0x80)
+		return *bytes <= ' ' || *bytes == 0x7F;
+	if (GetDatabaseEncoding() != PG_UTF8 || pg_utf_mblen(bytes) > left)
+		return false;
+	character = utf8_to_unicode(bytes);
+	for (int i = 0; i < lengthof(blanks); i++)
+		if (character >= blanks[i].first && character <= blanks[i].last)
+			return true;
+	return false;
+}
+
+/*
+ * Does a text begin or end with white space, or with another character that
+ * cannot be seen?  Beyond ASCII that is known in UTF8 databases only.
+ */
+bool
+text_has_blank_ends(const char *text)
+{
+	int length = strlen(text);
+	int last = length - 1;
+
+	if (length == 0)
+		return false;
+	while (last > 0 && ((unsigned char) text[last] & 0xC0) == 0x80)
+		last--;
+	return is_blank(text, length) || is_blank(text + last, length - last);
+}
+
+/* ---- hosts ---------------------------------------------------------------------------- */
+
+#define MAX_HOST_LENGTH 253
+
+static bool
+is_ipv6(const char *text, size_t length)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+
+	/* without its zone */
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '%')
+			length = i;
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET6, address, bytes) == 1;
+}
+
+/* An IPv6 address may stand in brackets, as in a URL: the host without them, palloc'd or as it is. */
+char *
+host_without_brackets(char *host)
+{
+	size_t length = strlen(host);
+
+	if (length < 2 || host[0] != '[' || host[length - 1] != ']' || !is_ipv6(host + 1, length - 2))
+		return host;
+	return pnstrdup(host + 1, length - 2);
+}
+
+static bool
+has_foreign_letter(const char *host)
+{
+	for (; *host != '\0'; host++)
+		if ((unsigned char) *host >= 0x80)
+			return true;
+	return false;
+}
+
+static bool
+has_character_of(const char *host, const char *characters)
+{
+	for (; *host != '\0'; host++)
+		if ((unsigned char) *host <= ' ' || *host == 0x7F || strchr(characters, *host) != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * Why a text is no host, in words that continue "It must be"; NULL: it is one.
+ * A list, a socket directory or an abstract socket would make libpq connect to
+ * something else than what was checked.  An international name is not
+ * converted: what the policy allows, and what a certificate holds, is its ASCII
+ * form.
+ */
+const char *
+host_fault(const char *host)
+{
+	if (strlen(host) > MAX_HOST_LENGTH)
+		return "at most 253 characters long";
+	if (text_has_blank_ends(host))
+		return HOST_WANTED ", without white space around it";
+	if (strstr(host, "://") != NULL)
+		return HOST_WANTED ", not a URL";
+	if (*host == '/' || *host == '@')
+		return HOST_WANTED ", not a socket of the file system";
+	if (strchr(host, ',') != NULL)
+		return HOST_WANTED ", not a list";
+	if (strchr(host, '@') != NULL)
+		return HOST_WANTED ", without a user";
+	if (strchr(host, '[') != NULL || strchr(host, ']') != NULL)
+		return HOST_WANTED ", without brackets; the port has a field of its own";
+	if (has_foreign_letter(host))
+		return HOST_WANTED " in ASCII, in which an international name begins with xn--";
+	if (has_character_of(host, "/=\\\"'"))
+		return HOST_WANTED;
+	if (strchr(host, ':') != NULL && !is_ipv6(host, strlen(host)))
+		return HOST_WANTED "; the port has a field of its own";
+	return NULL;
+}
+
+/* ---- databases -------------------------------------------------------------------------- */
+
+/* The parameters of a connection string, of all versions of libpq. */
+static const char *const conninfo_keywords[] = {
+	"application_name",
+	"channel_binding",
+	"client_encoding",
+	"connect_timeout",
+	"dbname",
+	"fallback_application_name",
+	"gssdelegation",
+	"gssencmode",
+	"gsslib",
+	"host",
+	"hostaddr",
+	"keepalives",
+	"keepalives_count",
+	"keepalives_idle",
+	"keepalives_interval",
+	"krbsrvname",
+	"load_balance_hosts",
+	"max_protocol_version",
+	"min_protocol_version",
+	"options",
+	"passfile",
+	"password",
+	"port",
+	"replication",
+	"require_auth",
+	"requirepeer",
+	"requiressl",
+	"service",
+	"servicefile",
+	"ssl_max_protocol_version",
+	"ssl_min_protocol_version",
+	"sslcert",
+	"sslcertmode",
+	"sslcompression",
+	"sslcrl",
+	"sslcrldir",
+	"sslkey",
+	"sslmode",
+	"sslnegotiation",
+	"sslpassword",
+	"sslrootcert",
+	"sslsni",
+	"target_session_attrs",
+	"tcp_user_timeout",
+	"user",
+};
+
+/*
+ * Does this, written for the name of a database, begin like a connection string?
+ * libpq takes it for a name (expand_dbname is 0), and a name may hold any
+ * character; but a person who writes host=... means something else, which would
+ * not be done.
+ */
+bool
+database_is_conninfo(const char *database)
+{
+	const char *word = database + strspn(database, " \t\r\n");
+	size_t length = strcspn(word, " \t\r\n=");
+
+	if (word[length + strspn(word + length, " \t\r\n")] != '=')
+		return false;
+	for (int i = 0; i < lengthof(conninfo_keywords); i++)
+		if (strlen(conninfo_keywords[i]) == length &&
+			strncmp(conninfo_keywords[i], word, length) == 0)
+			return true;
+	return false;
+}

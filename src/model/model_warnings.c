@@ -1,0 +1,300 @@
+/*
+ * model_warnings.c
+ *		What in a model has no effect: found, named, and refused where that is dangerous.
+ *
+ * A model may hold keys of other programs, which are kept.  So that nothing that
+ * a person has written is without effect unseen, each unknown key in the section
+ * of the model's provider is reported; and one that looks like a setting of TLS,
+ * or like the host, makes the model unusable: a connection that is less safe than
+ * it was meant to be, or leads elsewhere, must not look like a success.  At the
+ * top of a model only those are reported that look like a known one, or belong
+ * into the section.
+ *
+ * Owns: the words of warnings.  It must not show a value.  Members that are null
+ * or an empty string count as missing.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "mb/pg_wchar.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "common/failure.h"
+#include "common/remote_text.h"
+#include "model/model.h"
+#include "model/model_internal.h"
+
+#define MAX_SHOWN_KEY 63 /* bytes */
+#define MAX_WARNINGS  20
+
+static bool
+has_value(const JsonbValue *value)
+{
+	return value->type != jbvNull && (value->type != jbvString || value->val.string.len > 0);
+}
+
+/*
+ * The next key of an object that has a value and, if the object is the section
+ * of that name (else NULL), is not known there; NULL: there is none left.  Palloc'd.
+ */
+static char *
+next_key(JsonbIterator **iterator, const char *section)
+{
+	JsonbIteratorToken token;
+	JsonbValue key = {.type = jbvNull};
+	JsonbValue item;
+
+	while ((token = JsonbIteratorNext(iterator, &item, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = item;
+		if (token == WJB_VALUE && has_value(&item) &&
+			(section == NULL || !key_is_known(section, key.val.string.val, key.val.string.len)))
+			return pnstrdup(key.val.string.val, key.val.string.len);
+	}
+	return NULL;
+}
+
+/* A key as it may be shown: cut, and on one line. */
+static const char *
+shown_key(const char *key)
+{
+	int length = strlen(key);
+
+	if (length <= MAX_SHOWN_KEY)
+		return visible_text(key);
+	return visible_text(psprintf("%.*s...", pg_mbcliplen(key, length, MAX_SHOWN_KEY), key));
+}
+
+/* ---- keys that make a model unusable -------------------------------------------------- */
+
+static char *
+advice(const char *key, const KeyMeaning *meaning)
+{
+	if (meaning->reason != NULL)
+		return psprintf("Leave it out: %s.", meaning->reason);
+	if (strcmp(key, meaning->meant) == 0)
+		return psprintf("Leave it out: only a section \"%s\" has it.", model_provider_name(0));
+	return psprintf("Rename it to \"%s\", or leave it out.", meaning->meant);
+}
+
+/*
+ * Is the section of a provider that works, with this name, without unknown keys
+ * that look like the host or like a setting of TLS?  Else *failure is
+ * DQDS_INVALID_CONNECTION, and names the key and what it probably means.
+ */
+bool
+model_check_keys(JsonbContainer *section, const char *name, Failure *failure)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(section);
+	JsonbValue host;
+	char *key;
+
+	while ((key = next_key(&iterator, name)) != NULL)
+	{
+		KeyMeaning meaning = key_meaning(key);
+
+		/* A guess must not take a key from another program, where the host is said anyway. */
+		if (meaning.kind == KEY_PLAIN ||
+			(meaning.kind == KEY_HOST && meaning.is_typo && model_member(section, "host", &host)))
+			continue;
+		failure_set(failure, DQDS_INVALID_CONNECTION, advice(key, &meaning),
+					"\"%s.%s\" in the connection model is not known", name, shown_key(key));
+		return false;
+	}
+	return true;
+}
+
+/* Is the first letter or digit of a key one with which ssl or tls begins? */
+static bool
+may_be_tls(const JsonbValue *key)
+{
+	for (int i = 0; i < key->val.string.len; i++)
+	{
+		unsigned char c = key->val.string.val[i];
+
+		if (c < 0x80 && isalnum(c))
+			return strchr("sStT", c) != NULL;
+	}
+	return false;
+}
+
+/*
+ * Is there no setting of TLS at the top of the model, where it has no effect?
+ * Else *failure is DQDS_INVALID_CONNECTION, and tells the section, which is given
+ * by name, that it belongs into.
+ */
+bool
+model_check_top(JsonbContainer *root, const char *name, Failure *failure)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(root);
+	JsonbIteratorToken token;
+	JsonbValue key = {.type = jbvNull};
+	JsonbValue item;
+
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		KeyMeaning meaning;
+		char *text;
+
+		if (token == WJB_KEY)
+			key = item;
+		/* Each call comes here, and most keys begin otherwise. */
+		if (token != WJB_VALUE || !may_be_tls(&key) || !has_value(&item))
+			continue;
+		text = pnstrdup(key.val.string.val, key.val.string.len);
+		if (!key_is_misplaced(text, &meaning) || meaning.kind != KEY_TLS)
+			continue;
+		failure_set(failure, DQDS_INVALID_CONNECTION,
+					psprintf("Move it into \"%s\", as \"%s\".", name, meaning.meant),
+					"\"%s\" in the connection model is not known", shown_key(text));
+		return false;
+	}
+	return true;
+}
+
+/* ---- what stands in the place of what is missing ---------------------------------------- */
+
+/*
+ * Note that a member of the section called name is missing, and if there is an
+ * unknown key that means it, which; always false.
+ */
+bool
+model_missing_key(JsonbContainer *section, const char *name, const char *wanted, Failure *failure)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(section);
+	char *key;
+
+	while ((key = next_key(&iterator, name)) != NULL)
+	{
+		KeyMeaning meaning = key_meaning(key);
+
+		if (meaning.meant == NULL || meaning.reason != NULL || strcmp(meaning.meant, wanted) != 0)
+			continue;
+		failure_set(failure, DQDS_INVALID_CONNECTION,
+					psprintf("Rename \"%s\" to \"%s\".", shown_key(key), wanted),
+					"\"%s.%s\" is missing in the connection model", name, wanted);
+		return false;
+	}
+	return model_missing(failure, name, wanted);
+}
+
+/*
+ * The same of a member at the top of the model; section says that it is the
+ * section of the provider, into which keys belong.
+ */
+bool
+model_missing_at_top(JsonbContainer *root, const char *wanted, bool section, Failure *failure)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(root);
+	char *hint = NULL;
+	char *key;
+
+	while (hint == NULL && (key = next_key(&iterator, NULL)) != NULL)
+	{
+		KeyMeaning meaning = key_meaning_at_top(key);
+
+		if (meaning.meant != NULL && strcmp(meaning.meant, wanted) == 0)
+			hint = psprintf("Rename \"%s\" to \"%s\".", shown_key(key), wanted);
+		else if (section && key_is_misplaced(key, &meaning))
+			hint = psprintf("Move \"%s\" into \"%s\", as \"%s\".", shown_key(key), wanted,
+							meaning.meant);
+	}
+	(void) model_missing(failure, "", wanted);
+	if (hint != NULL)
+		failure->hint = unconstify(char *, visible_text(hint));
+	return false;
+}
+
+/* ---- warnings ------------------------------------------------------------------------------ */
+
+static List *
+add_key_warnings(List *warnings, JsonbContainer *section, const char *name)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(section);
+	char *key;
+
+	while (list_length(warnings) <= MAX_WARNINGS && (key = next_key(&iterator, name)) != NULL)
+	{
+		KeyMeaning meaning = key_meaning(key);
+		const char *shown = shown_key(key);
+
+		if (meaning.meant == NULL || meaning.reason != NULL || strcmp(meaning.meant, key) == 0)
+			warnings = lappend(warnings,
+							   psprintf("\"%s.%s\" is not known and has no effect", name, shown));
+		else
+			warnings = lappend(warnings, psprintf("\"%s.%s\" is not known and has no effect; "
+												  "\"%s\" was probably meant",
+												  name, shown, meaning.meant));
+	}
+	return warnings;
+}
+
+static List *
+add_top_warnings(List *warnings, JsonbContainer *root, const char *section)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(root);
+	char *key;
+
+	while (list_length(warnings) <= MAX_WARNINGS && (key = next_key(&iterator, NULL)) != NULL)
+	{
+		KeyMeaning meaning = key_meaning_at_top(key);
+
+		if (meaning.meant != NULL)
+			warnings = lappend(warnings, psprintf("\"%s\" is not known and has no effect; "
+												  "\"%s\" was probably meant",
+												  shown_key(key), meaning.meant));
+		else if (key_is_misplaced(key, &meaning))
+			warnings = lappend(warnings, psprintf("\"%s\" has no effect at the top of the model; "
+												  "it belongs into \"%s\", as \"%s\"",
+												  shown_key(key), section, meaning.meant));
+	}
+	return warnings;
+}
+
+/* Names may hold any character, but those that cannot be seen were hardly meant. */
+static List *
+add_value_warnings(List *warnings, JsonbContainer *section, const char *name)
+{
+	static const char *const keys[] = {"database", "user"};
+	JsonbValue value;
+
+	for (int i = 0; i < lengthof(keys); i++)
+		if (model_member(section, keys[i], &value) && value.type == jbvString &&
+			text_has_blank_ends(pnstrdup(value.val.string.val, value.val.string.len)))
+			warnings = lappend(
+				warnings, psprintf("\"%s.%s\" begins or ends with white space", name, keys[i]));
+	return warnings;
+}
+
+/*
+ * What a person should know of a model that can be used, or not: a palloc'd list of
+ * char *, each fit to be shown, and of a bounded length.  Nothing is raised, and
+ * nothing is said of a provider that does not work.
+ */
+List *
+model_warnings(Jsonb *model)
+{
+	List *warnings = NIL;
+	JsonbContainer *root = &model->root;
+	JsonbContainer *section;
+	const char *name;
+
+	if (!JB_ROOT_IS_OBJECT(model) || (name = model_working_provider(root)) == NULL)
+		return NIL;
+	section = model_object_member(root, name);
+	warnings = add_top_warnings(warnings, root, name);
+	if (section != NULL)
+	{
+		warnings = add_value_warnings(warnings, section, name);
+		warnings = add_key_warnings(warnings, section, name);
+	}
+	if (list_length(warnings) > MAX_WARNINGS)
+	{
+		warnings = list_truncate(warnings, MAX_WARNINGS);
+		warnings = lappend(warnings, pstrdup("there are more keys that have no effect"));
+	}
+	return warnings;
+}

@@ -1,0 +1,384 @@
+/*
+ * policy.c
+ *		What may be connected to, and for how long that may take.
+ *
+ * Owns: the meaning of dqds.allowed_hosts and dqds.denied_hosts.  It decides; it
+ * never connects.
+ *
+ * An entry of the host lists is a name pattern (with * for any characters), an
+ * address, or a network in CIDR notation, each with an optional :port; an IPv6
+ * address with a port stands in brackets.  Deny wins.  Name patterns are matched
+ * against the host as written, unless that is an address in whatever spelling,
+ * which only * alone matches; addresses against what the host resolved to, after
+ * unwrapping IPv4 inside IPv6, because ::ffff:127.0.0.1 is 127.0.0.1 to the kernel.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "common/address.h"
+#include "common/caller.h"
+#include "common/failure.h"
+#include "common/remote_text.h"
+#include "common/settings.h"
+#include "event/resolver.h"
+#include "model/policy.h"
+#include "model/target.h"
+
+/*
+ * The time that a registered connection may take to connect when caller uses it:
+ * what its owner wrote into the model must not keep others waiting for longer
+ * than they want.  A member of the owner's role counts as the owner, a superuser
+ * does not.
+ */
+void
+policy_limit_timeout(const Caller *caller, Oid owner, Target *target)
+{
+	if (!is_member_of_role_nosuper(caller->role, owner))
+		target->connect_timeout_ms = Min(target->connect_timeout_ms, dqds_connect_timeout_ms);
+}
+
+/* ---- host lists ---------------------------------------------------------- */
+
+typedef struct HostRule
+{
+	bool is_network;
+	char pattern[256]; /* of a name; lower case */
+	Address network;
+	int prefix_bits;
+	int port; /* 0: any */
+} HostRule;
+
+static bool
+in_network(const Address *address, const HostRule *rule)
+{
+	int whole = rule->prefix_bits / 8;
+	int rest = rule->prefix_bits % 8;
+
+	if (address->family != rule->network.family ||
+		memcmp(address->bytes, rule->network.bytes, whole) != 0)
+		return false;
+	return rest == 0 ||
+		   (address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
+}
+
+/* Does the name match the pattern, in which * stands for any characters?  Both are lower case. */
+static bool
+name_matches(const char *pattern, const char *name)
+{
+	const char *star = NULL;
+	const char *resume = NULL;
+
+	while (*name != '\0')
+	{
+		if (*pattern == '*')
+		{
+			star = pattern++;
+			resume = name;
+		}
+		else if (*pattern == *name)
+		{
+			pattern++;
+			name++;
+		}
+		else if (star != NULL)
+		{
+			pattern = star + 1;
+			name = ++resume;
+		}
+		else
+			return false;
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+static bool
+is_any(const char *pattern)
+{
+	return strspn(pattern, "*") == strlen(pattern);
+}
+
+/* A number from 0 to max with nothing behind it. */
+static bool
+small_number(const char *text, int max, int *number)
+{
+	char *end;
+	long value;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	value = strtol(text, &end, 10);
+	if (*end != '\0' || value > max)
+		return false;
+	*number = (int) value;
+	return true;
+}
+
+/* Cut ":port" off an entry, if it has one; false when the port is no port. */
+static bool
+split_port(char *entry, int *port)
+{
+	char *colon = strrchr(entry, ':');
+	char *bracket = strrchr(entry, ']');
+
+	*port = 0;
+	if (entry[0] == '[' && bracket != NULL)
+	{
+		colon = bracket[1] == ':' ? bracket + 1 : NULL;
+		if (bracket[1] != '\0' && colon == NULL)
+			return false;
+		*bracket = '\0';
+		memmove(entry, entry + 1, strlen(entry));
+	}
+	else if (colon == NULL || strchr(entry, ':') != colon)
+		return true; /* no port, or a bare IPv6 address */
+	if (colon == NULL)
+		return true;
+	if (!small_number(colon + 1, 65535, port) || *port == 0)
+		return false;
+	if (entry[0] != '\0' && *colon == ':')
+		*colon = '\0';
+	return true;
+}
+
+/* 10.*, 010.0.0.1 and 0x7f.1 are not names, and as patterns they would miss every other spelling. */
+static bool
+looks_like_address(const char *pattern)
+{
+	const char *dot = strrchr(pattern, '.');
+	const char *last = dot == NULL ? pattern : dot + 1;
+
+	if (strspn(last, "0123456789") == strlen(last) || strncasecmp(last, "0x", 2) == 0)
+		return true;
+	return strspn(pattern, "0123456789.*") == strlen(pattern) && strpbrk(pattern, "0123456789");
+}
+
+/* Read one entry; entry is scribbled on. */
+static bool
+parse_rule(char *entry, HostRule *rule)
+{
+	char *slash;
+	int bits;
+
+	memset(rule, 0, sizeof(*rule));
+	if (!split_port(entry, &rule->port) || entry[0] == '\0' ||
+		strlen(entry) >= sizeof(rule->pattern))
+		return false;
+
+	slash = strchr(entry, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (address_from_text(entry, &rule->network))
+	{
+		bits = rule->network.family == AF_INET ? 32 : 128;
+		rule->is_network = true;
+		rule->prefix_bits = bits;
+		if (slash != NULL && !small_number(slash + 1, bits, &rule->prefix_bits))
+			return false;
+		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8. */
+		if (rule->prefix_bits >= 96 && address_is_mapped(&rule->network))
+		{
+			address_unwrap(&rule->network);
+			rule->prefix_bits -= 96;
+		}
+		return true;
+	}
+	if (slash != NULL || looks_like_address(entry))
+		return false;
+	for (int i = 0; entry[i] != '\0'; i++)
+	{
+		if (strchr(" []:@", entry[i]) != NULL)
+			return false;
+		rule->pattern[i] = pg_tolower((unsigned char) entry[i]);
+	}
+	return true;
+}
+
+/* Take the next entry of a comma-separated list; NULL at its end.  The list is scribbled on. */
+static char *
+next_entry(char **list)
+{
+	char *entry = *list;
+	char *comma;
+	char *end;
+
+	if (entry == NULL)
+		return NULL;
+	comma = strchr(entry, ',');
+	if (comma != NULL)
+		*comma = '\0';
+	*list = comma == NULL ? NULL : comma + 1;
+
+	while (isspace((unsigned char) *entry))
+		entry++;
+	end = entry + strlen(entry);
+	while (end > entry && isspace((unsigned char) end[-1]))
+		*--end = '\0';
+	return entry;
+}
+
+/* The first entry of a host list that is none, palloc'd; NULL: the list is good. */
+char *
+policy_bad_host(const char *list)
+{
+	char *rest = pstrdup(list);
+	char *entry;
+	HostRule rule;
+
+	while ((entry = next_entry(&rest)) != NULL)
+	{
+		char *shown = pstrdup(entry);
+
+		if (*entry != '\0' && !parse_rule(entry, &rule))
+			return shown;
+	}
+	return NULL;
+}
+
+/* GUC check hook of both host lists. */
+bool
+policy_check_hosts(char **newval, void **extra, GucSource source)
+{
+	char *bad = policy_bad_host(*newval);
+
+	(void) extra;
+	(void) source;
+	if (bad == NULL)
+		return true;
+	GUC_check_errdetail("\"%s\" is not a name pattern, an address or a network with an optional "
+						"port.",
+						visible_text(bad));
+	return false;
+}
+
+/*
+ * Is the target in the list?  With an address, networks count; without one, name
+ * patterns do.  *has_networks tells whether the list could still match once the
+ * address is known.
+ */
+static bool
+list_matches(const char *list, const Target *target, const Address *address, bool *has_networks)
+{
+	char *copy = pstrdup(list);
+	char *rest = copy;
+	char *name = pstrdup(target->host);
+	size_t length;
+	bool found = false;
+	char *entry;
+	HostRule rule;
+
+	for (char *c = name; *c != '\0'; c++)
+		*c = pg_tolower((unsigned char) *c);
+	/* A trailing dot makes a name absolute, not different. */
+	length = strlen(name);
+	if (length > 1 && name[length - 1] == '.')
+		name[length - 1] = '\0';
+
+	while (!found && (entry = next_entry(&rest)) != NULL)
+	{
+		if (*entry == '\0' || !parse_rule(entry, &rule))
+			continue;
+		if (rule.port != 0 && rule.port != target->port)
+			continue;
+		if (!rule.is_network)
+			found = is_any(rule.pattern) ||
+					(name_matches(rule.pattern, name) && !resolver_is_literal(target->host));
+		else if (address != NULL)
+			found = in_network(address, &rule);
+		else
+			*has_networks = true;
+	}
+	pfree(name);
+	pfree(copy);
+	return found;
+}
+
+static bool
+refuse(const Target *target, const char *list, Failure *failure)
+{
+	failure_set(failure, DQDS_TARGET_NOT_ALLOWED,
+				psprintf("Ask a superuser to review the setting \"%s\" of this server.", list),
+				"connections to \"%s\" port %s are not allowed", target->shown_host,
+				target->shown_port);
+	return false;
+}
+
+/* Every credential in use must allow the host; address is NULL while only the name is known. */
+static bool
+credentials_allow(const Target *target, const Address *address, Failure *failure)
+{
+	ListCell *cell;
+
+	foreach (cell, target->secret_hosts)
+	{
+		bool networks = false;
+
+		if (list_matches(lfirst(cell), target, address, &networks) || (address == NULL && networks))
+			continue;
+		failure_set(failure, DQDS_UNRESOLVED_SECRET,
+					"Ask an admin to review the hosts that the credential is for.",
+					"a credential of this connection is not for \"%s\" port %s", target->shown_host,
+					target->shown_port);
+		return false;
+	}
+	return true;
+}
+
+/* Decide on the name as written, before it is resolved. */
+bool
+policy_allows_name(const Target *target, Failure *failure)
+{
+	bool networks = false;
+
+	if (dqds_lost_setting != NULL)
+	{
+		failure_set(
+			failure, DQDS_TARGET_NOT_ALLOWED,
+			"Only a superuser may set it, to a value that can be used; others must not name "
+			"it when they connect.",
+			"the setting \"%s\" of this session could not be put in force", dqds_lost_setting);
+		return false;
+	}
+	if (list_matches(dqds_denied_hosts, target, NULL, &networks))
+		return refuse(target, "dqds.denied_hosts", failure);
+	networks = false;
+	if (!list_matches(dqds_allowed_hosts, target, NULL, &networks) && !networks)
+		return refuse(target, "dqds.allowed_hosts", failure);
+	return credentials_allow(target, NULL, failure);
+}
+
+/* Decide on an address that is about to be connected to, or that a session is connected to. */
+bool
+policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Failure *failure)
+{
+	Address address;
+	Address as_is;
+	Address behind;
+	bool networks = false;
+
+	if (!address_from_sockaddr(sockaddr, &address))
+		return refuse(target, "dqds.denied_hosts", failure);
+	as_is = address;
+	address_unwrap(&address);
+	/* A rule for 64:ff9b::/96 is about the way, one for 10.0.0.0/8 about where it leads. */
+	if (list_matches(dqds_denied_hosts, target, &address, &networks) ||
+		(as_is.family != address.family &&
+		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))
+		return refuse(target, "dqds.denied_hosts", failure);
+	if (address_is_unspecified(&address, &behind) &&
+		list_matches(dqds_denied_hosts, target, &behind, &networks))
+		return refuse(target, "dqds.denied_hosts", failure);
+	for (int way = 0; way < address_ways(); way++)
+		if (address_behind(&as_is, way, &behind) &&
+			list_matches(dqds_denied_hosts, target, &behind, &networks))
+			return refuse(target, "dqds.denied_hosts", failure);
+	if (!list_matches(dqds_allowed_hosts, target, &address, &networks))
+		return refuse(target, "dqds.allowed_hosts", failure);
+	return credentials_allow(target, &address, failure);
+}

@@ -1,0 +1,198 @@
+/*
+ * properties.c
+ *		The parameters of libpq that a model's properties may set, and their values.
+ *
+ * Owns: the allow-list, and what each value must be.  libpq itself complains of
+ * some wrong values only, and takes others for "off": so it gets none that it
+ * does not know.  This file must not know where a value comes from, a model or a
+ * foreign server.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "model/model_internal.h"
+#include "model/properties.h"
+#include "model/target.h"
+
+static const char *const bindings[] = {"disable", "prefer", "require", NULL};
+static const char *const encryptions[] = {"disable", "prefer", NULL};
+static const char *const attributes[] = {"any",     "read-write",     "read-only", "primary",
+										 "standby", "prefer-standby", NULL};
+static const char *const tls_versions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
+
+/*
+ * libpq has more; those that read files, change the target, or start another
+ * protocol stay out.  The lower part are names that users know from JDBC.
+ */
+static const Property properties[] = {
+	{"application_name", "application_name", PROPERTY_TEXT},
+	{"connect_timeout", NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"channel_binding", "channel_binding", PROPERTY_WORD, bindings, .protects = true},
+	{"gssencmode", "gssencmode", PROPERTY_WORD, encryptions, "Kerberos is never used"},
+	{"keepalives", "keepalives", PROPERTY_BOOLEAN},
+	{"keepalives_idle", "keepalives_idle", PROPERTY_INTEGER},
+	{"keepalives_interval", "keepalives_interval", PROPERTY_INTEGER},
+	{"keepalives_count", "keepalives_count", PROPERTY_INTEGER},
+	{"tcp_user_timeout", "tcp_user_timeout", PROPERTY_INTEGER},
+	{"ssl_min_protocol_version", "ssl_min_protocol_version", PROPERTY_WORD, tls_versions,
+	 .protects = true},
+	{"ssl_max_protocol_version", "ssl_max_protocol_version", PROPERTY_WORD, tls_versions,
+	 .protects = true},
+	{"sslsni", "sslsni", PROPERTY_BOOLEAN, .protects = true},
+	{"target_session_attrs", "target_session_attrs", PROPERTY_WORD, attributes},
+	{"allow_cleartext_password", NULL, PROPERTY_CLEARTEXT},
+	{"ApplicationName", "application_name", PROPERTY_TEXT},
+	{"connectTimeout", NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"loginTimeout", NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"tcpKeepAlive", "keepalives", PROPERTY_BOOLEAN},
+	{"ssl", NULL, PROPERTY_SSL, .protects = true},
+};
+
+/* A property by its place in the list; NULL beyond its end. */
+const Property *
+property_at(int position)
+{
+	return position < lengthof(properties) ? &properties[position] : NULL;
+}
+
+/* Look a property up by its exact name; NULL when it is not allowed. */
+const Property *
+property_find(const char *name)
+{
+	for (int i = 0; i < lengthof(properties); i++)
+		if (strcmp(properties[i].name, name) == 0)
+			return &properties[i];
+	return NULL;
+}
+
+/* The names of all of them, for a person to read: palloc'd. */
+char *
+property_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(properties); i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", properties[i].name);
+	return names.data;
+}
+
+static void
+add_parameter(Target *target, const char *keyword, char *value)
+{
+	for (int i = 0; i < target->nparameters; i++)
+		if (strcmp(target->parameters[i].keyword, keyword) == 0)
+		{
+			target->parameters[i].value = value;
+			return;
+		}
+	/* A check in every build: Debian's PostgreSQL has no assertions. */
+	if (target->nparameters >= MAX_TARGET_PARAMETERS)
+		elog(ERROR, "too many connection parameters");
+	target->parameters[target->nparameters].keyword = keyword;
+	target->parameters[target->nparameters].value = value;
+	target->nparameters++;
+}
+
+/* The property's word that a value is, in whatever case, as libpq spells it; NULL: it is none. */
+static const char *
+find_word(const Property *property, const char *value)
+{
+	for (const char *const *word = property->words; *word != NULL; word++)
+		if (pg_strcasecmp(*word, value) == 0)
+			return *word;
+	return NULL;
+}
+
+/* What a value that is none of its words should have been. */
+static const char *
+wanted_words(const Property *property)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (const char *const *word = property->words; *word != NULL; word++)
+		appendStringInfo(&list, "%s%s", list.len == 0 ? "one of " : ", ", *word);
+	if (property->reason != NULL)
+		appendStringInfo(&list, "; %s", property->reason);
+	return list.data;
+}
+
+static bool
+apply_number(const Property *property, char *value, Target *target, const char **wanted)
+{
+	int number;
+
+	if (property->use == PROPERTY_CONNECT_TIMEOUT)
+	{
+		*wanted = "a whole number of seconds from 1 to 3600";
+		if (!model_integer(value, 1, 3600, &number))
+			return false;
+		target->connect_timeout_ms = number * 1000;
+		return true;
+	}
+	*wanted = "a whole number that is not negative";
+	if (!model_integer(value, 0, 999999999, &number))
+		return false;
+	add_parameter(target, property->keyword, value);
+	return true;
+}
+
+static bool
+apply_switch(const Property *property, const char *value, Target *target, const char **wanted)
+{
+	bool on;
+
+	*wanted = "true or false";
+	if (!parse_bool(value, &on))
+		return false;
+	if (property->use == PROPERTY_CLEARTEXT)
+		target->allow_cleartext = on;
+	else if (property->use == PROPERTY_BOOLEAN)
+		add_parameter(target, property->keyword, pstrdup(on ? "1" : "0"));
+	/* What JDBC calls ssl=true is the strictest mode there; here it is a floor. */
+	else if (on && target->sslmode == NULL)
+		target->sslmode = pstrdup("require");
+	return true;
+}
+
+static bool
+apply_word(const Property *property, const char *value, Target *target, const char **wanted)
+{
+	const char *word = find_word(property, value);
+
+	if (word == NULL)
+	{
+		*wanted = wanted_words(property);
+		return false;
+	}
+	add_parameter(target, property->keyword, unconstify(char *, word));
+	return true;
+}
+
+/*
+ * Set a property of the target; value is kept.  False: the value cannot be used,
+ * and *wanted says what it must be, in words that continue "It must be".
+ */
+bool
+property_apply(const Property *property, char *value, Target *target, const char **wanted)
+{
+	switch (property->use)
+	{
+		case PROPERTY_TEXT:
+			add_parameter(target, property->keyword, value);
+			return true;
+		case PROPERTY_INTEGER:
+		case PROPERTY_CONNECT_TIMEOUT:
+			return apply_number(property, value, target, wanted);
+		case PROPERTY_BOOLEAN:
+		case PROPERTY_CLEARTEXT:
+		case PROPERTY_SSL:
+			return apply_switch(property, value, target, wanted);
+		case PROPERTY_WORD:
+			return apply_word(property, value, target, wanted);
+	}
+	return false;
+}

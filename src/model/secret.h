@@ -1,0 +1,20 @@
+/*
+ * secret.h
+ *		References to secrets in the values of a model, and texts without secrets.
+ */
+#ifndef DQDS_SECRET_H
+#define DQDS_SECRET_H
+
+#include "common/failure.h"
+
+typedef struct Target Target;
+
+extern bool secret_resolve(Target *target, const char *path, char **value, Failure *failure);
+extern size_t secret_literal_length(const char *value);
+extern bool secret_uses_environment(const char *value);
+extern bool secret_has_reference(const char *value);
+extern char *secret_shown(char *value);
+extern char *secret_hide(const Target *target, const char *text);
+extern bool name_may_hold_secret(const char *name);
+
+#endif /* DQDS_SECRET_H */

@@ -1,0 +1,251 @@
+/*
+ * environment.c
+ *		Which members of a model may refer to the server's environment.
+ *
+ * References to the environment count only where an admin wrote them.  A
+ * registered connection keeps the paths of such members (its marks), and this
+ * file decides about them:
+ *
+ *	- Only an admin may register a reference.  So what an admin is shown of a
+ *	  connection never holds one that someone else wrote, not even for the moment
+ *	  between looking and saving.
+ *	- A registry that an earlier version filled may hold such references, without
+ *	  marks.  What an admin sends back as it is stored under the same name keeps
+ *	  its mark, or its lack of one, whether the value was sent or kept by the mask.
+ *	  Any other value is the admin's own, unless some registered connection has
+ *	  exactly this value in the same member without a mark: then it cannot be
+ *	  saved, and is not resolved in a model that is used without being registered.
+ *
+ * It must not resolve anything, and does not care whether a variable exists.
+ */
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "common/caller.h"
+#include "common/failure.h"
+#include "model/model_form.h"
+#include "model/model_internal.h"
+#include "model/properties.h"
+#include "model/secret.h"
+#include "registry/environment.h"
+#include "registry/registry.h"
+
+/* The members of a section in which references are resolved, besides properties. */
+static const char *const plain_keys[] = {"host", "port", "database", "user", "password", "options"};
+
+/* A member that refers to the environment. */
+typedef struct Member
+{
+	const char *section; /* the name of a provider */
+	const char *map;     /* "properties", or NULL */
+	const char *key;
+	char *value;
+	bool settled; /* the stored connection has this value, */
+	bool marked;  /* and it is marked there */
+	char *origin; /* the name of a connection that has the value without a mark; NULL: none has */
+} Member;
+
+static char *
+member_path(const Member *member)
+{
+	return member->map == NULL ? psprintf("%s.%s", member->section, member->key)
+							   : psprintf("%s.%s.%s", member->section, member->map, member->key);
+}
+
+/* The string that a member is in one half of a kept model; NULL when it is none. */
+static char *
+member_string(Jsonb *half, const Member *member)
+{
+	JsonbContainer *object;
+	JsonbValue value;
+
+	if (half == NULL)
+		return NULL;
+	object = model_object_member(&half->root, member->section);
+	if (member->map != NULL)
+		object = model_object_member(object, member->map);
+	if (!model_member(object, member->key, &value) || value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/* Secrets stand apart, with a mask in their place. */
+static char *
+member_value(Jsonb *model, Jsonb *secrets, const Member *member)
+{
+	char *value = member_string(secrets, member);
+
+	return value != NULL ? value : member_string(model, member);
+}
+
+static List *
+add_if_reference(List *members, const NormalModel *normal, const char *section, const char *map,
+				 const char *key)
+{
+	Member *member = palloc0(sizeof(Member));
+
+	member->section = section;
+	member->map = map;
+	member->key = key;
+	member->value = member_value(normal->model, normal->secrets, member);
+	if (member->value == NULL || !secret_uses_environment(member->value))
+		return members;
+	return lappend(members, member);
+}
+
+/* Of properties only those that may be set: so there are never many. */
+static List *
+add_properties(List *members, const NormalModel *normal, const char *section,
+			   JsonbContainer *properties)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(properties);
+	JsonbIteratorToken token;
+	JsonbValue item;
+
+	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
+	{
+		char *key;
+
+		if (token != WJB_KEY)
+			continue;
+		key = pnstrdup(item.val.string.val, item.val.string.len);
+		if (property_find(key) != NULL)
+			members = add_if_reference(members, normal, section, "properties", key);
+	}
+	return members;
+}
+
+/* The members of a model that refer to the environment, in the section of whichever provider. */
+static List *
+referring_members(const NormalModel *normal)
+{
+	List *members = NIL;
+	const char *section;
+
+	for (int i = 0; (section = model_provider_name(i)) != NULL; i++)
+	{
+		JsonbContainer *object = model_object_member(&normal->model->root, section);
+		JsonbContainer *properties = model_object_member(object, "properties");
+
+		if (object == NULL)
+			continue;
+		for (int k = 0; k < lengthof(plain_keys); k++)
+			members = add_if_reference(members, normal, section, NULL, plain_keys[k]);
+		if (properties != NULL)
+			members = add_properties(members, normal, section, properties);
+	}
+	return members;
+}
+
+/* Does this connection have the member's value?  Then *marked tells whether it is marked there. */
+static bool
+has_value(const RegistryEntry *entry, const Member *member, bool *marked)
+{
+	char *value = member_value(entry->model, entry->secrets, member);
+	char *path;
+	ListCell *cell;
+
+	if (value == NULL || strcmp(value, member->value) != 0)
+		return false;
+	path = member_path(member);
+	*marked = false;
+	foreach (cell, entry->environment_members)
+		*marked |= strcmp(lfirst(cell), path) == 0;
+	return true;
+}
+
+typedef struct Search
+{
+	List *members;
+	MemoryContext context; /* of what is found */
+} Search;
+
+static void
+look_for_origin(const RegistryEntry *entry, void *argument)
+{
+	Search *search = argument;
+	ListCell *cell;
+
+	foreach (cell, search->members)
+	{
+		Member *member = lfirst(cell);
+		bool marked;
+
+		if (!member->settled && member->origin == NULL && has_value(entry, member, &marked) &&
+			!marked)
+			member->origin = MemoryContextStrdup(search->context, entry->name);
+	}
+}
+
+static void
+find_origins(const Caller *caller, List *members)
+{
+	Search search = {.members = members, .context = CurrentMemoryContext};
+
+	registry_visit(caller, look_for_origin, &search);
+}
+
+/* Note that only an admin may write this reference; always false. */
+static bool
+not_allowed(const Member *member, Failure *failure)
+{
+	failure_set(failure, DQDS_UNRESOLVED_SECRET,
+				"Let an admin register the connection, or refer to a stored credential.",
+				"\"%s\" refers to the environment of the server, which only an admin may do",
+				member_path(member));
+	return false;
+}
+
+/* Note who else wrote a reference; always false. */
+static bool
+not_own(const Member *member, Failure *failure)
+{
+	failure_set(failure, DQDS_UNRESOLVED_SECRET,
+				"Write the reference differently, for example with a default, or drop that "
+				"connection first.",
+				"the reference in \"%s\" is that of connection \"%s\", where no admin wrote it",
+				member_path(member), member->origin);
+	return false;
+}
+
+/*
+ * The paths of the members whose references to the environment the caller
+ * writes, or leaves as an admin wrote them: *paths is a palloc'd list of char *.
+ * stored is the registered connection that the model, in its kept form, is of;
+ * NULL: of none.  With failure, a reference that is not the caller's to write makes
+ * the result false and *failure DQDS_UNRESOLVED_SECRET; with NULL it is left out.
+ */
+bool
+environment_members(const Caller *caller, const NormalModel *normal, const RegistryEntry *stored,
+					List **paths, Failure *failure)
+{
+	List *members = referring_members(normal);
+	ListCell *cell;
+	bool search = false;
+
+	*paths = NIL;
+	if (members != NIL && !caller_is_admin(caller))
+		return failure == NULL || not_allowed(linitial(members), failure);
+	foreach (cell, members)
+	{
+		Member *member = lfirst(cell);
+
+		member->settled = stored != NULL && has_value(stored, member, &member->marked);
+		search |= !member->settled;
+	}
+	if (search)
+		find_origins(caller, members);
+	foreach (cell, members)
+	{
+		Member *member = lfirst(cell);
+
+		if (member->origin != NULL && failure != NULL)
+			return not_own(member, failure);
+		if (member->settled ? member->marked : member->origin == NULL)
+			*paths = lappend(*paths, member_path(member));
+	}
+	return true;
+}

@@ -1,0 +1,277 @@
+/*
+ * owner_call.c
+ *		Runs the extension's internal SQL functions as the owner of its tables.
+ *
+ * No one else may execute those functions.  The identity is switched for the one
+ * call only.  No code that runs with it is looked up by a name that another role
+ * could have taken: the functions are found by name and types in the schema that
+ * the calling function stands in, where no other function can have both, and
+ * their bodies were parsed when the extension was created.  Whether the caller
+ * may have it done is checked before, by those who call this.
+ *
+ * A change waits for other transactions for a moment only: a lock that one
+ * caller keeps must not keep all others.  After that it fails with DQDS_BUSY.
+ *
+ * Owns: the switch of the identity, the settings that hold meanwhile, and what
+ * an error of a table means to the caller.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "common/caller.h"
+#include "common/failure.h"
+#include "registry/owner_call.h"
+
+/* How long a change waits for a lock, unless the caller's own lock_timeout says something else. */
+#define LOCK_TIMEOUT_MS 1000
+
+/* ---- arguments ---------------------------------------------------------------------- */
+
+/* Add an argument; its type must be exactly that of the function's parameter. */
+void
+owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull)
+{
+	if (call->count >= MAX_OWNER_CALL_ARGUMENTS)
+		elog(ERROR, "an internal function has more than %d arguments", MAX_OWNER_CALL_ARGUMENTS);
+	call->types[call->count] = type;
+	call->values[call->count] = value;
+	call->nulls[call->count] = isnull;
+	call->count++;
+}
+
+/* NULL becomes SQL's NULL. */
+void
+owner_call_add_jsonb(OwnerCall *call, Jsonb *value)
+{
+	owner_call_add(call, JSONBOID, JsonbPGetDatum(value), value == NULL);
+}
+
+/* NULL becomes SQL's NULL. */
+void
+owner_call_add_text(OwnerCall *call, const char *value)
+{
+	owner_call_add(call, TEXTOID, value == NULL ? (Datum) 0 : CStringGetTextDatum(value),
+				   value == NULL);
+}
+
+/* ---- as the owner -------------------------------------------------------------------- */
+
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/* In force until the level of settings ends, also by an error. */
+static void
+set_settings(void)
+{
+	char timeout[16];
+
+	if (LockTimeout == 0)
+	{
+		snprintf(timeout, sizeof(timeout), "%d", LOCK_TIMEOUT_MS);
+		set_locally("lock_timeout", timeout);
+	}
+	set_locally("search_path", "pg_catalog, pg_temp");
+	/* Any other plan would hold the arguments, a secret among them, and every caller may have plans shown. */
+	set_locally("plan_cache_mode", "force_generic_plan");
+}
+
+/*
+ * Two changes of one privilege at once: PostgreSQL's own commands do not take
+ * privileges_lock before they make one, and then have an error without a code.
+ */
+static bool
+is_concurrent_update(void)
+{
+	ErrorData *error = CopyErrorData();
+	bool result =
+		error->sqlerrcode == ERRCODE_INTERNAL_ERROR && error->message != NULL &&
+		strncmp(error->message, "tuple concurrently ", strlen("tuple concurrently ")) == 0;
+
+	FreeErrorData(error);
+	return result;
+}
+
+/*
+ * What has just been found is not there for a change: it was dropped meanwhile,
+ * or this transaction's snapshot, which changes are bound to, is older than it.
+ * Errors: 42704, 40001.
+ */
+void
+owner_call_found_nothing(const char *what)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the %s was dropped meanwhile", what)));
+}
+
+/* In place of an error of the tables, one that the caller understands. */
+static void
+explain_error(const char *what)
+{
+	Failure failure;
+
+	switch (geterrcode())
+	{
+		case ERRCODE_INTERNAL_ERROR:
+			if (!is_concurrent_update())
+				break;
+			/* FALLTHROUGH */
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			FlushErrorState();
+			failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
+						"another transaction is changing the same %s", what);
+			failure_raise(&failure);
+			break;
+		case ERRCODE_UNIQUE_VIOLATION:
+			FlushErrorState();
+			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+							errmsg("a %s of this name already exists", what)));
+			break;
+		default:
+			break;
+	}
+}
+
+/* What owner_run and owner_read have in common. */
+static void
+run_as_owner(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int level = NewGUCNestLevel();
+	Oid saved_user;
+	int saved_context;
+
+	GetUserIdAndSecContext(&saved_user, &saved_context);
+	SetUserIdAndSecContext(caller->owner, saved_context | SECURITY_LOCAL_USERID_CHANGE);
+	set_settings();
+	PG_TRY();
+	{
+		work(argument);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		explain_error(what);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	/* An error restores both: the end of the transaction, or of the subtransaction, does it. */
+	SetUserIdAndSecContext(saved_user, saved_context);
+	AtEOXact_GUC(true, level);
+}
+
+/*
+ * Run work(argument) as the owner of the registry.  what is the kind of thing
+ * that it changes, for messages.  Errors: QD022 when it has to wait too long for
+ * another transaction, 42704 when the thing was dropped meanwhile, 42710 when
+ * its name is taken, and those of work.
+ */
+void
+owner_run(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
+{
+	/* All changes pass here: also those of a function that is wrongly called from a parallel safe one. */
+	PreventCommandIfParallelMode(get_func_name(caller->function));
+	run_as_owner(caller, what, work, argument);
+	/* What comes after it in the same statement sees what it did. */
+	CommandCounterIncrement();
+}
+
+/* The function of the extension that has this name and these types. */
+static Oid
+internal_function(const Caller *caller, const char *function, const OwnerCall *call)
+{
+	Oid oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(function),
+							  PointerGetDatum(buildoidvector(call->types, call->count)),
+							  ObjectIdGetDatum(caller->schema));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function \"%s\" of extension dqds is missing", function),
+						errhint("Bring the extension up to date: ALTER EXTENSION dqds UPDATE.")));
+	return oid;
+}
+
+/*
+ * Call an internal function without a change of the identity: for those that
+ * need no privilege, and within owner_run.  Returns its value; *isnull may be
+ * NULL.  It is called directly, without a query around it, whose plan would hold
+ * the arguments.
+ */
+Datum
+owner_call_inside(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, MAX_OWNER_CALL_ARGUMENTS);
+	FmgrInfo flinfo;
+	Datum result;
+
+	fmgr_info(internal_function(caller, function, call), &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, call->count, DEFAULT_COLLATION_OID, NULL, NULL);
+	for (int i = 0; i < call->count; i++)
+	{
+		fcinfo->args[i].value = call->values[i];
+		fcinfo->args[i].isnull = call->nulls[i];
+	}
+	result = FunctionCallInvoke(fcinfo);
+	if (isnull != NULL)
+		*isnull = fcinfo->isnull;
+	return result;
+}
+
+typedef struct Invocation
+{
+	const Caller *caller;
+	const char *function;
+	OwnerCall *call;
+	Datum result;
+	bool isnull;
+} Invocation;
+
+static void
+invoke(void *argument)
+{
+	Invocation *invocation = argument;
+
+	invocation->result = owner_call_inside(invocation->caller, invocation->function,
+										   invocation->call, &invocation->isnull);
+}
+
+/* Call an internal function as the owner; returns its value, and whether it is NULL in *isnull (may be NULL). */
+Datum
+owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	Invocation invocation = {caller, function, call, (Datum) 0, false};
+
+	owner_run(caller, call->what == NULL ? "connection" : call->what, invoke, &invocation);
+	if (isnull != NULL)
+		*isnull = invocation.isnull;
+	return invocation.result;
+}
+
+/* The same for an internal function that only reads. */
+Datum
+owner_read(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
+{
+	Invocation invocation = {caller, function, call, (Datum) 0, false};
+
+	run_as_owner(caller, call->what, invoke, &invocation);
+	*isnull = invocation.isnull;
+	return invocation.result;
+}

@@ -1,0 +1,245 @@
+/*
+ * roles.c
+ *		The roles that the registry names: as a type, and as long as they live.
+ *
+ * PostgreSQL gives the number of a dropped role to another one some day, and a
+ * restored dump gives all roles other numbers.  So a number alone is no
+ * identity.  A role that the registry names is enrolled: it is granted EXECUTE on
+ * the function dqds_enrolled().  PostgreSQL refuses to drop a role that has such
+ * a grant, and DROP OWNED takes it away; so a number without it is no one's.
+ * pg_dump carries the grant, by the name of the role.
+ *
+ * Owns: the type dqds_role, and who is enrolled.  It must not decide what a role
+ * may do.
+ */
+#include "postgres.h"
+
+#include "access/htup.h"
+#include "access/htup_details.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "common/caller.h"
+#include "model/secret.h"
+#include "registry/owner_call.h"
+#include "registry/privileges.h"
+#include "registry/roles.h"
+
+PG_FUNCTION_INFO_V1(dqds_enrolled);
+PG_FUNCTION_INFO_V1(dqds_role_in);
+PG_FUNCTION_INFO_V1(dqds_role_out);
+PG_FUNCTION_INFO_V1(dqds_live_role);
+
+#define ENROLLED_FUNCTION "dqds_enrolled"
+
+/* ---- who is enrolled -------------------------------------------------------------- */
+
+/* It is in pg_catalog, so that no one is enrolled by GRANT … ON ALL FUNCTIONS IN SCHEMA of the extension's. */
+static Oid
+enrolled_function(void)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(ENROLLED_FUNCTION),
+						   PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+}
+
+/* Is EXECUTE granted to this very role, not to PUBLIC or a role that it is a member of? */
+static bool
+is_grantee(Acl *acl, Oid role)
+{
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+		if (items[i].ai_grantee == role && (ACLITEM_GET_PRIVS(items[i]) & ACL_EXECUTE) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does what the registry says of this number count for the role that has it now?
+ */
+bool
+role_is_enrolled(Oid role)
+{
+	HeapTuple tuple;
+	Datum value;
+	bool isnull;
+	bool enrolled = false;
+
+	if (!OidIsValid(role))
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(enrolled_function()));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+	if (!isnull)
+	{
+		Acl *acl = DatumGetAclP(value);
+
+		enrolled = is_grantee(acl, role);
+		/* As long as there are many roles, and asked for each row: not to be kept to the end of the query. */
+		if (acl != (Acl *) DatumGetPointer(value))
+			pfree(acl);
+	}
+	ReleaseSysCache(tuple);
+	return enrolled;
+}
+
+typedef struct Enrolment
+{
+	const Caller *caller;
+	Oid role;
+	bool wait; /* for another role that is being enrolled; else this one is left out */
+} Enrolment;
+
+/* As the owner.  What an earlier role of the same number left behind goes first. */
+static void
+enrol(void *argument)
+{
+	const Enrolment *enrolment = argument;
+	Oid function = enrolled_function();
+	OwnerCall call = {0};
+
+	if (!privileges_lock(PRIVILEGES_OF_ENROLMENT, enrolment->wait))
+		return;
+	/* Another one may have done it meanwhile. */
+	AcceptInvalidationMessages();
+	if (role_is_enrolled(enrolment->role))
+		return;
+	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(enrolment->role), false);
+	(void) owner_call_inside(enrolment->caller, "dqds_forget_role", &call, NULL);
+	privileges_change(PRIVILEGE_EXECUTE, &function, 1, enrolment->role, true);
+}
+
+/*
+ * Make the registry know a role that exists; to be done before a row names it.
+ * Errors: QD022 when another transaction enrols a role for too long.
+ */
+void
+role_enrol(const Caller *caller, Oid role)
+{
+	Enrolment enrolment = {caller, role, true};
+
+	if (!role_is_enrolled(role))
+		owner_run(caller, "role", enrol, &enrolment);
+}
+
+/* The same, but only if no other transaction is enrolling a role: then it is left for later. */
+void
+role_enrol_at_once(const Caller *caller, Oid role)
+{
+	Enrolment enrolment = {caller, role, false};
+
+	if (!role_is_enrolled(role))
+		owner_run(caller, "role", enrol, &enrolment);
+}
+
+/* dqds_enrolled(): only its privileges matter */
+Datum
+dqds_enrolled(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_VOID();
+}
+
+/* ---- the type ---------------------------------------------------------------------- */
+
+/* dqds_role_in: a name as in SQL, or - for no one; a number is no one, too */
+Datum
+dqds_role_in(PG_FUNCTION_ARGS)
+{
+	char *text = PG_GETARG_CSTRING(0);
+
+	if (strcmp(text, "-") == 0 || strspn(text, "0123456789") == strlen(text))
+		PG_RETURN_OID(InvalidOid);
+	return DirectFunctionCall1(regrolein, CStringGetDatum(text));
+}
+
+/* dqds_role_out */
+Datum
+dqds_role_out(PG_FUNCTION_ARGS)
+{
+	Oid role = PG_GETARG_OID(0);
+	char *name = role_is_enrolled(role) ? GetUserNameFromId(role, true) : NULL;
+
+	PG_RETURN_CSTRING(name == NULL ? pstrdup("-") : pstrdup(quote_identifier(name)));
+}
+
+/* dqds_live_role(role): the role, 0 when it was dropped */
+Datum
+dqds_live_role(PG_FUNCTION_ARGS)
+{
+	Oid role = PG_GETARG_OID(0);
+
+	PG_RETURN_OID(role_is_enrolled(role) ? role : InvalidOid);
+}
+
+/* ---- arguments ---------------------------------------------------------------------- */
+
+/* As to_regrole() of SQL: is this the name of a role? */
+static bool
+is_role_name(text *name)
+{
+	LOCAL_FCINFO(call, 1);
+
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = PointerGetDatum(name);
+	call->args[0].isnull = false;
+	(void) to_regrole(call);
+	return !call->isnull;
+}
+
+/* As regrole takes it, but what may be a secret is in no message. */
+static Oid
+role_of_text(text *argument)
+{
+	char *name = text_to_cstring(argument);
+
+	if (name_may_hold_secret(name) && !is_role_name(argument))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
+						errmsg("a role of this name does not exist")));
+	return DatumGetObjectId(DirectFunctionCall1(regrolein, CStringGetDatum(name)));
+}
+
+static Oid
+role_of_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("role must not be null")));
+	if (caller->argument_types[n] != TEXTOID)
+		return PG_GETARG_OID(n);
+	return role_of_text(PG_GETARG_TEXT_PP(n));
+}
+
+/*
+ * A role that exists, in argument number n, a regrole or text as regrole takes
+ * it.  Errors: 22004 for NULL, 42704 for one that does not exist.
+ */
+Oid
+role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	Oid role = role_of_argument(caller, fcinfo, n);
+
+	/* regrole takes any number, and - for none */
+	if (GetUserNameFromId(role, true) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						OidIsValid(role) ? errmsg("role \"%u\" does not exist", role)
+										 : errmsg("role \"-\" does not exist")));
+	return role;
+}
+
+/* The same, but it may have been dropped: what it was granted can still be taken away by its number. */
+Oid
+role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n)
+{
+	return role_of_argument(caller, fcinfo, n);
+}
