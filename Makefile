@@ -120,7 +120,7 @@ $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 
 # Coarse and never wrong: a changed header, or a changed flag, compiles everything anew.
 $(OBJS): $(wildcard src/*.h src/*/*.h) Makefile dqds.control
-$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/common/error_codes.h Makefile dqds.control
+$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/base/error_codes.h Makefile dqds.control
 
 include fuzz/fuzz.mk
 

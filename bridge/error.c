@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/common/error_codes.h"
+#include "../src/base/error_codes.h"
 #include "control.h"
 #include "log.h"
 

@@ -15,7 +15,6 @@
 
 #include "clock.h"
 #include "descriptor.h"
-#include "framing.h"
 #include "watchdog.h"
 
 /* A body as a whole: its refusal shall be out within five seconds. */
@@ -60,16 +59,13 @@ http_header_name(const HttpRequest *request, int index)
 /* ---- Body ---- */
 
 bool
-http_read_body(HttpRequest *request, size_t limit, char **body, Failure *failure)
+http_read_body(HttpRequest *request, size_t length, char **body, Failure *failure)
 {
 	static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	size_t length;
 	Watch watch;
 	bool too_late;
 	int len;
 
-	if (!framing_check_body(request, limit, &length, failure))
-		return false;
 	*body = malloc(length + 1);
 	if (*body == NULL)
 		return fail(failure, 503, "out of memory");

@@ -48,10 +48,10 @@ int http_header_total(const HttpRequest *request);
 const char *http_header_name(const HttpRequest *request, int index);
 
 /*
- * Reads the whole body, which must be JSON by its Content-Type.  *body is the
+ * Reads the whole body, which has length bytes (framing_check_body).  *body is the
  * caller's to free, also after a failure; a NUL stands behind it, and none in it.
  */
-bool http_read_body(HttpRequest *request, size_t limit, char **body, Failure *failure);
+bool http_read_body(HttpRequest *request, size_t length, char **body, Failure *failure);
 
 /*
  * Writes all of data; blocks while the client reads slowly, until the request's

@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "router.h"
 #include "text.h"
 
 #define MAX_LOGGED_PATH 512

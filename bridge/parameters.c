@@ -13,6 +13,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "framing.h"
+#include "http.h"
+#include "text.h"
+
 /* A name without "=" switches on, as in "?wait"; an empty value leaves the default. */
 static bool
 read_boolean(const Parameter *parameter, const char *value, const char **result, Failure *failure)
@@ -119,7 +123,10 @@ parameters_read(HttpRequest *request, const RouteMatch *match, size_t body_limit
 			results[i] = match->values[segment++];
 		else if (table[i].source == FROM_BODY)
 		{
-			if (!http_read_body(request, body_limit, &parameters->body, failure))
+			size_t length;
+
+			if (!framing_check_body(request, body_limit, &length, failure) ||
+				!http_read_body(request, length, &parameters->body, failure))
 				return false;
 			results[i] = parameters->body;
 		}

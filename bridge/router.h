@@ -25,10 +25,4 @@ typedef struct RouteMatch
 bool router_find(const char *method, const char *path, RouteMatch *match, Failure *failure);
 void router_release(RouteMatch *match);
 
-/*
- * Decodes percent escapes in place, and "+" to a space where plus_is_space.
- * Returns false for a bad escape, a NUL, or bytes that are not UTF-8.
- */
-bool url_decode(char *s, bool plus_is_space);
-
 #endif /* BRIDGE_ROUTER_H */

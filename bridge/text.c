@@ -1,6 +1,6 @@
 /*
  * text.c
- *		A growing text, JSON strings, and what is valid UTF-8.
+ *		A growing text, JSON strings, escapes of URLs, and what is valid UTF-8.
  *
  * For error bodies and log lines.  The JSON of successful answers is written by
  * the database: there is no JSON parser or builder here, and none must come.
@@ -210,4 +210,40 @@ text_free(Text *text)
 {
 	free(text->data);
 	*text = (Text){0};
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+url_decode(char *s, bool plus_is_space)
+{
+	char *out = s;
+
+	for (const char *in = s; *in; in++)
+	{
+		if (*in == '%')
+		{
+			int high = hex_value(in[1]);
+			int low = high < 0 ? -1 : hex_value(in[2]);
+
+			if (low < 0 || (high == 0 && low == 0))
+				return false;
+			*out++ = (char) (high * 16 + low);
+			in += 2;
+		}
+		else
+			*out++ = *in == '+' && plus_is_space ? ' ' : *in;
+	}
+	*out = '\0';
+	return utf8_is_valid(s, (size_t) (out - s));
 }

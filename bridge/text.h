@@ -1,6 +1,6 @@
 /*
  * text.h
- *		A growing text, JSON strings, and what is valid UTF-8.
+ *		A growing text, JSON strings, escapes of URLs, and what is valid UTF-8.
  */
 #ifndef BRIDGE_TEXT_H
 #define BRIDGE_TEXT_H
@@ -38,5 +38,11 @@ void text_free(Text *text);
 
 /* True when all len bytes are UTF-8 as Unicode defines it: no overlong forms, no surrogates. */
 bool utf8_is_valid(const char *s, size_t len);
+
+/*
+ * Decodes percent escapes in place, and "+" to a space where plus_is_space.
+ * Returns false for a bad escape, a NUL, or bytes that are not UTF-8.
+ */
+bool url_decode(char *s, bool plus_is_space);
 
 #endif /* BRIDGE_TEXT_H */

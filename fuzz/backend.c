@@ -16,6 +16,14 @@
  */
 #include "backend.h"
 
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "utils/tuplestore.h"
+
+#include "base/caller.h"
+#include "base/settings.h"
+#include "event/background.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>

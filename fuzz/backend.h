@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "dqds.h"
+#include "base/caller.h"
 #include "require.h"
 
 /* One input: a copy of its own, of exactly size bytes. */

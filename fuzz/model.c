@@ -17,6 +17,23 @@
  */
 #include "backend.h"
 
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/model_text.h"
+#include "arguments/spelling.h"
+#include "base/caller.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/settings.h"
+#include "engine/session_cache.h"
+#include "model/model_form.h"
+#include "model/policy.h"
+#include "model/target.h"
+#include "registry/registry.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>

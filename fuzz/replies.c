@@ -13,6 +13,11 @@
  */
 #include "backend.h"
 
+#include "base/caller.h"
+#include "base/settings.h"
+#include "engine/session_cache.h"
+#include "event/background.h"
+
 #include "catalog/pg_type.h"
 #include "hostile_server.h"
 #include "lib/stringinfo.h"

@@ -1,33 +1,20 @@
 /*
  * dqds.c
- *		Module magic, the settings, and the clock.
+ *		Module magic, and what PostgreSQL is told of the settings.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
-#include "portability/instr_time.h"
 #include "utils/guc.h"
 
-#include "common/compat.h"
-#include "common/settings.h"
+#include "base/compat.h"
+#include "base/settings.h"
 #include "model/policy.h"
 
 DQDS_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
-
-int dqds_connect_timeout_ms;
-int dqds_query_timeout_ms;
-int dqds_session_idle_timeout_ms;
-int dqds_session_max_age_ms;
-int dqds_max_parallel;
-int dqds_max_cached_sessions;
-int dqds_max_answer_size_kb;
-char *dqds_allowed_hosts;
-char *dqds_denied_hosts;
-char *dqds_secret_env_prefix;
-char *dqds_ssl_root_certs;
 
 static const struct
 {
@@ -78,16 +65,6 @@ static const struct
 	 "File of the certificates that sslmode verify-ca and verify-full trust.", &dqds_ssl_root_certs,
 	 "/etc/ssl/certs/ca-certificates.crt", NULL},
 };
-
-/*
- * Until this module is loaded a setting of ours is a mere name to PostgreSQL:
- * any role may give it a value with its connection, which then hides that of the
- * configuration file, and is dropped when the module is loaded.  And a value in
- * the file that cannot be read is dropped with no more than a warning.  Either
- * would leave the default in force, which permits more: so note it, and connect
- * to nothing.
- */
-const char *dqds_lost_setting = NULL;
 
 /*
  * The value that a superuser's setting has as a mere name; NULL: none.  If it will
@@ -147,14 +124,4 @@ _PG_init(void)
 								   PGC_SUSET, GUC_SUPERUSER_ONLY, string_settings[i].check, NULL,
 								   NULL);
 	MarkGUCPrefixReserved("dqds");
-}
-
-/* Microseconds on a clock that never goes back. */
-int64
-dqds_now_us(void)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MICROSEC(now);
 }

@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/target.h"
 #include "registry/registry.h"
 
@@ -25,6 +25,7 @@ typedef struct ConnectionArgument
 	int64 registry_id; /* whose imports concern it; 0 for none */
 } ConnectionArgument;
 
+extern bool argument_is_model(const Caller *caller, FunctionCallInfo fcinfo);
 extern void connection_argument(const Caller *caller, FunctionCallInfo fcinfo,
 								ConnectionArgument *result);
 extern void connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result);

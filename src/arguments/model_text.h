@@ -7,12 +7,10 @@
 
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 extern Jsonb *json_parse(const char *json, const char *what);
 extern Jsonb *model_parse(text *input, Failure *failure);
 extern Jsonb *model_parse_any(text *input, Failure *failure);
-
-extern bool model_looks_like_one(const char *text, size_t length);
 
 #endif /* DQDS_MODEL_TEXT_H */

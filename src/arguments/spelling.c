@@ -23,7 +23,7 @@
 
 #include "arguments/spelling.h"
 #include "arguments/spelling_internal.h"
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/model_internal.h"
 
 #define WHITE_SPACE " \t\n\v\f\r"

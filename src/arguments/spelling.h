@@ -7,7 +7,7 @@
 
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 extern bool model_is_spelled(const char *text);
 extern Jsonb *model_from_spelling(const char *text, Failure *failure);

@@ -1,6 +1,6 @@
 /*
  * spelling_internal.h
- *		What the two files that read other spellings of a model share: model_spellings.c
+ *		What the two files that read other spellings of a model share: spelling.c
  *		and spelling_parameters.c.
  */
 #ifndef DQDS_SPELLING_INTERNAL_H
@@ -8,7 +8,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 /* The members of a provider's section that have a parameter of their own. */
 typedef enum SpelledKey

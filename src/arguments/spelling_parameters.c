@@ -17,8 +17,8 @@
 #include "utils/builtins.h"
 
 #include "arguments/spelling_internal.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
 #include "model/properties.h"
 #include "postgres/session_internal.h"
 

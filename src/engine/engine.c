@@ -20,11 +20,11 @@
 
 #include "miscadmin.h"
 
-#include "common/encoding.h"
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
-#include "common/settings.h"
+#include "base/encoding.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
+#include "base/settings.h"
 #include "engine/engine.h"
 #include "engine/limits.h"
 #include "engine/session_cache.h"

@@ -5,7 +5,7 @@
 #ifndef DQDS_ENGINE_H
 #define DQDS_ENGINE_H
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "postgres/session.h"
 #include "wire/question.h"
 

@@ -20,10 +20,9 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
-#include "common/address.h"
-#include "common/failure.h"
+#include "base/address.h"
+#include "base/failure.h"
 #include "engine/limits.h"
-#include "event/resolver.h"
 #include "model/target.h"
 
 /* Advisory locks of SQL have 1 or 2 in this field of the tag. */
@@ -124,7 +123,7 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 		return target->parallel_limit <= 0 ||
 			   take_slot(target, target->parallel_limit, slot, failure);
 	}
-	if (resolver_is_literal(target->host))
+	if (address_is_literal(target->host))
 		return true;
 	slot->lock_class = LOCK_CLASS_NAME;
 	slot->target_hash = hash_name(target);

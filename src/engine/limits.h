@@ -7,7 +7,7 @@
 
 #include "storage/lock.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 struct sockaddr;
 typedef struct Target Target;

@@ -23,7 +23,7 @@
 #include "lib/stringinfo.h"
 #include "storage/ipc.h"
 
-#include "common/settings.h"
+#include "base/settings.h"
 #include "engine/session_cache.h"
 #include "event/background.h"
 #include "model/target.h"

@@ -22,8 +22,8 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
-#include "common/address.h"
-#include "common/settings.h"
+#include "base/address.h"
+#include "base/settings.h"
 #include "engine/session_census.h"
 
 #define PLACES 512

@@ -24,7 +24,7 @@
 #include "port/atomics.h"
 #include "storage/fd.h"
 
-#include "common/compat.h"
+#include "base/compat.h"
 #include "event/background.h"
 #include "event/reactor.h"
 

@@ -19,8 +19,8 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 
-#include "common/compat.h"
-#include "common/settings.h"
+#include "base/compat.h"
+#include "base/settings.h"
 #include "event/reactor.h"
 
 #define MAX_WAIT_MS 60000

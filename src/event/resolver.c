@@ -62,18 +62,6 @@ find_literal(const char *host, const char *service, struct addrinfo **found)
 	return getaddrinfo(host, service, &hints, found);
 }
 
-/* Is the host a literal address, in whatever spelling?  Never asks a name server. */
-bool
-resolver_is_literal(const char *host)
-{
-	struct addrinfo *found;
-
-	if (find_literal(host, NULL, &found) != 0)
-		return false;
-	freeaddrinfo(found);
-	return true;
-}
-
 /*
  * Begin to resolve.  Returns NULL when there is no memory or thread left.  The
  * result is malloc'd: free it with resolver_release.

@@ -9,7 +9,6 @@ struct sockaddr;
 
 typedef struct Resolution Resolution;
 
-extern bool resolver_is_literal(const char *host);
 extern Resolution *resolver_start(const char *host, int port);
 extern bool resolver_done(Resolution *resolution);
 extern int resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, int max);

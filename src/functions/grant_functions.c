@@ -13,8 +13,8 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/compat.h"
+#include "base/caller.h"
+#include "base/compat.h"
 #include "functions/grant_functions.h"
 #include "registry/owner_call.h"
 #include "registry/registry.h"

@@ -13,13 +13,13 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/compat.h"
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
-#include "engine/limits.h"
+#include "base/caller.h"
+#include "base/compat.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
 #include "listing/import.h"
+#include "listing/import_lock.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
 #include "listing/rows.h"
@@ -114,26 +114,6 @@ dqds_import_tables(PG_FUNCTION_ARGS)
 	import_run(&listing, false, &caller, &sink);
 	statement_show(&scope);
 	return (Datum) 0;
-}
-
-static void
-wait_for_imports(void *argument)
-{
-	LOCKTAG tag;
-
-	limits_import_tag(&tag, *(int64 *) argument);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
-/*
- * From now on to the end of the transaction no other one stores or forgets
- * imported tables of this connection.  Nothing else waits for it: the connection
- * can be changed meanwhile.  Errors: QD022 when another one keeps it for too long.
- */
-void
-imports_lock(const Caller *caller, int64 connection_id)
-{
-	owner_run(caller, "imported tables", wait_for_imports, &connection_id);
 }
 
 /* dqds_unimport_tables(connection, schema_name, table_names): how many were forgotten */

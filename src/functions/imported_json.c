@@ -19,8 +19,8 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/name_pattern.h"
+#include "base/caller.h"
+#include "base/name_pattern.h"
 #include "listing/json_out.h"
 #include "registry/registry.h"
 

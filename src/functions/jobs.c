@@ -23,11 +23,11 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/remote_text.h"
+#include "base/caller.h"
+#include "base/misplaced_secret.h"
+#include "base/remote_text.h"
 #include "functions/jobs.h"
 #include "listing/json_out.h"
-#include "model/secret.h"
 #include "registry/owner_call.h"
 
 PG_FUNCTION_INFO_V1(dqds_job_json);

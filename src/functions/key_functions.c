@@ -17,9 +17,9 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/error_codes.h"
-#include "common/failure.h"
+#include "base/caller.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
 #include "listing/answer_budget.h"
 #include "listing/json_out.h"
 #include "listing/list_arguments.h"

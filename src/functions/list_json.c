@@ -13,8 +13,8 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/name_set.h"
+#include "base/caller.h"
+#include "base/name_set.h"
 #include "listing/json_out.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"

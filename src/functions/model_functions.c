@@ -13,8 +13,9 @@
 #include "arguments/model_text.h"
 #include "arguments/spelling.h"
 #include "arguments/statement_scope.h"
-#include "common/error_codes.h"
-#include "common/failure.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "model/model_bounds.h"
 
 PG_FUNCTION_INFO_V1(dqds_connection_model);
 

@@ -15,7 +15,7 @@
 
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
+#include "base/caller.h"
 #include "listing/json_out.h"
 #include "registry/owner_call.h"
 #include "registry/registry.h"

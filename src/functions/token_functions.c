@@ -21,9 +21,9 @@
 #include "utils/timestamp.h"
 
 #include "arguments/statement_scope.h"
-#include "common/caller.h"
-#include "common/compat.h"
-#include "model/secret.h"
+#include "base/caller.h"
+#include "base/compat.h"
+#include "base/misplaced_secret.h"
 #include "registry/owner_call.h"
 #include "registry/registry.h"
 #include "registry/roles.h"

@@ -9,8 +9,8 @@
  */
 #include "postgres.h"
 
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "listing/answer_budget.h"
 #include "model/target.h"
 

@@ -23,12 +23,13 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "common/caller.h"
-#include "common/failure.h"
-#include "common/name_set.h"
+#include "base/caller.h"
+#include "base/failure.h"
+#include "base/name_set.h"
 #include "listing/answer_budget.h"
 #include "listing/import.h"
 #include "listing/import_internal.h"
+#include "listing/import_lock.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
 #include "listing/sorted_rows.h"
@@ -40,10 +41,6 @@
 
 /* The unique index of the imported tables takes about 2,700 bytes; real names are nowhere near. */
 #define MAX_NAME_BYTES 1000
-
-const Oid table_row_types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
-const Oid column_row_types[] = {INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID,
-								INT4OID, INT4OID, BOOLOID, BOOLOID, TEXTOID};
 
 /* Both begin with the schema and the name of the table; columns have their position behind it. */
 static const AttrNumber sort_keys[] = {1, 2, 3};
@@ -97,14 +94,6 @@ static void
 keep_all(Listing *listing)
 {
 	(void) listing;
-}
-
-/* The listing asks about this schema from now on. */
-void
-import_turn_to_schema(Import *import, int number)
-{
-	import->listing->schema_name = list_nth(import->schemas, number);
-	snprintf(import->schema_number, sizeof(import->schema_number), "%d", number);
 }
 
 static void

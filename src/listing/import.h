@@ -28,6 +28,5 @@ typedef struct ImportSink
 
 extern void import_run(Listing *listing, bool may_be_pattern, const Caller *caller,
 					   const ImportSink *sink);
-extern void imports_lock(const Caller *caller, int64 connection_id);
 
 #endif /* DQDS_IMPORT_H */

@@ -1,14 +1,14 @@
 /*
  * import_internal.h
- *		What import.c, import_schemas.c and import_store.c share, and no other file needs.
+ *		What import.c, import_rows.c, import_schemas.c and import_store.c share, and no other file needs.
  */
 #ifndef DQDS_IMPORT_INTERNAL_H
 #define DQDS_IMPORT_INTERNAL_H
 
 #include "nodes/pg_list.h"
 
-#include "common/caller.h"
-#include "common/name_set.h"
+#include "base/caller.h"
+#include "base/name_set.h"
 #include "listing/answer_budget.h"
 #include "listing/import.h"
 #include "listing/listing.h"
@@ -50,7 +50,7 @@ typedef struct Import
 	SortedRows columns;
 } Import;
 
-/* import.c */
+/* import_rows.c */
 extern const Oid table_row_types[BEFORE_VALUES + TABLE_VALUES];
 extern const Oid column_row_types[BEFORE_VALUES + COLUMN_VALUES];
 extern void import_turn_to_schema(Import *import, int number);

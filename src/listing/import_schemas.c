@@ -9,8 +9,8 @@
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 
-#include "common/failure.h"
-#include "common/name_pattern.h"
+#include "base/failure.h"
+#include "base/name_pattern.h"
 #include "listing/import_internal.h"
 #include "listing/listing.h"
 #include "wire/question.h"

@@ -16,7 +16,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "listing/import_internal.h"
 #include "listing/sorted_rows.h"
 #include "registry/owner_call.h"

@@ -12,12 +12,14 @@
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+#include "base/text_array.h"
 #include "listing/json_out.h"
 #include "listing/rows.h"
 
@@ -206,4 +208,27 @@ dqds_compact_json(PG_FUNCTION_ARGS)
 	initStringInfo(&text);
 	json_out_jsonb(&text, PG_GETARG_JSONB_P(0));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
+}
+
+/* Append "name":["element",…], with a comma ahead where one is due; nothing for NULL. */
+void
+json_out_text_array(StringInfo text, const char *name, const char *literal)
+{
+	List *elements;
+	ListCell *cell;
+
+	if (literal == NULL || !text_array_parse(literal, &elements))
+		return;
+	json_out_name(text, name);
+	appendStringInfoChar(text, '[');
+	foreach (cell, elements)
+	{
+		if (cell != list_head(elements))
+			appendStringInfoChar(text, ',');
+		if (lfirst(cell) == NULL)
+			appendStringInfoString(text, "null");
+		else
+			escape_json(text, lfirst(cell));
+	}
+	appendStringInfoChar(text, ']');
 }

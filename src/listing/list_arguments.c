@@ -10,8 +10,8 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
-#include "common/caller.h"
-#include "common/name_set.h"
+#include "base/caller.h"
+#include "base/name_set.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
 #include "listing/rows.h"

@@ -6,8 +6,8 @@
 #define DQDS_LISTING_H
 
 #include "arguments/connection_argument.h"
-#include "common/failure.h"
-#include "common/name_set.h"
+#include "base/failure.h"
+#include "base/name_set.h"
 #include "listing/sorted_answer.h"
 #include "wire/question.h"
 

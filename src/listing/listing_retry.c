@@ -11,8 +11,8 @@
  */
 #include "postgres.h"
 
-#include "common/caller.h"
-#include "common/failure.h"
+#include "base/caller.h"
+#include "base/failure.h"
 #include "listing/listing.h"
 #include "wire/question.h"
 

@@ -11,9 +11,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "base/text_array.h"
 #include "listing/answer_budget.h"
 #include "listing/rows.h"
 #include "wire/question.h"
@@ -128,4 +131,26 @@ row_values(Datum *values, bool *isnull, const AnswerShape *answer, const char **
 {
 	for (int i = 0; i < answer->ncolumns; i++)
 		row_value(&values[i], &isnull[i], answer->values[i], texts[i]);
+}
+
+/* A column of the type text[] from what a remote sent; NULL and what is no array become NULL. */
+void
+row_text_array(Datum *value, bool *isnull, const char *literal)
+{
+	ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	List *elements = NIL;
+	ListCell *cell;
+
+	*value = (Datum) 0;
+	*isnull = literal == NULL || !text_array_parse(literal, &elements);
+	if (*isnull)
+		return;
+	foreach (cell, elements)
+	{
+		const char *element = lfirst(cell);
+
+		(void) accumArrayResult(array, element == NULL ? (Datum) 0 : CStringGetTextDatum(element),
+								element == NULL, TEXTOID, CurrentMemoryContext);
+	}
+	*value = makeArrayResult(array, CurrentMemoryContext);
 }

@@ -32,8 +32,8 @@
 #include "utils/jsonb.h"
 #include "utils/syscache.h"
 
-#include "common/compat.h"
-#include "common/failure.h"
+#include "base/compat.h"
+#include "base/failure.h"
 #include "model/model_internal.h"
 #include "model/properties.h"
 #include "model/target.h"

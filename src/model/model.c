@@ -19,9 +19,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/model.h"
-#include "model/model_form.h"
 #include "model/model_internal.h"
 #include "model/target.h"
 
@@ -205,24 +204,6 @@ model_root(Jsonb *model)
 
 /* ---- what members must be ---------------------------------------------------------------- */
 
-/* The place in the enum of the model's provider_type; false: *failure tells what is wrong with that. */
-bool
-model_find_provider(JsonbContainer *root, int *position, Failure *failure)
-{
-	char *name = model_string(root, "", "provider_type");
-
-	if (name == NULL)
-		return model_missing_at_top(root, "provider_type", false, failure);
-	for (int i = 0; i < lengthof(providers); i++)
-		if (strcmp(providers[i].name, name) == 0)
-		{
-			*position = i;
-			return true;
-		}
-	return model_invalid(failure, "", "provider_type",
-						 "one of the published provider types, such as postgresql");
-}
-
 /* The name of the model's provider if that is one that works, else NULL; nothing is raised. */
 const char *
 model_working_provider(JsonbContainer *root)
@@ -308,51 +289,36 @@ model_password_required(Jsonb *model)
 	return value.val.boolean;
 }
 
-/*
- * What members that are known must be, in the section of whichever provider: a
- * model is given back whole, to clients that are strict about all of it.
- */
-static bool
-check_section(JsonbContainer *root, int provider, Failure *failure)
+/* A member that is an object; NULL when it is anything else, or missing.  object may be NULL. */
+JsonbContainer *
+model_object_member(JsonbContainer *object, const char *key)
 {
-	static const char *const strings[] = {"host",     "database", "user",
-										  "password", "options",  FOREIGN_SERVER};
-	const char *name = providers[provider].name;
-	JsonbContainer *section = model_object(root, "", name);
-	JsonbValue port;
+	JsonbValue value;
 
-	for (int i = 0; i < lengthof(strings); i++)
-		(void) model_string(section, name, strings[i]);
-	(void) model_object(section, name, "properties");
-	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
-		model_wrong_type(name, "port", "a string or a number");
-	/* Words alike mean others elsewhere: MySQL has an sslmode of its own. */
-	return !providers[provider].works || model_check_enums(section, name, failure);
+	if (!model_member(object, key, &value) || value.type != jbvBinary ||
+		!JsonContainerIsObject(value.val.binary.data))
+		return NULL;
+	return value.val.binary.data;
 }
 
-/*
- * Can this model be registered?  One of a provider that works must lead to a
- * usable target; of the others only the provider type and the shape are known.
- * References to secrets are looked at when they are used.
- */
-bool
-model_validate(const NormalModel *normal, Failure *failure)
+static char *
+working_providers(void)
 {
-	Target target;
-	JsonbContainer *root = &normal->model->root;
-	int provider;
+	StringInfoData names;
 
-	for (int i = 0; i < lengthof(providers); i++)
-		if (!check_section(root, i, failure))
-			return false;
-	(void) model_object(root, "", "advanced_properties");
-	if (!model_find_provider(root, &provider, failure))
-		return false;
-	if (model_to_target(normal->model, normal->secrets, NULL, &target, failure) ||
-		failure->code == DQDS_UNSUPPORTED_PROVIDER)
-	{
-		failure_clear(failure);
-		return true;
-	}
+	initStringInfo(&names);
+	for (int i = 0; model_provider(i) != NULL; i++)
+		if (model_provider(i)->works)
+			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", model_provider_name(i));
+	return names.data;
+}
+
+/* Note that nothing can connect to this provider yet; always false. */
+bool
+model_unsupported(const char *provider, Failure *failure)
+{
+	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
+				psprintf("Providers that work: %s.", working_providers()),
+				"connections of provider type \"%s\" are not supported", provider);
 	return false;
 }

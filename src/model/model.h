@@ -8,10 +8,9 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/model_form.h"
 
-extern bool model_validate(const NormalModel *normal, Failure *failure);
 extern int model_parallel_limit(Jsonb *model);
 extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);

@@ -7,8 +7,14 @@
 
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
+#define MAX_MODEL_BYTES  (1024 * 1024) /* as text; also of a connection's name */
+#define MAX_MODEL_LEVELS 100
+
+extern bool model_too_large(Failure *failure);
+extern bool model_too_deep(Failure *failure);
+extern bool model_looks_like_one(const char *text, size_t length);
 extern bool model_within_bounds(Jsonb *model, Failure *failure);
 extern bool model_name_usable(const char *name, Failure *failure);
 

@@ -14,8 +14,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "model/model.h"
 #include "model/model_bounds.h"
 #include "model/model_form.h"
@@ -140,18 +140,6 @@ push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer
 	normalizer->any_secret = true;
 	push_member(&normalizer->model, key, &mask);
 	push_member(&normalizer->secrets, key, value);
-}
-
-/* A member that is an object; NULL when it is anything else, or missing.  object may be NULL. */
-JsonbContainer *
-model_object_member(JsonbContainer *object, const char *key)
-{
-	JsonbValue value;
-
-	if (!model_member(object, key, &value) || value.type != jbvBinary ||
-		!JsonContainerIsObject(value.val.binary.data))
-		return NULL;
-	return value.val.binary.data;
 }
 
 static bool

@@ -7,7 +7,7 @@
 
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 /* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
 typedef struct NormalModel

@@ -9,7 +9,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/target.h"
 
 /* A provider type of the published enum. */

@@ -15,8 +15,8 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "model/model.h"
 #include "model/model_internal.h"
 #include "model/properties.h"
@@ -209,28 +209,6 @@ read_limit(JsonbContainer *root, Target *target, Failure *failure)
 	return true;
 }
 
-static char *
-working_providers(void)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; model_provider(i) != NULL; i++)
-		if (model_provider(i)->works)
-			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", model_provider_name(i));
-	return names.data;
-}
-
-/* Note that nothing can connect to this provider yet; always false. */
-bool
-model_unsupported(const char *provider, Failure *failure)
-{
-	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
-				psprintf("Providers that work: %s.", working_providers()),
-				"connections of provider type \"%s\" are not supported", provider);
-	return false;
-}
-
 static bool
 read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer *secrets,
 			 Target *target, Failure *failure)
@@ -339,4 +317,22 @@ model_parallel_limit(Jsonb *model)
 	Failure ignored;
 
 	return read_limit(model_root(model), &target, &ignored) ? target.parallel_limit : 0;
+}
+
+/* The place in the enum of the model's provider_type; false: *failure tells what is wrong with that. */
+bool
+model_find_provider(JsonbContainer *root, int *position, Failure *failure)
+{
+	char *name = model_string(root, "", "provider_type");
+
+	if (name == NULL)
+		return model_missing_at_top(root, "provider_type", false, failure);
+	for (int i = 0; model_provider(i) != NULL; i++)
+		if (strcmp(model_provider_name(i), name) == 0)
+		{
+			*position = i;
+			return true;
+		}
+	return model_invalid(failure, "", "provider_type",
+						 "one of the published provider types, such as postgresql");
 }

@@ -21,8 +21,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "common/failure.h"
-#include "common/remote_text.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
 #include "model/model.h"
 #include "model/model_internal.h"
 

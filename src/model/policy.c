@@ -20,12 +20,11 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#include "common/address.h"
-#include "common/caller.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
-#include "common/settings.h"
-#include "event/resolver.h"
+#include "base/address.h"
+#include "base/caller.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
+#include "base/settings.h"
 #include "model/policy.h"
 #include "model/target.h"
 
@@ -288,7 +287,7 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 			continue;
 		if (!rule.is_network)
 			found = is_any(rule.pattern) ||
-					(name_matches(rule.pattern, name) && !resolver_is_literal(target->host));
+					(name_matches(rule.pattern, name) && !address_is_literal(target->host));
 		else if (address != NULL)
 			found = in_network(address, &rule);
 		else

@@ -7,7 +7,7 @@
 
 #include "utils/guc.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 typedef struct Target Target;
 typedef struct Caller Caller;

@@ -26,7 +26,7 @@
  * the remote may have repeated: otherwise the mask would show which of many
  * guesses, say in the name of the user, is right.  Options are repeated by a remote
  * after it has read them, without their backslashes: where they come together with
- * a stored secret, none of its words about a login are shown (diagnosis_login.c).
+ * a stored secret, none of its words about a login are shown (failure_login.c).
  */
 #include "postgres.h"
 
@@ -34,11 +34,10 @@
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "model/secret.h"
 #include "model/target.h"
-#include "registry/registry.h"
 
 #define CREDENTIAL_PREFIX "credential://"
 #define MAX_SHOWN         200
@@ -231,9 +230,10 @@ append_credential(Target *target, const char *path, const char *name, StringInfo
 	const SecretScope *scope = target->scope;
 	Credential credential;
 
-	if (!is_password(path) || !registry_credential(scope->caller, name, scope->role, &credential) ||
+	if (!is_password(path) ||
+		!scope->find_credential(scope->caller, name, scope->role, &credential) ||
 		(OidIsValid(scope->writer) &&
-		 !registry_credential(scope->caller, name, scope->writer, &credential)))
+		 !scope->find_credential(scope->caller, name, scope->writer, &credential)))
 		return false;
 	target->secret_hosts = lappend(target->secret_hosts, credential.allowed_hosts);
 	return append_secret(target, credential.secret, out);

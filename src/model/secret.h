@@ -5,7 +5,7 @@
 #ifndef DQDS_SECRET_H
 #define DQDS_SECRET_H
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 typedef struct Target Target;
 
@@ -15,6 +15,5 @@ extern bool secret_uses_environment(const char *value);
 extern bool secret_has_reference(const char *value);
 extern char *secret_shown(char *value);
 extern char *secret_hide(const Target *target, const char *text);
-extern bool name_may_hold_secret(const char *name);
 
 #endif /* DQDS_SECRET_H */

@@ -8,8 +8,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "common/caller.h"
-#include "common/failure.h"
+#include "base/caller.h"
+#include "base/failure.h"
 
 typedef struct Target Target;
 
@@ -23,10 +23,18 @@ typedef struct Credential
 
 typedef struct Caller Caller;
 
+/*
+ * Looks a credential up that the role may use; false: there is none.  The strings
+ * are palloc'd.
+ */
+typedef bool (*CredentialLookup)(const Caller *caller, const char *name, Oid role,
+								 Credential *credential);
+
 /* Whose references to secrets a model may use. */
 typedef struct SecretScope
 {
 	const Caller *caller;
+	CredentialLookup find_credential;
 	Oid role;                  /* must have been granted a credential */
 	Oid writer;                /* must, too: who wrote what a mask keeps; InvalidOid: role did */
 	List *environment_members; /* paths (char *) of members that may refer to the environment */

@@ -21,9 +21,9 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
 #include "model/secret.h"
 #include "model/target.h"
 #include "postgres/failure_explain.h"

@@ -5,8 +5,8 @@
 #ifndef DQDS_FAILURE_EXPLAIN_H
 #define DQDS_FAILURE_EXPLAIN_H
 
-#include "common/error_codes.h"
-#include "common/failure.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
 #include "postgres/certificate_check.h"
 
 typedef struct Target Target;

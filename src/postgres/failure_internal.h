@@ -8,8 +8,8 @@
 #ifndef DQDS_DIAGNOSIS_INTERNAL_H
 #define DQDS_DIAGNOSIS_INTERNAL_H
 
-#include "common/error_codes.h"
-#include "common/failure.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
 #include "model/target.h"
 #include "postgres/failure_explain.h"
 

@@ -10,7 +10,7 @@
 
 #include <openssl/x509.h>
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/target.h"
 #include "postgres/certificate_check.h"
 #include "postgres/failure_explain.h"

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/target.h"
 #include "postgres/failure_explain.h"
 #include "postgres/failure_internal.h"

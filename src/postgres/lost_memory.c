@@ -17,9 +17,9 @@
 #include "common/hashfn.h"
 #include "utils/memutils.h"
 
-#include "common/address.h"
-#include "common/compat.h"
-#include "common/failure.h"
+#include "base/address.h"
+#include "base/compat.h"
+#include "base/failure.h"
 #include "model/target.h"
 #include "postgres/lost_memory.h"
 

@@ -5,7 +5,7 @@
 #ifndef DQDS_LOST_MEMORY_H
 #define DQDS_LOST_MEMORY_H
 
-#include "common/failure.h"
+#include "base/failure.h"
 
 struct sockaddr;
 typedef struct Target Target;

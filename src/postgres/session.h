@@ -5,7 +5,7 @@
 #ifndef DQDS_SESSION_H
 #define DQDS_SESSION_H
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "engine/limits.h"
 #include "engine/session_census.h"
 #include "wire/question.h"

@@ -19,9 +19,9 @@
 
 #include "mb/pg_wchar.h"
 
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "engine/limits.h"
 #include "engine/session_census.h"
 #include "event/reactor.h"

@@ -17,7 +17,7 @@
 #include "lib/ilist.h"
 #include "libpq-fe.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "engine/limits.h"
 #include "engine/session_census.h"
 #include "event/background.h"

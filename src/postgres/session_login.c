@@ -12,9 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "common/encoding.h"
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/encoding.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "engine/session_census.h"
 #include "event/reactor.h"
 #include "event/resolver.h"

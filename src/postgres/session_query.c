@@ -16,11 +16,11 @@
 
 #include "port/atomics.h"
 
-#include "common/compat.h"
-#include "common/encoding.h"
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/settings.h"
+#include "base/compat.h"
+#include "base/encoding.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/settings.h"
 #include "event/background.h"
 #include "event/reactor.h"
 #include "postgres/dialect.h"

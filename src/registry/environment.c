@@ -24,8 +24,8 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
-#include "common/caller.h"
-#include "common/failure.h"
+#include "base/caller.h"
+#include "base/failure.h"
 #include "model/model_form.h"
 #include "model/model_internal.h"
 #include "model/properties.h"

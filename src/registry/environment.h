@@ -7,7 +7,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "common/failure.h"
+#include "base/failure.h"
 #include "model/model_form.h"
 #include "registry/registry.h"
 

@@ -30,8 +30,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "common/caller.h"
-#include "common/failure.h"
+#include "base/caller.h"
+#include "base/failure.h"
 #include "registry/owner_call.h"
 
 /* How long a change waits for a lock, unless the caller's own lock_timeout says something else. */

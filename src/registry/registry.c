@@ -39,11 +39,11 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "common/caller.h"
-#include "common/compat.h"
-#include "common/name_set.h"
-#include "common/remote_text.h"
-#include "model/secret.h"
+#include "base/caller.h"
+#include "base/compat.h"
+#include "base/misplaced_secret.h"
+#include "base/name_set.h"
+#include "base/remote_text.h"
 #include "model/target.h"
 #include "registry/registry.h"
 #include "registry/roles.h"
@@ -75,75 +75,6 @@
 #define IMPORTED_CONNECTION_ID 2
 #define IMPORTED_SCHEMA_NAME   3
 #define IMPORTED_TABLE_NAME    4
-
-/* ---- the caller --------------------------------------------------------------------- */
-
-/*
- * Fill in who calls which SQL function; to be done first in each of them.
- * PostgreSQL checked EXECUTE when the query began, and as the role of that time:
- * a cursor may be fetched from as another role, and after the privilege was
- * revoked.  Errors: 42501.
- */
-void
-caller_init(Caller *caller, FunctionCallInfo fcinfo)
-{
-	HeapTuple tuple;
-	Form_pg_proc proc;
-
-	/* A long transaction would not hear of what was revoked meanwhile. */
-	AcceptInvalidationMessages();
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	caller->role = GetUserId();
-	caller->function = fcinfo->flinfo->fn_oid;
-	if (!dqds_may_execute(caller->function, caller->role))
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, NameStr(proc->proname));
-	caller->schema = extension_schema(tuple);
-	caller->owner = proc->proowner;
-	for (int i = 0; i < lengthof(caller->argument_types); i++)
-		caller->argument_types[i] = i < proc->pronargs ? proc->proargtypes.values[i] : InvalidOid;
-	ReleaseSysCache(tuple);
-}
-
-/* May the caller execute the function of the extension that has this name and these types? */
-static bool
-caller_may_execute(const Caller *caller, const char *name, const Oid *types, int count)
-{
-	Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-								   PointerGetDatum(buildoidvector(types, count)),
-								   ObjectIdGetDatum(caller->schema));
-
-	return OidIsValid(function) && dqds_may_execute(function, caller->role);
-}
-
-/* A caller that may grant levels is an admin: the privilege itself is the level. */
-bool
-caller_is_admin(const Caller *caller)
-{
-	static const Oid types[] = {TEXTOID, REGROLEOID};
-
-	return caller_may_execute(caller, "dqds_grant", types, lengthof(types));
-}
-
-/* May the caller change connections of its own? */
-bool
-caller_is_editor(const Caller *caller)
-{
-	static const Oid types[] = {TEXTOID, TEXTOID};
-
-	return caller_may_execute(caller, "dqds_update_connection", types, lengthof(types));
-}
-
-/* May the caller test and list? */
-bool
-caller_is_operator(const Caller *caller)
-{
-	static const Oid types[] = {TEXTOID, BOOLOID};
-
-	return caller_may_execute(caller, "dqds_list_schemas", types, lengthof(types));
-}
 
 /* ---- scans ---------------------------------------------------------------------------- */
 
@@ -408,62 +339,6 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 		   was_granted(caller, "dqds_connection_grant", "dqds_connection_grant_pkey", entry->id,
 					   caller->role) ||
 		   caller_is_admin(caller);
-}
-
-/* Is there a token of the bridge in it, or what could be another one: this many digits of hexadecimal in a row? */
-#define TOKEN_DIGITS 32
-
-static bool
-has_token(const char *name)
-{
-	while (*name != '\0')
-	{
-		size_t digits = strspn(name, "0123456789abcdefABCDEF");
-
-		if (digits >= TOKEN_DIGITS)
-			return true;
-		name += Max(digits, 1);
-	}
-	return false;
-}
-
-/* Is there an @, and before it a sign that may part a user and a password, as in a URL or for Oracle? */
-static bool
-has_user_part(const char *name)
-{
-	const char *at = strrchr(name, '@');
-
-	return at != NULL && name + strcspn(name, ":/") < at;
-}
-
-/*
- * May this be something else, given for a name by mistake, with a password in it:
- * a URI, a DSN, JSON, an assignment, a token?
- */
-bool
-name_may_hold_secret(const char *name)
-{
-	static const char *const words[] = {"password", "passwd", "pwd", "secret", "token"};
-	const char *first = name + strspn(name, " \t\n\v\f\r");
-
-	if (has_user_part(name))
-		return true;
-	/* Most names have none of the characters that all but tokens need; each call asks about its names. */
-	if (strpbrk(name, "{[\"'=: \t\n\v\f\r") == NULL)
-		return has_token(name);
-	if ((*first != '\0' && strchr("{[\"", *first) != NULL) || strchr(name, '=') != NULL ||
-		strstr(name, "://") != NULL)
-		return true;
-	/* A name may well have such a word in it, but hardly with a value behind it. */
-	for (int i = 0; i < lengthof(words); i++)
-		for (const char *word = name; (word = strcasestr(word, words[i])) != NULL; word++)
-		{
-			const char *behind = word + strlen(words[i]);
-
-			if (*behind != '\0' && strchr(" \t\n\v\f\r:\"'", *behind) != NULL)
-				return true;
-		}
-	return has_token(name);
 }
 
 /* The one wording for a connection that is not there and one that the caller may not use. */

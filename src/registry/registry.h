@@ -8,7 +8,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "common/name_set.h"
+#include "base/name_set.h"
 #include "model/target.h"
 
 typedef struct Caller Caller;

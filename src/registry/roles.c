@@ -28,8 +28,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "common/caller.h"
-#include "model/secret.h"
+#include "base/caller.h"
+#include "base/misplaced_secret.h"
 #include "registry/owner_call.h"
 #include "registry/privileges.h"
 #include "registry/roles.h"

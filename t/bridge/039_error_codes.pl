@@ -1,7 +1,7 @@
 # Every error code has a real cause here: a server that is set up to refuse in just that way, or a model that cannot be used.
 # Each cause is tried in four ways, a test and a listing over SQL and over REST, and all four say the same: the code, a
 # message that names what is wrong, a hint with the next step. These are the words of README's table, to the letter, and a
-# GRANT that a hint shows is run and helps. A code of src/common/error_codes.h without a cause or without its line in README is a
+# GRANT that a hint shows is run and helps. A code of src/base/error_codes.h without a cause or without its line in README is a
 # failure, and so is a line in README that nothing brings about.
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ use Test::More;
 
 # --- What the codes are, and what README says of them ---------------------------------------------------
 
-my %sqlstate_of = reverse slurp_file('src/common/error_codes.h') =~ /X\(\w+, *"(QD\d{3})", *"(\w+)"\)/g;
+my %sqlstate_of = reverse slurp_file('src/base/error_codes.h') =~ /X\(\w+, *"(QD\d{3})", *"(\w+)"\)/g;
 my @codes       = sort { $sqlstate_of{$a} cmp $sqlstate_of{$b} } keys %sqlstate_of;
 
 # Rows of README's table; a message is there as it is printed, but for the words in capitals, which stand for what differs.

@@ -126,7 +126,7 @@ SKIP:
 	is(fault($sql->query(q(SELECT dqds_create_token('alice')))), '', 'one that may does');
 	$sql->must('RESET ROLE');
 }
-like(slurp_file('src/common/compat.h'), qr/>= 160000\s+return member_can_set_role\(member, role\);/, 'that question is one of the server\'s version');
+like(slurp_file('src/base/compat.h'), qr/>= 160000\s+return member_can_set_role\(member, role\);/, 'that question is one of the server\'s version');
 like(slurp_file('src/functions/token_functions.c'), qr/!dqds_may_become\(caller->role, role\)/, 'and is asked for tokens');
 is(join(' ', grep { slurp_file($_) =~ /is_member_of_role\(/ } grep { !/compat\.h$/ } glob 'src/*.[ch] src/*/*.[ch]'), '', 'no other is');
 

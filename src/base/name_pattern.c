@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "common/name_pattern.h"
+#include "base/name_pattern.h"
 
 /* Does the text have a * in it? */
 bool

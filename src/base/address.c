@@ -9,9 +9,10 @@
 #include "postgres.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
-#include "common/address.h"
+#include "base/address.h"
 
 /* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1? */
 bool
@@ -118,5 +119,18 @@ address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 		memcpy(address->bytes, &((const struct sockaddr_in6 *) sockaddr)->sin6_addr, 16);
 	else
 		return false;
+	return true;
+}
+
+/* Is the host a literal address, in whatever spelling?  Never asks a name server. */
+bool
+address_is_literal(const char *host)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found;
+
+	if (getaddrinfo(host, NULL, &hints, &found) != 0)
+		return false;
+	freeaddrinfo(found);
 	return true;
 }

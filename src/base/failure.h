@@ -5,7 +5,7 @@
 #ifndef DQDS_FAILURE_H
 #define DQDS_FAILURE_H
 
-#include "common/error_codes.h"
+#include "base/error_codes.h"
 
 /*
  * Why a remote operation failed.  code is DQDS_OK when it did not; the other

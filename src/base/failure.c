@@ -2,16 +2,16 @@
  * failure.c
  *		The value that tells why a remote operation failed, and its way into ereport.
  *
- * It must not decide what a failure is: its callers do, diagnosis*.c for what a
- * remote server or libpq says.
+ * It must not decide what a failure is: its callers do, and for what a remote server
+ * or libpq says the files failure_*.c in postgres/.
  */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
 
-#include "common/error_codes.h"
-#include "common/failure.h"
-#include "common/remote_text.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
 
 static const struct
 {

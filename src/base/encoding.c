@@ -17,7 +17,7 @@
 #include "common/string.h"
 #include "mb/pg_wchar.h"
 
-#include "common/encoding.h"
+#include "base/encoding.h"
 
 /* The encoding of text on our side.  A SQL_ASCII database says nothing of its own: UTF-8 is asked for there. */
 static int

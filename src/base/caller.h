@@ -5,7 +5,6 @@
 #ifndef DQDS_CALLER_H
 #define DQDS_CALLER_H
 
-#include "access/htup.h"
 #include "fmgr.h"
 
 typedef struct Caller Caller;
@@ -20,7 +19,6 @@ struct Caller
 	Oid argument_types[3]; /* of the first arguments, InvalidOid without */
 };
 
-extern Oid extension_schema(HeapTuple function);
 extern bool caller_is_admin(const Caller *caller);
 extern bool caller_is_editor(const Caller *caller);
 extern bool caller_is_operator(const Caller *caller);

@@ -12,7 +12,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#include "common/remote_text.h"
+#include "base/remote_text.h"
 
 /*
  * Text from a remote server, valid in this database's encoding: bytes that are

@@ -18,9 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
-#include "common/text_array.h"
-#include "listing/json_out.h"
-#include "listing/rows.h"
+#include "base/text_array.h"
 
 /* How many bytes stand before the quotation mark that ends an element; -1: there is none. */
 static int
@@ -133,49 +131,4 @@ text_array_parse(const char *literal, List **elements)
 		*elements = lappend(*elements, element);
 	} while (*at == ',');
 	return at[0] == '}' && at[1] == '\0';
-}
-
-/* A column of the type text[] from what a remote sent; NULL and what is no array become NULL. */
-void
-row_text_array(Datum *value, bool *isnull, const char *literal)
-{
-	ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-	List *elements = NIL;
-	ListCell *cell;
-
-	*value = (Datum) 0;
-	*isnull = literal == NULL || !text_array_parse(literal, &elements);
-	if (*isnull)
-		return;
-	foreach (cell, elements)
-	{
-		const char *element = lfirst(cell);
-
-		(void) accumArrayResult(array, element == NULL ? (Datum) 0 : CStringGetTextDatum(element),
-								element == NULL, TEXTOID, CurrentMemoryContext);
-	}
-	*value = makeArrayResult(array, CurrentMemoryContext);
-}
-
-/* Append "name":["element",…], with a comma ahead where one is due; nothing for NULL. */
-void
-json_out_text_array(StringInfo text, const char *name, const char *literal)
-{
-	List *elements;
-	ListCell *cell;
-
-	if (literal == NULL || !text_array_parse(literal, &elements))
-		return;
-	json_out_name(text, name);
-	appendStringInfoChar(text, '[');
-	foreach (cell, elements)
-	{
-		if (cell != list_head(elements))
-			appendStringInfoChar(text, ',');
-		if (lfirst(cell) == NULL)
-			appendStringInfoString(text, "null");
-		else
-			escape_json(text, lfirst(cell));
-	}
-	appendStringInfoChar(text, ']');
 }

@@ -20,7 +20,7 @@
 #include "catalog/pg_proc.h"
 #include "utils/fmgroids.h"
 
-#include "common/caller.h"
+#include "base/extension_schema.h"
 
 /* Two functions that share a place take it from each other. */
 #define REMEMBERED 16

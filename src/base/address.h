@@ -14,6 +14,7 @@ typedef struct Address
 	unsigned char bytes[16];
 } Address;
 
+extern bool address_is_literal(const char *host);
 extern bool address_from_text(const char *text, Address *address);
 extern bool address_from_sockaddr(const struct sockaddr *sockaddr, Address *address);
 extern bool address_is_mapped(const Address *address);

@@ -8,7 +8,7 @@
 
 #include "utils/memutils.h"
 
-#include "common/name_set.h"
+#include "base/name_set.h"
 
 struct NameSet
 {

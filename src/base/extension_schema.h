@@ -1,0 +1,12 @@
+/*
+ * extension_schema.h
+ *		Which schema the extension was created in.
+ */
+#ifndef DQDS_EXTENSION_SCHEMA_H
+#define DQDS_EXTENSION_SCHEMA_H
+
+#include "access/htup.h"
+
+extern Oid extension_schema(HeapTuple function);
+
+#endif /* DQDS_EXTENSION_SCHEMA_H */

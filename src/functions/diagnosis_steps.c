@@ -1,0 +1,347 @@
+/*
+ * diagnosis_steps.c
+ *		How far a connection gets, step by step.
+ *
+ * One fresh login with a trace, and one overview query.  Each step is ok, a
+ * warning (it works, but not as one would want), failed, or skipped because an
+ * earlier one failed.
+ *
+ * Owns: the words of the diagnosis.  Literal addresses are shown to admins only.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+
+#include "arguments/connection_argument.h"
+#include "base/caller.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "base/remote_text.h"
+#include "engine/engine.h"
+#include "functions/diagnosis_steps.h"
+#include "model/model.h"
+#include "model/secret.h"
+#include "model/target.h"
+#include "wire/login_trace.h"
+#include "wire/question.h"
+
+typedef enum Step
+{
+	STEP_MODEL,
+	STEP_RESOLVE,
+	STEP_CONNECT,
+	STEP_TLS,
+	STEP_AUTHENTICATE,
+	STEP_DATABASE,
+	STEP_SERVER,
+	STEP_SCHEMAS,
+	STEP_TABLES
+} Step;
+
+static const char *const step_names[DIAGNOSIS_STEPS] = {"model",  "resolve",      "connect",
+														"tls",    "authenticate", "database",
+														"server", "schemas",      "tables"};
+
+/* What the overview query said; counts are -1 where the server cannot tell. */
+typedef struct Overview
+{
+	bool answered;
+	bool in_recovery;
+	long counts[4]; /* schemas, usable schemas, tables, readable tables */
+} Overview;
+
+typedef struct Diagnosis
+{
+	const Target *target;
+	Operation *operation;
+	LoginTrace trace;
+	Overview overview;
+	List *warnings; /* about the model (char *) */
+	bool show_addresses;
+	DiagnosisStep *steps;
+} Diagnosis;
+
+static void
+take_overview(void *sink, const char **values, int nvalues)
+{
+	Overview *overview = sink;
+
+	if (nvalues < 6)
+		return;
+	overview->answered = true;
+	overview->in_recovery = values[1] != NULL && *values[1] == 't';
+	for (int i = 0; i < lengthof(overview->counts); i++)
+		overview->counts[i] = values[i + 2] == NULL ? -1 : strtol(values[i + 2], NULL, 10);
+}
+
+static void
+set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, const char *hint)
+{
+	diagnosis->steps[step].status = status;
+	diagnosis->steps[step].message = message == NULL ? NULL : visible_text(message);
+	diagnosis->steps[step].hint = hint == NULL ? NULL : visible_text(hint);
+}
+
+/* ---- which step failed ------------------------------------------------------------ */
+
+/* Failures that tell their step whatever the trace says. */
+static const struct
+{
+	DqdsErrorCode code;
+	Step step;
+} failed_steps[] = {
+	{DQDS_INVALID_CONNECTION, STEP_MODEL},
+	{DQDS_UNSUPPORTED_PROVIDER, STEP_MODEL},
+	{DQDS_UNRESOLVED_SECRET, STEP_MODEL},
+	{DQDS_HOST_NOT_FOUND, STEP_RESOLVE},
+	{DQDS_TARGET_NOT_ALLOWED, STEP_RESOLVE},
+	{DQDS_CONNECTION_REFUSED, STEP_CONNECT},
+	{DQDS_UNREACHABLE, STEP_CONNECT},
+	{DQDS_BUSY, STEP_CONNECT},
+	{DQDS_TLS_FAILED, STEP_TLS},
+	{DQDS_TLS_CERTIFICATE, STEP_TLS},
+	{DQDS_AUTHENTICATION_FAILED, STEP_AUTHENTICATE},
+	{DQDS_PASSWORD_REQUIRED, STEP_AUTHENTICATE},
+	{DQDS_LOGIN_NOT_ALLOWED, STEP_AUTHENTICATE},
+	{DQDS_DATABASE_NOT_FOUND, STEP_DATABASE},
+};
+
+static Step
+failed_step(const Diagnosis *diagnosis)
+{
+	const LoginTrace *trace = &diagnosis->trace;
+	DqdsErrorCode code = diagnosis->operation->failure.code;
+
+	if (trace->logged_in_us != 0 && code != DQDS_PASSWORD_REQUIRED)
+		return STEP_SERVER;
+	/* What is wrong with the model only the server could tell. */
+	if (code == DQDS_INVALID_CONNECTION && trace->connected_us != 0)
+		return STEP_AUTHENTICATE;
+	for (int i = 0; i < lengthof(failed_steps); i++)
+		if (failed_steps[i].code == code)
+			return failed_steps[i].step;
+	if (code == DQDS_PERMISSION_DENIED)
+		return STEP_DATABASE;
+	if (trace->resolved_us == 0)
+		return STEP_RESOLVE;
+	if (trace->connected_us == 0)
+		return STEP_CONNECT;
+	if (trace->encrypted_us == 0 && strcmp(diagnosis->target->sslmode, "disable") != 0)
+		return STEP_TLS;
+	return STEP_AUTHENTICATE;
+}
+
+/* ---- the words ------------------------------------------------------------------------ */
+
+static void
+describe_model(Diagnosis *diagnosis)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	if (diagnosis->warnings == NIL)
+	{
+		set_step(diagnosis, STEP_MODEL, "ok", pstrdup("the connection model is valid"), NULL);
+		return;
+	}
+	initStringInfo(&text);
+	foreach (cell, diagnosis->warnings)
+		appendStringInfo(&text, "%s%s", text.len == 0 ? "" : "; ", (char *) lfirst(cell));
+	set_step(diagnosis, STEP_MODEL, "warning", text.data,
+			 "Correct the connection model, or leave out what it does not need.");
+}
+
+static char *
+address_list(const Diagnosis *diagnosis)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%s has %d address%s", diagnosis->target->shown_host,
+					 diagnosis->trace.naddresses, diagnosis->trace.naddresses == 1 ? "" : "es");
+	for (int i = 0; diagnosis->show_addresses && i < diagnosis->trace.naddresses; i++)
+		appendStringInfo(&text, "%s%s", i == 0 ? ": " : ", ",
+						 secret_hide(diagnosis->target, diagnosis->trace.addresses[i]));
+	return text.data;
+}
+
+/* "; certificate of NAME …", if the server has shown one. */
+static void
+append_certificate(StringInfo text, const Diagnosis *diagnosis)
+{
+	const Target *target = diagnosis->target;
+	const LoginTrace *trace = &diagnosis->trace;
+
+	if (trace->certificate_expires[0] == '\0')
+		return;
+	appendStringInfo(text, "; certificate of %s (names: %s) until %s",
+					 remote_line(secret_hide(target, trace->certificate_subject)),
+					 trace->certificate_names[0] == '\0'
+						 ? "none"
+						 : remote_line(secret_hide(target, trace->certificate_names)),
+					 trace->certificate_expires);
+	if (trace->certificate_issuer[0] != '\0')
+		appendStringInfo(text, ", issued by %s",
+						 remote_line(secret_hide(target, trace->certificate_issuer)));
+}
+
+static void
+describe_tls(Diagnosis *diagnosis)
+{
+	const LoginTrace *trace = &diagnosis->trace;
+	StringInfoData text;
+
+	if (!trace->tls)
+	{
+		set_step(
+			diagnosis, STEP_TLS, "warning", pstrdup("the connection is not encrypted"),
+			"Turn on ssl at the server and set sslmode to verify-full, or at least to require.");
+		return;
+	}
+	initStringInfo(&text);
+	appendStringInfo(&text, "%s with %s", trace->tls_protocol, trace->tls_cipher);
+	append_certificate(&text, diagnosis);
+	set_step(diagnosis, STEP_TLS, trace->certificate_expired ? "warning" : "ok", text.data,
+			 trace->certificate_expired ? "The certificate has expired: renew it." : NULL);
+}
+
+static void
+describe_server(Diagnosis *diagnosis)
+{
+	const Operation *operation = diagnosis->operation;
+
+	set_step(diagnosis, STEP_SERVER, "ok",
+			 psprintf("version %s, %s, %s",
+					  operation->server_version == NULL ? "unknown" : operation->server_version,
+					  diagnosis->overview.in_recovery ? "a hot standby" : "a primary",
+					  operation->direct ? "connected directly" : "behind a pooler or look-alike"),
+			 NULL);
+}
+
+static void
+describe_counts(Diagnosis *diagnosis)
+{
+	const long *counts = diagnosis->overview.counts;
+	const char *user = diagnosis->target->shown_user;
+
+	if (counts[0] < 0)
+		return;
+	set_step(diagnosis, STEP_SCHEMAS, counts[1] > 0 ? "ok" : "warning",
+			 psprintf("schemas: %ld, of which user \"%s\" may use %ld", counts[0], user, counts[1]),
+			 counts[1] > 0 ? NULL
+						   : psprintf("On the remote server run: GRANT USAGE ON SCHEMA schema_name "
+									  "TO %s;",
+									  quote_identifier(user)));
+	set_step(diagnosis, STEP_TABLES, counts[3] > 0 ? "ok" : "warning",
+			 psprintf("tables and views: %ld to be listed, of which user \"%s\" may read %ld",
+					  counts[2], user, counts[3]),
+			 counts[3] > 0
+				 ? NULL
+				 : psprintf("On the remote server run: GRANT SELECT ON ALL TABLES IN SCHEMA "
+							"schema_name TO %s;",
+							quote_identifier(user)));
+}
+
+static double
+between(int64 from_us, int64 to_us)
+{
+	return from_us == 0 || to_us == 0 ? -1 : (double) (to_us - from_us) / 1000.0;
+}
+
+static void
+measure(Diagnosis *diagnosis)
+{
+	const LoginTrace *trace = &diagnosis->trace;
+	int64 encrypted = trace->encrypted_us != 0 ? trace->encrypted_us : trace->connected_us;
+
+	diagnosis->steps[STEP_RESOLVE].elapsed_ms = between(trace->started_us, trace->resolved_us);
+	diagnosis->steps[STEP_CONNECT].elapsed_ms = between(trace->resolved_us, trace->connected_us);
+	diagnosis->steps[STEP_TLS].elapsed_ms = between(trace->connected_us, trace->encrypted_us);
+	diagnosis->steps[STEP_AUTHENTICATE].elapsed_ms = between(encrypted, trace->logged_in_us);
+	diagnosis->steps[STEP_SERVER].elapsed_ms = between(trace->logged_in_us, trace->ended_us);
+}
+
+/* What failed; a certificate that is not taken is described. */
+static char *
+failed_message(const Diagnosis *diagnosis)
+{
+	const Failure *failure = &diagnosis->operation->failure;
+	StringInfoData text;
+
+	if (failure->code != DQDS_TLS_CERTIFICATE)
+		return failure->message;
+	initStringInfo(&text);
+	appendStringInfoString(&text, failure->message);
+	append_certificate(&text, diagnosis);
+	return text.data;
+}
+
+static void
+describe_steps(Diagnosis *diagnosis)
+{
+	const Target *target = diagnosis->target;
+	const Failure *failure = &diagnosis->operation->failure;
+
+	measure(diagnosis);
+	describe_model(diagnosis);
+	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
+	set_step(diagnosis, STEP_CONNECT, "ok",
+			 psprintf("port %s of %s accepts connections", target->shown_port, target->shown_host),
+			 NULL);
+	describe_tls(diagnosis);
+	set_step(diagnosis, STEP_AUTHENTICATE, "ok",
+			 psprintf("user \"%s\" is logged in", target->shown_user), NULL);
+	set_step(diagnosis, STEP_DATABASE, "ok",
+			 psprintf("database \"%s\" is open", target->shown_database), NULL);
+	if (diagnosis->overview.answered)
+	{
+		describe_server(diagnosis);
+		describe_counts(diagnosis);
+	}
+	if (failure->code == DQDS_OK)
+		return;
+	for (int i = failed_step(diagnosis); i < DIAGNOSIS_STEPS; i++)
+	{
+		set_step(diagnosis, i, "skipped", NULL, NULL);
+		diagnosis->steps[i].elapsed_ms = -1;
+	}
+	set_step(diagnosis, failed_step(diagnosis), "failed", failed_message(diagnosis), failure->hint);
+}
+
+/*
+ * Test a connection with a fresh login, and tell how far it got.  *operation is
+ * the test itself, with its outcome; steps has room for DIAGNOSIS_STEPS.  A
+ * connection that cannot be used at all ends in the first step.
+ */
+void
+diagnose_steps(const Caller *caller, const ConnectionArgument *connection, bool show_addresses,
+			   Operation *operation, DiagnosisStep *steps)
+{
+	Diagnosis diagnosis = {.target = &connection->target,
+						   .operation = operation,
+						   .show_addresses = show_addresses,
+						   .steps = steps};
+
+	memset(operation, 0, sizeof(*operation));
+	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
+		steps[i] = (DiagnosisStep){.name = step_names[i], .status = "skipped", .elapsed_ms = -1};
+	if (connection->failure.code != DQDS_OK)
+	{
+		operation->failure = connection->failure;
+		set_step(&diagnosis, STEP_MODEL, "failed", connection->failure.message,
+				 connection->failure.hint);
+		return;
+	}
+	diagnosis.warnings = model_warnings(connection->model);
+	operation->target = &connection->target;
+	operation->query.question = QUESTION_OVERVIEW;
+	operation->fresh = true;
+	operation->on_row = take_overview;
+	operation->sink = &diagnosis.overview;
+	operation->trace = &diagnosis.trace;
+	engine_run(operation, 1, caller->role);
+	describe_steps(&diagnosis);
+}
