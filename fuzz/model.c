@@ -84,7 +84,8 @@ start(const Caller *the_caller)
 	fuzz_require(!caller_is_admin(&caller), "the caller must not be an admin");
 	fuzz_require(getenv("DQDS_SECRET_FUZZ") != NULL, "DQDS_SECRET_FUZZ must be set");
 	registry_get(&caller, STORED_NAME, &stored);
-	scope = (SecretScope){.caller = &caller, .role = stored.owner};
+	scope = (SecretScope){
+		.caller = &caller, .find_credential = registry_credential, .role = stored.owner};
 	fuzz_require(model_to_target(stored.model, stored.secrets, &scope, &stored_target, &failure),
 				 "the stored connection is of no use");
 	functions.test_connection_json =
@@ -404,7 +405,8 @@ check_form(Jsonb *model)
 static void
 check_update(Jsonb *model)
 {
-	const SecretScope scope = {.caller = &caller, .role = caller.role};
+	const SecretScope scope = {
+		.find_credential = registry_credential, .caller = &caller, .role = caller.role};
 	NormalModel normal = {0};
 	Target target;
 	Failure failure = {.code = DQDS_OK};
