@@ -25,6 +25,7 @@
 #include "arguments/spelling_internal.h"
 #include "base/failure.h"
 #include "model/model_internal.h"
+#include "model/provider.h"
 
 #define WHITE_SPACE " \t\n\v\f\r"
 
@@ -38,7 +39,7 @@ typedef enum Grammar
 typedef struct Scheme
 {
 	const char *name;
-	const char *provider; /* its name, which is that of its section, too */
+	Provider provider;
 	Grammar grammar;
 	bool parameters;    /* those of libpq, and what JDBC calls them, may be there */
 	bool semicolons;    /* may stand in place of ? and & */
@@ -48,46 +49,46 @@ typedef struct Scheme
 
 /* The first ones are of providers that work; the others can be registered. */
 static const Scheme schemes[] = {
-	{"postgresql", "postgresql", GRAMMAR_URL, .parameters = true},
-	{"postgres", "postgresql", GRAMMAR_URL, .parameters = true},
-	{"redshift", "redshift", GRAMMAR_URL, .parameters = true},
-	{"questdb", "questdb", GRAMMAR_URL, .parameters = true},
-	{"jdbc:postgresql", "postgresql", GRAMMAR_JDBC, .parameters = true},
-	{"jdbc:redshift", "redshift", GRAMMAR_JDBC, .parameters = true, .semicolons = true},
-	{"mysql", "mysql", GRAMMAR_URL},
-	{"mariadb", "mariadb", GRAMMAR_URL},
-	{"clickhouse", "clickhouse", GRAMMAR_URL},
-	{"mssql", "sqlserver", GRAMMAR_URL},
-	{"trino", "trino", GRAMMAR_URL, .path = "catalog", .beyond = "schema"},
-	{"presto", "presto", GRAMMAR_URL, .beyond = "schema"},
-	{"bigquery", "bigquery", GRAMMAR_NONE},
-	{"databricks", "databricks", GRAMMAR_NONE},
-	{"db2", "db2", GRAMMAR_NONE},
-	{"duckdb", "duckdb", GRAMMAR_NONE},
-	{"hana", "hana", GRAMMAR_NONE},
-	{"hive", "spark", GRAMMAR_NONE},
-	{"oracle", "oracle", GRAMMAR_NONE},
-	{"snowflake", "snowflake", GRAMMAR_NONE},
-	{"teradatasql", "teradata", GRAMMAR_NONE},
-	{"jdbc:bigquery", "bigquery", GRAMMAR_NONE},
-	{"jdbc:ch", "clickhouse", GRAMMAR_NONE},
-	{"jdbc:clickhouse", "clickhouse", GRAMMAR_NONE},
-	{"jdbc:databricks", "databricks", GRAMMAR_NONE},
-	{"jdbc:db2", "db2", GRAMMAR_NONE},
-	{"jdbc:duckdb", "duckdb", GRAMMAR_NONE},
-	{"jdbc:hive2", "spark", GRAMMAR_NONE},
-	{"jdbc:mariadb", "mariadb", GRAMMAR_NONE},
-	{"jdbc:mysql", "mysql", GRAMMAR_NONE},
-	{"jdbc:oracle", "oracle", GRAMMAR_NONE},
-	{"jdbc:presto", "presto", GRAMMAR_NONE},
-	{"jdbc:sap", "hana", GRAMMAR_NONE},
-	{"jdbc:snowflake", "snowflake", GRAMMAR_NONE},
-	{"jdbc:sqlserver", "sqlserver", GRAMMAR_NONE},
-	{"jdbc:teradata", "teradata", GRAMMAR_NONE},
-	{"jdbc:trino", "trino", GRAMMAR_NONE},
+	{"postgresql", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
+	{"postgres", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
+	{"redshift", PROVIDER_REDSHIFT, GRAMMAR_URL, .parameters = true},
+	{"questdb", PROVIDER_QUESTDB, GRAMMAR_URL, .parameters = true},
+	{"jdbc:postgresql", PROVIDER_POSTGRESQL, GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:redshift", PROVIDER_REDSHIFT, GRAMMAR_JDBC, .parameters = true, .semicolons = true},
+	{"mysql", PROVIDER_MYSQL, GRAMMAR_URL},
+	{"mariadb", PROVIDER_MARIADB, GRAMMAR_URL},
+	{"clickhouse", PROVIDER_CLICKHOUSE, GRAMMAR_URL},
+	{"mssql", PROVIDER_SQLSERVER, GRAMMAR_URL},
+	{"trino", PROVIDER_TRINO, GRAMMAR_URL, .path = "catalog", .beyond = "schema"},
+	{"presto", PROVIDER_PRESTO, GRAMMAR_URL, .beyond = "schema"},
+	{"bigquery", PROVIDER_BIGQUERY, GRAMMAR_NONE},
+	{"databricks", PROVIDER_DATABRICKS, GRAMMAR_NONE},
+	{"db2", PROVIDER_DB2, GRAMMAR_NONE},
+	{"duckdb", PROVIDER_DUCKDB, GRAMMAR_NONE},
+	{"hana", PROVIDER_HANA, GRAMMAR_NONE},
+	{"hive", PROVIDER_SPARK, GRAMMAR_NONE},
+	{"oracle", PROVIDER_ORACLE, GRAMMAR_NONE},
+	{"snowflake", PROVIDER_SNOWFLAKE, GRAMMAR_NONE},
+	{"teradatasql", PROVIDER_TERADATA, GRAMMAR_NONE},
+	{"jdbc:bigquery", PROVIDER_BIGQUERY, GRAMMAR_NONE},
+	{"jdbc:ch", PROVIDER_CLICKHOUSE, GRAMMAR_NONE},
+	{"jdbc:clickhouse", PROVIDER_CLICKHOUSE, GRAMMAR_NONE},
+	{"jdbc:databricks", PROVIDER_DATABRICKS, GRAMMAR_NONE},
+	{"jdbc:db2", PROVIDER_DB2, GRAMMAR_NONE},
+	{"jdbc:duckdb", PROVIDER_DUCKDB, GRAMMAR_NONE},
+	{"jdbc:hive2", PROVIDER_SPARK, GRAMMAR_NONE},
+	{"jdbc:mariadb", PROVIDER_MARIADB, GRAMMAR_NONE},
+	{"jdbc:mysql", PROVIDER_MYSQL, GRAMMAR_NONE},
+	{"jdbc:oracle", PROVIDER_ORACLE, GRAMMAR_NONE},
+	{"jdbc:presto", PROVIDER_PRESTO, GRAMMAR_NONE},
+	{"jdbc:sap", PROVIDER_HANA, GRAMMAR_NONE},
+	{"jdbc:snowflake", PROVIDER_SNOWFLAKE, GRAMMAR_NONE},
+	{"jdbc:sqlserver", PROVIDER_SQLSERVER, GRAMMAR_NONE},
+	{"jdbc:teradata", PROVIDER_TERADATA, GRAMMAR_NONE},
+	{"jdbc:trino", PROVIDER_TRINO, GRAMMAR_NONE},
 };
 
-static const Scheme conninfo_string = {NULL, "postgresql"};
+static const Scheme conninfo_string = {NULL, PROVIDER_POSTGRESQL};
 
 /* ---- recognition ----------------------------------------------------------------------------- */
 
@@ -231,6 +232,7 @@ read_scheme(Spelling *spelling, const Scheme *scheme, const char *text, const ch
 {
 	bool has_driver = text[strlen(scheme->name)] == '+';
 
+	spelling->provider = scheme->provider;
 	/* JDBC and SQLAlchemy decode parameters like those of a web page; libpq does not. */
 	spelling->plus_is_blank = scheme->grammar == GRAMMAR_JDBC || has_driver;
 	spelling->ssl_verifies = scheme->grammar == GRAMMAR_JDBC;
@@ -330,8 +332,8 @@ make_model(const Spelling *spelling, const Scheme *scheme)
 	JsonbParseState *state = NULL;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_member(&state, "provider_type", scheme->provider);
-	push_key(&state, scheme->provider);
+	push_member(&state, "provider_type", provider_name(scheme->provider));
+	push_key(&state, provider_name(scheme->provider));
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < NUM_SPELLED_KEYS; i++)
 	{

@@ -9,6 +9,7 @@
 #include "nodes/pg_list.h"
 
 #include "base/failure.h"
+#include "model/provider.h"
 
 /* The members of a provider's section that have a parameter of their own. */
 typedef enum SpelledKey
@@ -32,6 +33,7 @@ typedef struct SpelledProperty
 /* What has been read of a spelling so far.  Everything is palloc'd. */
 typedef struct Spelling
 {
+	Provider provider;
 	bool plus_is_blank; /* in the parameters of a URL */
 	bool
 		ssl_verifies; /* ssl=true means that the certificate and its name are checked, as in JDBC */

@@ -237,7 +237,7 @@ is_verifying_ssl(const Spelling *spelling, const char *name, const char *value)
 static bool
 set_parameter(Spelling *spelling, const char *name, const char *value)
 {
-	const Property *property = property_find(name);
+	const Property *property = property_find(spelling->provider, name);
 
 	for (int i = 0; i < lengthof(key_parameters); i++)
 		if (strcmp(key_parameters[i].name, name) == 0)

@@ -29,6 +29,7 @@
 #include "engine/engine.h"
 #include "listing/listing.h"
 #include "listing/sorted_answer.h"
+#include "model/provider.h"
 #include "model/target.h"
 #include "postgres/dialect.h"
 #include "postgres/failure_explain.h"

@@ -36,6 +36,7 @@
 #include "base/failure.h"
 #include "model/model_internal.h"
 #include "model/properties.h"
+#include "model/provider.h"
 #include "model/target.h"
 
 /* Wrappers whose options are those of libpq, by the function that validates them. */
@@ -240,7 +241,7 @@ take_option(const char *server, const char *option, char *value, Login *login, T
 			Failure *failure)
 {
 	char **member = login_member(login, option);
-	const Property *property = property_find(option);
+	const Property *property = property_find(PROVIDER_POSTGRESQL, option);
 	const char *wanted;
 
 	if (member != NULL)
@@ -328,11 +329,13 @@ static bool
 set_sslmode(const char *server, const char *of_server, const char *of_model, Target *target,
 			Failure *failure)
 {
-	const char *mode = of_server != NULL ? of_server : DEFAULT_SSLMODE;
+	const ProviderRules *rules = provider_rules(PROVIDER_POSTGRESQL);
+	const char *mode = of_server != NULL ? of_server : rules->default_sslmode;
 
-	if (model_sslmode_rank(mode) < 0)
-		return option_invalid("sslmode", server, model_sslmodes(), failure);
-	if (of_model != NULL && model_sslmode_rank(of_model) < model_sslmode_rank(mode))
+	if (provider_sslmode_rank(PROVIDER_POSTGRESQL, mode) < 0)
+		return option_invalid("sslmode", server, one_of_words(rules->sslmodes), failure);
+	if (of_model != NULL && provider_sslmode_rank(PROVIDER_POSTGRESQL, of_model) <
+								provider_sslmode_rank(PROVIDER_POSTGRESQL, mode))
 		return model_invalid(
 			failure, "postgresql", "sslmode",
 			psprintf("at least %s, which foreign server \"%s\" has", mode, server));
@@ -358,7 +361,8 @@ set_anything(const char *sslmode, Target *target)
 	target->shown_port = pstrdup("1");
 	target->user = target->shown_user = target->host;
 	target->database = target->shown_database = target->host;
-	target->sslmode = pstrdup(sslmode != NULL ? sslmode : DEFAULT_SSLMODE);
+	target->sslmode =
+		pstrdup(sslmode != NULL ? sslmode : provider_rules(PROVIDER_POSTGRESQL)->default_sslmode);
 	return true;
 }
 

@@ -8,8 +8,8 @@
  * program is wrong; a value of the right type that cannot be used is a Failure,
  * because a person can have typed it.
  *
- * Owns: the table of providers and the words of the published enums.  It must not
- * look anything up, or depend on who the caller is.
+ * Owns: the words of the published enums, but those of sslmode (provider.c).  It must
+ * not look anything up, or depend on who the caller is.
  */
 #include "postgres.h"
 
@@ -22,63 +22,24 @@
 #include "base/failure.h"
 #include "model/model.h"
 #include "model/model_internal.h"
-#include "model/target.h"
+#include "model/provider.h"
 
 /* ---- the keys ------------------------------------------------------------------ */
 
-/* The published enum of provider types; the first three work. */
-static const ModelProvider providers[] = {
-	{"postgresql", PROVIDER_POSTGRESQL, true, 5432, NULL},
-	{"redshift", PROVIDER_REDSHIFT, true, 5439, "dev"},
-	{"questdb", PROVIDER_QUESTDB, true, 8812, "qdb"},
-	{.name = "bigquery"},
-	{.name = "clickhouse"},
-	{.name = "databricks"},
-	{.name = "db2"},
-	{.name = "duckdb"},
-	{.name = "hana"},
-	{.name = "mariadb"},
-	{.name = "mysql"},
-	{.name = "oracle"},
-	{.name = "presto"},
-	{.name = "snowflake"},
-	{.name = "spark"},
-	{.name = "sqlserver"},
-	{.name = "teradata"},
-	{.name = "trino"},
-};
+static const char *const engine_types[] = {"postgresql", "timescale", NULL};
+static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password",
+												   NULL};
 
-/* From the weakest to the strictest. */
-static const char *const sslmodes[] = {"disable", "allow",     "prefer",
-									   "require", "verify-ca", "verify-full"};
-static const char *const engine_types[] = {"postgresql", "timescale"};
-static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password"};
-
-/* Members whose values are words of a published enum, in the section of a working provider. */
+/* Members whose values are words of a published enum, besides sslmode, in the sections of these providers. */
 static const struct
 {
 	const char *key;
+	ProviderSet providers;
 	const char *const *words;
-	int count;
 } enums[] = {
-	{"sslmode", sslmodes, lengthof(sslmodes)},
-	{"postgresql_engine_type", engine_types, lengthof(engine_types)},
-	{"redshift_authentication_mode", authentication_modes, lengthof(authentication_modes)},
+	{"postgresql_engine_type", LIBPQ_PROVIDERS, engine_types},
+	{"redshift_authentication_mode", LIBPQ_PROVIDERS, authentication_modes},
 };
-
-/* A provider by its place in the enum; NULL beyond its end. */
-const ModelProvider *
-model_provider(int position)
-{
-	return position < lengthof(providers) ? &providers[position] : NULL;
-}
-
-/* Its name; NULL likewise. */
-const char *
-model_provider_name(int position)
-{
-	return position < lengthof(providers) ? providers[position].name : NULL;
-}
 
 /* ---- reading members -------------------------------------------------------------- */
 
@@ -204,71 +165,6 @@ model_root(Jsonb *model)
 
 /* ---- what members must be ---------------------------------------------------------------- */
 
-/* The name of the model's provider if that is one that works, else NULL; nothing is raised. */
-const char *
-model_working_provider(JsonbContainer *root)
-{
-	JsonbValue value;
-
-	if (!model_member(root, "provider_type", &value) || value.type != jbvString)
-		return NULL;
-	for (int i = 0; i < lengthof(providers); i++)
-		if (providers[i].works && strlen(providers[i].name) == value.val.string.len &&
-			memcmp(providers[i].name, value.val.string.val, value.val.string.len) == 0)
-			return providers[i].name;
-	return NULL;
-}
-
-static int
-find_word(const char *const *words, int count, const char *word)
-{
-	for (int i = 0; i < count; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-	return -1;
-}
-
-/* How strict an sslmode is, from 0 on; -1: it is none. */
-int
-model_sslmode_rank(const char *sslmode)
-{
-	return find_word(sslmodes, lengthof(sslmodes), sslmode);
-}
-
-/* What a word of an enum must be. */
-static char *
-one_of(const char *const *words, int count)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < count; i++)
-		appendStringInfo(&list, "%s%s", i == 0 ? "one of " : ", ", words[i]);
-	return list.data;
-}
-
-/* What an sslmode must be. */
-char *
-model_sslmodes(void)
-{
-	return one_of(sslmodes, lengthof(sslmodes));
-}
-
-/* Are those members of the section called name that have published words one of them?  Or *failure is set. */
-bool
-model_check_enums(JsonbContainer *section, const char *name, Failure *failure)
-{
-	for (int i = 0; i < lengthof(enums); i++)
-	{
-		char *word = model_string(section, name, enums[i].key);
-
-		if (word != NULL && find_word(enums[i].words, enums[i].count, word) < 0)
-			return model_invalid(failure, name, enums[i].key,
-								 one_of(enums[i].words, enums[i].count));
-	}
-	return true;
-}
-
 /* The model's own connection_name, palloc'd; NULL when it has none. */
 char *
 model_connection_name(Jsonb *model)
@@ -301,24 +197,51 @@ model_object_member(JsonbContainer *object, const char *key)
 	return value.val.binary.data;
 }
 
-static char *
-working_providers(void)
+/* The model's provider, if that is one that works; nothing is raised. */
+bool
+model_working_provider(JsonbContainer *root, Provider *provider)
 {
-	StringInfoData names;
+	JsonbValue value;
 
-	initStringInfo(&names);
-	for (int i = 0; model_provider(i) != NULL; i++)
-		if (model_provider(i)->works)
-			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", model_provider_name(i));
-	return names.data;
+	return model_member(root, "provider_type", &value) && value.type == jbvString &&
+		   provider_find(value.val.string.val, value.val.string.len, provider) &&
+		   provider_rules(*provider)->works;
+}
+
+/* Is the member key of the provider's section one of these words, if it is there?  Or *failure is set. */
+static bool
+check_word(JsonbContainer *section, Provider provider, const char *key, const char *const *words,
+		   Failure *failure)
+{
+	char *word = model_string(section, provider_name(provider), key);
+
+	if (word == NULL)
+		return true;
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return model_invalid(failure, provider_name(provider), key, one_of_words(words));
+}
+
+/* Are those members of the provider's section that have published words one of them?  Or *failure is set. */
+bool
+model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
+{
+	if (!check_word(section, provider, "sslmode", provider_rules(provider)->sslmodes, failure))
+		return false;
+	for (int i = 0; i < lengthof(enums); i++)
+		if (provider_is_in(provider, enums[i].providers) &&
+			!check_word(section, provider, enums[i].key, enums[i].words, failure))
+			return false;
+	return true;
 }
 
 /* Note that nothing can connect to this provider yet; always false. */
 bool
-model_unsupported(const char *provider, Failure *failure)
+model_unsupported(Provider provider, Failure *failure)
 {
 	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
-				psprintf("Providers that work: %s.", working_providers()),
-				"connections of provider type \"%s\" are not supported", provider);
+				psprintf("Providers that work: %s.", provider_working_names()),
+				"connections of provider type \"%s\" are not supported", provider_name(provider));
 	return false;
 }

@@ -13,6 +13,7 @@
 #include "model/model_check.h"
 #include "model/model_form.h"
 #include "model/model_internal.h"
+#include "model/provider.h"
 #include "model/target.h"
 
 /*
@@ -20,11 +21,11 @@
  * model is given back whole, to clients that are strict about all of it.
  */
 static bool
-check_section(JsonbContainer *root, int provider, Failure *failure)
+check_section(JsonbContainer *root, Provider provider, Failure *failure)
 {
 	static const char *const strings[] = {"host",     "database", "user",
 										  "password", "options",  FOREIGN_SERVER};
-	const char *name = model_provider_name(provider);
+	const char *name = provider_name(provider);
 	JsonbContainer *section = model_object(root, "", name);
 	JsonbValue port;
 
@@ -34,7 +35,7 @@ check_section(JsonbContainer *root, int provider, Failure *failure)
 	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
 		model_wrong_type(name, "port", "a string or a number");
 	/* Words alike mean others elsewhere: MySQL has an sslmode of its own. */
-	return !model_provider(provider)->works || model_check_enums(section, name, failure);
+	return !provider_rules(provider)->works || model_check_enums(section, provider, failure);
 }
 
 /*
@@ -47,9 +48,9 @@ model_validate(const NormalModel *normal, Failure *failure)
 {
 	Target target;
 	JsonbContainer *root = &normal->model->root;
-	int provider;
+	Provider provider;
 
-	for (int i = 0; model_provider(i) != NULL; i++)
+	for (int i = 0; i < NUM_PROVIDERS; i++)
 		if (!check_section(root, i, failure))
 			return false;
 	(void) model_object(root, "", "advanced_properties");

@@ -20,6 +20,7 @@
 #include "model/model_bounds.h"
 #include "model/model_form.h"
 #include "model/model_internal.h"
+#include "model/provider.h"
 
 /* Members whose value is a secret, wherever they stand. */
 static const char *const secret_keys[] = {"password", "json_key_content", "access_token",
@@ -255,9 +256,9 @@ is_equal(Datum a, Datum b)
 static bool
 same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets)
 {
-	for (int i = 0; model_provider_name(i) != NULL; i++)
+	for (int i = 0; i < NUM_PROVIDERS; i++)
 	{
-		const char *name = model_provider_name(i);
+		const char *name = provider_name(i);
 
 		if (!is_equal(section_identity(normal->model, name),
 					  section_identity(stored_model, name)) ||
@@ -293,9 +294,9 @@ model_same_database(Jsonb *model, Jsonb *stored_model)
 bool
 model_same_options(Jsonb *model, Jsonb *stored_model)
 {
-	for (int i = 0; model_provider_name(i) != NULL; i++)
+	for (int i = 0; i < NUM_PROVIDERS; i++)
 	{
-		const char *name = model_provider_name(i);
+		const char *name = provider_name(i);
 
 		if (!is_equal(member_datum(model_object_member(&model->root, name), "options"),
 					  member_datum(model_object_member(&stored_model->root, name), "options")))

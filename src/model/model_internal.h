@@ -1,7 +1,7 @@
 /*
  * model_internal.h
- *		What the files that know the connection model share: those called model_*.c,
- *		environment.c, foreign_server.c, properties.c and spelling_parameters.c.
+ *		How the members of a model are read, and what the keys of a section mean, for
+ *		the files that know the connection model.
  */
 #ifndef DQDS_MODEL_INTERNAL_H
 #define DQDS_MODEL_INTERNAL_H
@@ -10,17 +10,8 @@
 #include "utils/numeric.h"
 
 #include "base/failure.h"
+#include "model/provider.h"
 #include "model/target.h"
-
-/* A provider type of the published enum. */
-typedef struct ModelProvider
-{
-	const char *name;
-	Provider provider; /* this and the following only if it works */
-	bool works;
-	int default_port;
-	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
-} ModelProvider;
 
 /* The key of a section postgresql that names a foreign server. */
 #define FOREIGN_SERVER "foreign_server"
@@ -42,21 +33,19 @@ typedef struct KeyMeaning
 	bool is_typo; /* a guess */
 } KeyMeaning;
 
-extern bool key_is_known(const char *section, const char *key, int length);
-extern KeyMeaning key_meaning(const char *key);
+extern bool key_is_known(Provider provider, const char *key, int length);
+extern KeyMeaning key_meaning(Provider provider, const char *key);
 extern KeyMeaning key_meaning_at_top(const char *key);
-extern bool key_is_misplaced(const char *key, KeyMeaning *meaning);
+extern bool key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning);
 extern bool model_has_value(JsonbContainer *object, const char *key);
 extern bool model_read_foreign_server(JsonbContainer *section, const char *name, Target *target,
 									  Failure *failure);
-extern bool model_check_keys(JsonbContainer *section, const char *name, Failure *failure);
-extern bool model_check_top(JsonbContainer *root, const char *name, Failure *failure);
-extern bool model_missing_key(JsonbContainer *section, const char *name, const char *wanted,
+extern bool model_check_keys(JsonbContainer *section, Provider provider, Failure *failure);
+extern bool model_check_top(JsonbContainer *root, Provider provider, Failure *failure);
+extern bool model_missing_key(JsonbContainer *section, Provider provider, const char *wanted,
 							  Failure *failure);
-extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, bool section,
+extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, const Provider *section,
 								 Failure *failure);
-
-#define DEFAULT_SSLMODE "prefer"
 
 /*
  * Without what references stand for.  Access tokens that are given for a password
@@ -76,9 +65,7 @@ extern bool model_member(JsonbContainer *object, const char *key, JsonbValue *va
 extern JsonbContainer *model_object_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *model_root(Jsonb *model);
 extern char *model_numeric_text(Numeric number);
-extern const char *model_provider_name(int position);
-extern const ModelProvider *model_provider(int position);
-extern const char *model_working_provider(JsonbContainer *root);
+extern bool model_working_provider(JsonbContainer *root, Provider *provider);
 extern char *model_string(JsonbContainer *object, const char *section, const char *key);
 extern char *model_scalar(const JsonbValue *value, const char *section, const char *key);
 extern JsonbContainer *model_object(JsonbContainer *object, const char *section, const char *key);
@@ -86,10 +73,8 @@ extern void model_wrong_type(const char *section, const char *key, const char *w
 extern bool model_invalid(Failure *failure, const char *section, const char *key,
 						  const char *wanted);
 extern bool model_missing(Failure *failure, const char *section, const char *key);
-extern bool model_unsupported(const char *provider, Failure *failure);
-extern bool model_find_provider(JsonbContainer *root, int *position, Failure *failure);
-extern int model_sslmode_rank(const char *sslmode);
-extern char *model_sslmodes(void);
-extern bool model_check_enums(JsonbContainer *section, const char *name, Failure *failure);
+extern bool model_unsupported(Provider provider, Failure *failure);
+extern bool model_find_provider(JsonbContainer *root, Provider *provider, Failure *failure);
+extern bool model_check_enums(JsonbContainer *section, Provider provider, Failure *failure);
 
 #endif /* DQDS_MODEL_INTERNAL_H */

@@ -12,6 +12,7 @@
 
 #include "model/model_internal.h"
 #include "model/properties.h"
+#include "model/provider.h"
 
 #define MAX_PLAIN_KEY 40 /* longer than any key, and than any other name of one */
 
@@ -26,19 +27,19 @@ static const struct
 {
 	const char *key;
 	KeyKind kind;
-	const char *only; /* the provider whose it is; NULL: every one's */
+	ProviderSet providers; /* in whose sections it may stand */
 } section_keys[] = {
-	{"host", KEY_HOST},
-	{"port"},
-	{"database"},
-	{"user"},
-	{"password"},
-	{"sslmode", KEY_TLS},
-	{"options"},
-	{"properties"},
-	{"postgresql_engine_type"},
-	{"redshift_authentication_mode"},
-	{FOREIGN_SERVER, KEY_HOST, "postgresql"},
+	{"host", KEY_HOST, .providers = LIBPQ_PROVIDERS},
+	{"port", .providers = LIBPQ_PROVIDERS},
+	{"database", .providers = LIBPQ_PROVIDERS},
+	{"user", .providers = LIBPQ_PROVIDERS},
+	{"password", .providers = LIBPQ_PROVIDERS},
+	{"sslmode", KEY_TLS, .providers = LIBPQ_PROVIDERS},
+	{"options", .providers = LIBPQ_PROVIDERS},
+	{"properties", .providers = LIBPQ_PROVIDERS},
+	{"postgresql_engine_type", .providers = LIBPQ_PROVIDERS},
+	{"redshift_authentication_mode", .providers = LIBPQ_PROVIDERS},
+	{FOREIGN_SERVER, KEY_HOST, .providers = ONLY(PROVIDER_POSTGRESQL)},
 };
 
 /* Keys at the top that mean something here, or are published and long enough to be misspelt. */
@@ -262,12 +263,14 @@ kind_of(const char *key)
 	return KEY_PLAIN;
 }
 
+/* Those of other providers' sections are found as well, but not where they are mistyped. */
 static bool
-find_section_key(const char *plain, bool (*is_like)(const char *plain, const char *key),
-				 KeyMeaning *meaning)
+find_section_key(Provider provider, const char *plain,
+				 bool (*is_like)(const char *plain, const char *key), KeyMeaning *meaning)
 {
 	for (int i = 0; i < lengthof(section_keys); i++)
-		if (is_like(plain, section_keys[i].key))
+		if ((provider_is_in(provider, section_keys[i].providers) || is_like == is_plain_of) &&
+			is_like(plain, section_keys[i].key))
 		{
 			*meaning = (KeyMeaning){.meant = section_keys[i].key, .kind = section_keys[i].kind};
 			return true;
@@ -290,13 +293,13 @@ find_synonym(const char *plain, KeyMeaning *meaning)
 }
 
 static bool
-find_property(const char *plain, bool (*is_like)(const char *plain, const char *key),
-			  KeyMeaning *meaning)
+find_property(Provider provider, const char *plain,
+			  bool (*is_like)(const char *plain, const char *key), KeyMeaning *meaning)
 {
 	const Property *property;
 
 	for (int i = 0; (property = property_at(i)) != NULL; i++)
-		if (is_like(plain, property->name))
+		if (provider_is_in(provider, property->providers) && is_like(plain, property->name))
 		{
 			*meaning = (KeyMeaning){.meant = psprintf("properties.%s", property->name),
 									.kind = property->protects ? KEY_TLS : KEY_PLAIN};
@@ -306,33 +309,33 @@ find_property(const char *plain, bool (*is_like)(const char *plain, const char *
 }
 
 static bool
-find_without_prefix(const char *plain, KeyMeaning *meaning)
+find_without_prefix(Provider provider, const char *plain, KeyMeaning *meaning)
 {
 	for (int i = 0; i < lengthof(prefixes); i++)
 	{
 		size_t length = strlen(prefixes[i]);
 
 		if (strncmp(plain, prefixes[i], length) == 0 && plain[length] != '\0' &&
-			(find_section_key(plain + length, is_plain_of, meaning) ||
+			(find_section_key(provider, plain + length, is_plain_of, meaning) ||
 			 find_synonym(plain + length, meaning)))
 			return true;
 	}
 	return false;
 }
 
-/* Does a key mean something in the section of the working provider of that name? */
+/* Does a key mean something in the section of the provider, which works? */
 bool
-key_is_known(const char *section, const char *key, int length)
+key_is_known(Provider provider, const char *key, int length)
 {
 	for (int i = 0; i < lengthof(section_keys); i++)
 		if (strlen(section_keys[i].key) == length && memcmp(section_keys[i].key, key, length) == 0)
-			return section_keys[i].only == NULL || strcmp(section_keys[i].only, section) == 0;
+			return provider_is_in(provider, section_keys[i].providers);
 	return false;
 }
 
-/* What a key that is not known probably means in the section of a working provider. */
+/* What a key that is not known probably means in the section of the provider, which works. */
 KeyMeaning
-key_meaning(const char *key)
+key_meaning(Provider provider, const char *key)
 {
 	KeyMeaning meaning = {0};
 	char plain[MAX_PLAIN_KEY + 1];
@@ -340,14 +343,15 @@ key_meaning(const char *key)
 	bool is_plain = plain_key(key, plain);
 
 	if (is_plain &&
-		(find_section_key(plain, is_plain_of, &meaning) || find_synonym(plain, &meaning) ||
-		 find_without_prefix(plain, &meaning) || find_property(plain, is_plain_of, &meaning)))
+		(find_section_key(provider, plain, is_plain_of, &meaning) ||
+		 find_synonym(plain, &meaning) || find_without_prefix(provider, plain, &meaning) ||
+		 find_property(provider, plain, is_plain_of, &meaning)))
 		return meaning;
 	if (speaks_of_tls(key))
 		return (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
 	if (is_plain)
-		meaning.is_typo = find_section_key(plain, is_typo_of, &meaning) ||
-						  find_property(plain, is_typo_of, &meaning);
+		meaning.is_typo = find_section_key(provider, plain, is_typo_of, &meaning) ||
+						  find_property(provider, plain, is_typo_of, &meaning);
 	return meaning;
 }
 
@@ -363,9 +367,9 @@ key_meaning_at_top(const char *key)
 	for (int i = 0; i < lengthof(top_keys); i++)
 		if (is_plain_of(plain, top_keys[i]))
 			meaning.meant = top_keys[i];
-	for (int i = 0; model_provider_name(i) != NULL; i++)
-		if (is_plain_of(plain, model_provider_name(i)))
-			meaning.meant = model_provider_name(i);
+	for (int i = 0; i < NUM_PROVIDERS; i++)
+		if (is_plain_of(plain, provider_name(i)))
+			meaning.meant = provider_name(i);
 	for (int i = 0; i < lengthof(section_names); i++)
 		if (strcmp(section_names[i].written, plain) == 0)
 			meaning.meant = section_names[i].meant;
@@ -376,13 +380,13 @@ key_meaning_at_top(const char *key)
 
 /* Does a key at the top belong into the section of the provider?  Then *meaning tells as what. */
 bool
-key_is_misplaced(const char *key, KeyMeaning *meaning)
+key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning)
 {
 	char plain[MAX_PLAIN_KEY + 1];
 
 	if (!plain_key(key, plain))
 		return false;
-	if (find_section_key(plain, is_plain_of, meaning))
+	if (find_section_key(provider, plain, is_plain_of, meaning))
 		return true;
 	*meaning = (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
 	return strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;

@@ -20,6 +20,7 @@
 #include "model/model.h"
 #include "model/model_internal.h"
 #include "model/properties.h"
+#include "model/provider.h"
 #include "model/secret.h"
 #include "model/target.h"
 
@@ -36,7 +37,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	const char *fault;
 
 	if (written == NULL)
-		return model_missing_key(section, name, "host", failure);
+		return model_missing_key(section, target->provider, "host", failure);
 	target->host = written;
 	target->shown_host = secret_shown(written);
 	if (!secret_resolve(target, member_path(name, "host"), &target->host, failure))
@@ -82,7 +83,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 {
 	target->user = model_string(section, name, "user");
 	if (target->user == NULL)
-		return model_missing_key(section, name, "user", failure);
+		return model_missing_key(section, target->provider, "user", failure);
 	target->shown_user = secret_shown(target->user);
 	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
@@ -110,13 +111,13 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 
 /* The property of that name; NULL when it may not be set. */
 static const Property *
-allowed_property(const char *section, const char *key, Failure *failure)
+allowed_property(Provider provider, const char *section, const char *key, Failure *failure)
 {
-	const Property *property = property_find(key);
+	const Property *property = property_find(provider, key);
 
 	if (property == NULL)
 		failure_set(failure, DQDS_INVALID_CONNECTION,
-					psprintf("Properties that may be set: %s.", property_names()),
+					psprintf("Properties that may be set: %s.", property_names(provider)),
 					"the property \"%s\" is not allowed in \"%s.properties\"", key, section);
 	return property;
 }
@@ -125,7 +126,7 @@ allowed_property(const char *section, const char *key, Failure *failure)
 static bool
 read_property(const char *section, const char *key, char *value, Target *target, Failure *failure)
 {
-	const Property *property = allowed_property(section, key, failure);
+	const Property *property = allowed_property(target->provider, section, key, failure);
 	bool unresolved = target->scope == NULL && secret_has_reference(value);
 	const char *wanted;
 
@@ -210,28 +211,30 @@ read_limit(JsonbContainer *root, Target *target, Failure *failure)
 }
 
 static bool
-read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer *secrets,
-			 Target *target, Failure *failure)
+read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Failure *failure)
 {
-	const char *name = provider->name;
+	Provider provider = target->provider;
+	const ProviderRules *rules = provider_rules(provider);
+	const char *name = rules->name;
 	JsonbContainer *section = model_object(root, "", name);
 	char *mode;
 
 	if (section == NULL)
-		return model_missing_at_top(root, name, true, failure);
+		return model_missing_at_top(root, name, &provider, failure);
 	if (secrets != NULL)
 		secrets = model_object(secrets, "", name);
-	if (!model_check_top(root, name, failure) || !model_check_keys(section, name, failure) ||
-		!model_check_enums(section, name, failure))
+	if (!model_check_top(root, provider, failure) ||
+		!model_check_keys(section, provider, failure) ||
+		!model_check_enums(section, provider, failure))
 		return false;
-	if (provider->provider == PROVIDER_POSTGRESQL && model_has_value(section, FOREIGN_SERVER))
+	if (provider == PROVIDER_POSTGRESQL && model_has_value(section, FOREIGN_SERVER))
 	{
-		target->port = provider->default_port;
+		target->port = rules->default_port;
 		return model_read_foreign_server(section, name, target, failure);
 	}
 	if (!read_host(section, name, target, failure) ||
-		!read_port(section, name, provider->default_port, target, failure) ||
-		!read_login(section, name, provider->default_database, target, failure))
+		!read_port(section, name, rules->default_port, target, failure) ||
+		!read_login(section, name, rules->default_database, target, failure))
 		return false;
 
 	mode = model_string(section, name, "redshift_authentication_mode");
@@ -243,7 +246,7 @@ read_section(JsonbContainer *root, const ModelProvider *provider, JsonbContainer
 		!read_password(section, name, secrets, target, failure))
 		return false;
 	if (target->sslmode == NULL)
-		target->sslmode = pstrdup(DEFAULT_SSLMODE);
+		target->sslmode = pstrdup(rules->default_sslmode);
 	return true;
 }
 
@@ -291,21 +294,18 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 				Failure *failure)
 {
 	JsonbContainer *root = model_root(model);
-	const ModelProvider *provider;
-	int position;
 
 	memset(target, 0, sizeof(*target));
 	target->scope = scope;
 	target->connect_timeout_ms = dqds_connect_timeout_ms;
 	target->connection_name = model_connection_name(model);
-	if (!model_find_provider(root, &position, failure) || !read_limit(root, target, failure))
+	if (!model_find_provider(root, &target->provider, failure) ||
+		!read_limit(root, target, failure))
 		return false;
-	provider = model_provider(position);
-	if (!provider->works)
-		return model_unsupported(provider->name, failure);
-	target->provider = provider->provider;
+	if (!provider_rules(target->provider)->works)
+		return model_unsupported(target->provider, failure);
 	target->password_required = model_password_required(model);
-	return read_section(root, provider, secrets == NULL ? NULL : &secrets->root, target, failure) &&
+	return read_section(root, secrets == NULL ? NULL : &secrets->root, target, failure) &&
 		   fits_startup_packet(target, failure);
 }
 
@@ -319,20 +319,15 @@ model_parallel_limit(Jsonb *model)
 	return read_limit(model_root(model), &target, &ignored) ? target.parallel_limit : 0;
 }
 
-/* The place in the enum of the model's provider_type; false: *failure tells what is wrong with that. */
+/* The model's provider; false: *failure tells what is wrong with its provider_type. */
 bool
-model_find_provider(JsonbContainer *root, int *position, Failure *failure)
+model_find_provider(JsonbContainer *root, Provider *provider, Failure *failure)
 {
 	char *name = model_string(root, "", "provider_type");
 
 	if (name == NULL)
-		return model_missing_at_top(root, "provider_type", false, failure);
-	for (int i = 0; model_provider(i) != NULL; i++)
-		if (strcmp(model_provider_name(i), name) == 0)
-		{
-			*position = i;
-			return true;
-		}
-	return model_invalid(failure, "", "provider_type",
+		return model_missing_at_top(root, "provider_type", NULL, failure);
+	return provider_find(name, strlen(name), provider) ||
+		   model_invalid(failure, "", "provider_type",
 						 "one of the published provider types, such as postgresql");
 }

@@ -25,6 +25,7 @@
 #include "base/remote_text.h"
 #include "model/model.h"
 #include "model/model_internal.h"
+#include "model/provider.h"
 
 #define MAX_SHOWN_KEY 63 /* bytes */
 #define MAX_WARNINGS  20
@@ -37,10 +38,10 @@ has_value(const JsonbValue *value)
 
 /*
  * The next key of an object that has a value and, if the object is the section
- * of that name (else NULL), is not known there; NULL: there is none left.  Palloc'd.
+ * of that provider (else NULL), is not known there; NULL: there is none left.  Palloc'd.
  */
 static char *
-next_key(JsonbIterator **iterator, const char *section)
+next_key(JsonbIterator **iterator, const Provider *section)
 {
 	JsonbIteratorToken token;
 	JsonbValue key = {.type = jbvNull};
@@ -51,7 +52,7 @@ next_key(JsonbIterator **iterator, const char *section)
 		if (token == WJB_KEY)
 			key = item;
 		if (token == WJB_VALUE && has_value(&item) &&
-			(section == NULL || !key_is_known(section, key.val.string.val, key.val.string.len)))
+			(section == NULL || !key_is_known(*section, key.val.string.val, key.val.string.len)))
 			return pnstrdup(key.val.string.val, key.val.string.len);
 	}
 	return NULL;
@@ -76,25 +77,27 @@ advice(const char *key, const KeyMeaning *meaning)
 	if (meaning->reason != NULL)
 		return psprintf("Leave it out: %s.", meaning->reason);
 	if (strcmp(key, meaning->meant) == 0)
-		return psprintf("Leave it out: only a section \"%s\" has it.", model_provider_name(0));
+		return psprintf("Leave it out: only a section \"%s\" has it.",
+						provider_name(PROVIDER_POSTGRESQL));
 	return psprintf("Rename it to \"%s\", or leave it out.", meaning->meant);
 }
 
 /*
- * Is the section of a provider that works, with this name, without unknown keys
+ * Is the section of the provider, which works, without unknown keys
  * that look like the host or like a setting of TLS?  Else *failure is
  * DQDS_INVALID_CONNECTION, and names the key and what it probably means.
  */
 bool
-model_check_keys(JsonbContainer *section, const char *name, Failure *failure)
+model_check_keys(JsonbContainer *section, Provider provider, Failure *failure)
 {
+	const char *name = provider_name(provider);
 	JsonbIterator *iterator = JsonbIteratorInit(section);
 	JsonbValue host;
 	char *key;
 
-	while ((key = next_key(&iterator, name)) != NULL)
+	while ((key = next_key(&iterator, &provider)) != NULL)
 	{
-		KeyMeaning meaning = key_meaning(key);
+		KeyMeaning meaning = key_meaning(provider, key);
 
 		/* A guess must not take a key from another program, where the host is said anyway. */
 		if (meaning.kind == KEY_PLAIN ||
@@ -123,11 +126,11 @@ may_be_tls(const JsonbValue *key)
 
 /*
  * Is there no setting of TLS at the top of the model, where it has no effect?
- * Else *failure is DQDS_INVALID_CONNECTION, and tells the section, which is given
- * by name, that it belongs into.
+ * Else *failure is DQDS_INVALID_CONNECTION, and tells the section, of
+ * the provider, that it belongs into.
  */
 bool
-model_check_top(JsonbContainer *root, const char *name, Failure *failure)
+model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(root);
 	JsonbIteratorToken token;
@@ -145,11 +148,12 @@ model_check_top(JsonbContainer *root, const char *name, Failure *failure)
 		if (token != WJB_VALUE || !may_be_tls(&key) || !has_value(&item))
 			continue;
 		text = pnstrdup(key.val.string.val, key.val.string.len);
-		if (!key_is_misplaced(text, &meaning) || meaning.kind != KEY_TLS)
+		if (!key_is_misplaced(provider, text, &meaning) || meaning.kind != KEY_TLS)
 			continue;
-		failure_set(failure, DQDS_INVALID_CONNECTION,
-					psprintf("Move it into \"%s\", as \"%s\".", name, meaning.meant),
-					"\"%s\" in the connection model is not known", shown_key(text));
+		failure_set(
+			failure, DQDS_INVALID_CONNECTION,
+			psprintf("Move it into \"%s\", as \"%s\".", provider_name(provider), meaning.meant),
+			"\"%s\" in the connection model is not known", shown_key(text));
 		return false;
 	}
 	return true;
@@ -162,14 +166,15 @@ model_check_top(JsonbContainer *root, const char *name, Failure *failure)
  * unknown key that means it, which; always false.
  */
 bool
-model_missing_key(JsonbContainer *section, const char *name, const char *wanted, Failure *failure)
+model_missing_key(JsonbContainer *section, Provider provider, const char *wanted, Failure *failure)
 {
+	const char *name = provider_name(provider);
 	JsonbIterator *iterator = JsonbIteratorInit(section);
 	char *key;
 
-	while ((key = next_key(&iterator, name)) != NULL)
+	while ((key = next_key(&iterator, &provider)) != NULL)
 	{
-		KeyMeaning meaning = key_meaning(key);
+		KeyMeaning meaning = key_meaning(provider, key);
 
 		if (meaning.meant == NULL || meaning.reason != NULL || strcmp(meaning.meant, wanted) != 0)
 			continue;
@@ -182,11 +187,12 @@ model_missing_key(JsonbContainer *section, const char *name, const char *wanted,
 }
 
 /*
- * The same of a member at the top of the model; section says that it is the
- * section of the provider, into which keys belong.
+ * The same of a member at the top of the model; section is NULL, or the provider whose
+ * section it is, into which keys belong.
  */
 bool
-model_missing_at_top(JsonbContainer *root, const char *wanted, bool section, Failure *failure)
+model_missing_at_top(JsonbContainer *root, const char *wanted, const Provider *section,
+					 Failure *failure)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(root);
 	char *hint = NULL;
@@ -198,7 +204,7 @@ model_missing_at_top(JsonbContainer *root, const char *wanted, bool section, Fai
 
 		if (meaning.meant != NULL && strcmp(meaning.meant, wanted) == 0)
 			hint = psprintf("Rename \"%s\" to \"%s\".", shown_key(key), wanted);
-		else if (section && key_is_misplaced(key, &meaning))
+		else if (section != NULL && key_is_misplaced(*section, key, &meaning))
 			hint = psprintf("Move \"%s\" into \"%s\", as \"%s\".", shown_key(key), wanted,
 							meaning.meant);
 	}
@@ -211,14 +217,15 @@ model_missing_at_top(JsonbContainer *root, const char *wanted, bool section, Fai
 /* ---- warnings ------------------------------------------------------------------------------ */
 
 static List *
-add_key_warnings(List *warnings, JsonbContainer *section, const char *name)
+add_key_warnings(List *warnings, JsonbContainer *section, Provider provider)
 {
+	const char *name = provider_name(provider);
 	JsonbIterator *iterator = JsonbIteratorInit(section);
 	char *key;
 
-	while (list_length(warnings) <= MAX_WARNINGS && (key = next_key(&iterator, name)) != NULL)
+	while (list_length(warnings) <= MAX_WARNINGS && (key = next_key(&iterator, &provider)) != NULL)
 	{
-		KeyMeaning meaning = key_meaning(key);
+		KeyMeaning meaning = key_meaning(provider, key);
 		const char *shown = shown_key(key);
 
 		if (meaning.meant == NULL || meaning.reason != NULL || strcmp(meaning.meant, key) == 0)
@@ -233,7 +240,7 @@ add_key_warnings(List *warnings, JsonbContainer *section, const char *name)
 }
 
 static List *
-add_top_warnings(List *warnings, JsonbContainer *root, const char *section)
+add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(root);
 	char *key;
@@ -246,10 +253,11 @@ add_top_warnings(List *warnings, JsonbContainer *root, const char *section)
 			warnings = lappend(warnings, psprintf("\"%s\" is not known and has no effect; "
 												  "\"%s\" was probably meant",
 												  shown_key(key), meaning.meant));
-		else if (key_is_misplaced(key, &meaning))
-			warnings = lappend(warnings, psprintf("\"%s\" has no effect at the top of the model; "
-												  "it belongs into \"%s\", as \"%s\"",
-												  shown_key(key), section, meaning.meant));
+		else if (key_is_misplaced(provider, key, &meaning))
+			warnings =
+				lappend(warnings, psprintf("\"%s\" has no effect at the top of the model; "
+										   "it belongs into \"%s\", as \"%s\"",
+										   shown_key(key), provider_name(provider), meaning.meant));
 	}
 	return warnings;
 }
@@ -280,16 +288,16 @@ model_warnings(Jsonb *model)
 	List *warnings = NIL;
 	JsonbContainer *root = &model->root;
 	JsonbContainer *section;
-	const char *name;
+	Provider provider;
 
-	if (!JB_ROOT_IS_OBJECT(model) || (name = model_working_provider(root)) == NULL)
+	if (!JB_ROOT_IS_OBJECT(model) || !model_working_provider(root, &provider))
 		return NIL;
-	section = model_object_member(root, name);
-	warnings = add_top_warnings(warnings, root, name);
+	section = model_object_member(root, provider_name(provider));
+	warnings = add_top_warnings(warnings, root, provider);
 	if (section != NULL)
 	{
-		warnings = add_value_warnings(warnings, section, name);
-		warnings = add_key_warnings(warnings, section, name);
+		warnings = add_value_warnings(warnings, section, provider_name(provider));
+		warnings = add_key_warnings(warnings, section, provider);
 	}
 	if (list_length(warnings) > MAX_WARNINGS)
 	{

@@ -1,6 +1,6 @@
 /*
  * properties.c
- *		The parameters of libpq that a model's properties may set, and their values.
+ *		The parameters that a model's properties may set, by provider, and their values.
  *
  * Owns: the allow-list, and what each value must be.  libpq itself complains of
  * some wrong values only, and takes others for "off": so it gets none that it
@@ -14,6 +14,7 @@
 
 #include "model/model_internal.h"
 #include "model/properties.h"
+#include "model/provider.h"
 #include "model/target.h"
 
 static const char *const bindings[] = {"disable", "prefer", "require", NULL};
@@ -27,27 +28,29 @@ static const char *const tls_versions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1
  * protocol stay out.  The lower part are names that users know from JDBC.
  */
 static const Property properties[] = {
-	{"application_name", "application_name", PROPERTY_TEXT},
-	{"connect_timeout", NULL, PROPERTY_CONNECT_TIMEOUT},
-	{"channel_binding", "channel_binding", PROPERTY_WORD, bindings, .protects = true},
-	{"gssencmode", "gssencmode", PROPERTY_WORD, encryptions, "Kerberos is never used"},
-	{"keepalives", "keepalives", PROPERTY_BOOLEAN},
-	{"keepalives_idle", "keepalives_idle", PROPERTY_INTEGER},
-	{"keepalives_interval", "keepalives_interval", PROPERTY_INTEGER},
-	{"keepalives_count", "keepalives_count", PROPERTY_INTEGER},
-	{"tcp_user_timeout", "tcp_user_timeout", PROPERTY_INTEGER},
-	{"ssl_min_protocol_version", "ssl_min_protocol_version", PROPERTY_WORD, tls_versions,
+	{"application_name", LIBPQ_PROVIDERS, "application_name", PROPERTY_TEXT},
+	{"connect_timeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"channel_binding", LIBPQ_PROVIDERS, "channel_binding", PROPERTY_WORD, bindings,
 	 .protects = true},
-	{"ssl_max_protocol_version", "ssl_max_protocol_version", PROPERTY_WORD, tls_versions,
-	 .protects = true},
-	{"sslsni", "sslsni", PROPERTY_BOOLEAN, .protects = true},
-	{"target_session_attrs", "target_session_attrs", PROPERTY_WORD, attributes},
-	{"allow_cleartext_password", NULL, PROPERTY_CLEARTEXT},
-	{"ApplicationName", "application_name", PROPERTY_TEXT},
-	{"connectTimeout", NULL, PROPERTY_CONNECT_TIMEOUT},
-	{"loginTimeout", NULL, PROPERTY_CONNECT_TIMEOUT},
-	{"tcpKeepAlive", "keepalives", PROPERTY_BOOLEAN},
-	{"ssl", NULL, PROPERTY_SSL, .protects = true},
+	{"gssencmode", LIBPQ_PROVIDERS, "gssencmode", PROPERTY_WORD, encryptions,
+	 "Kerberos is never used"},
+	{"keepalives", LIBPQ_PROVIDERS, "keepalives", PROPERTY_BOOLEAN},
+	{"keepalives_idle", LIBPQ_PROVIDERS, "keepalives_idle", PROPERTY_INTEGER},
+	{"keepalives_interval", LIBPQ_PROVIDERS, "keepalives_interval", PROPERTY_INTEGER},
+	{"keepalives_count", LIBPQ_PROVIDERS, "keepalives_count", PROPERTY_INTEGER},
+	{"tcp_user_timeout", LIBPQ_PROVIDERS, "tcp_user_timeout", PROPERTY_INTEGER},
+	{"ssl_min_protocol_version", LIBPQ_PROVIDERS, "ssl_min_protocol_version", PROPERTY_WORD,
+	 tls_versions, .protects = true},
+	{"ssl_max_protocol_version", LIBPQ_PROVIDERS, "ssl_max_protocol_version", PROPERTY_WORD,
+	 tls_versions, .protects = true},
+	{"sslsni", LIBPQ_PROVIDERS, "sslsni", PROPERTY_BOOLEAN, .protects = true},
+	{"target_session_attrs", LIBPQ_PROVIDERS, "target_session_attrs", PROPERTY_WORD, attributes},
+	{"allow_cleartext_password", LIBPQ_PROVIDERS, NULL, PROPERTY_CLEARTEXT},
+	{"ApplicationName", LIBPQ_PROVIDERS, "application_name", PROPERTY_TEXT},
+	{"connectTimeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"loginTimeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"tcpKeepAlive", LIBPQ_PROVIDERS, "keepalives", PROPERTY_BOOLEAN},
+	{"ssl", LIBPQ_PROVIDERS, NULL, PROPERTY_SSL, .protects = true},
 };
 
 /* A property by its place in the list; NULL beyond its end. */
@@ -57,25 +60,27 @@ property_at(int position)
 	return position < lengthof(properties) ? &properties[position] : NULL;
 }
 
-/* Look a property up by its exact name; NULL when it is not allowed. */
+/* Look a property of a provider up by its exact name; NULL when it is not allowed. */
 const Property *
-property_find(const char *name)
+property_find(Provider provider, const char *name)
 {
 	for (int i = 0; i < lengthof(properties); i++)
-		if (strcmp(properties[i].name, name) == 0)
+		if (provider_is_in(provider, properties[i].providers) &&
+			strcmp(properties[i].name, name) == 0)
 			return &properties[i];
 	return NULL;
 }
 
-/* The names of all of them, for a person to read: palloc'd. */
+/* The names of all of the provider's, for a person to read: palloc'd. */
 char *
-property_names(void)
+property_names(Provider provider)
 {
 	StringInfoData names;
 
 	initStringInfo(&names);
 	for (int i = 0; i < lengthof(properties); i++)
-		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", properties[i].name);
+		if (provider_is_in(provider, properties[i].providers))
+			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", properties[i].name);
 	return names.data;
 }
 
@@ -110,14 +115,9 @@ find_word(const Property *property, const char *value)
 static const char *
 wanted_words(const Property *property)
 {
-	StringInfoData list;
+	const char *words = one_of_words(property->words);
 
-	initStringInfo(&list);
-	for (const char *const *word = property->words; *word != NULL; word++)
-		appendStringInfo(&list, "%s%s", list.len == 0 ? "one of " : ", ", *word);
-	if (property->reason != NULL)
-		appendStringInfo(&list, "; %s", property->reason);
-	return list.data;
+	return property->reason == NULL ? words : psprintf("%s; %s", words, property->reason);
 }
 
 static bool

@@ -1,13 +1,15 @@
 /*
  * properties.h
- *		The parameters of libpq that a model's properties may set, and their values.
+ *		The parameters that a model's properties may set, by provider, and their values.
  */
 #ifndef DQDS_PROPERTIES_H
 #define DQDS_PROPERTIES_H
 
+#include "model/provider.h"
+
 typedef struct Target Target;
 
-/* How a property of a model reaches libpq. */
+/* How a property of a model reaches the library that connects. */
 typedef enum PropertyUse
 {
 	PROPERTY_TEXT,            /* handed on as it is */
@@ -21,8 +23,9 @@ typedef enum PropertyUse
 
 typedef struct Property
 {
-	const char *name;    /* as users write it */
-	const char *keyword; /* libpq's; NULL: libpq is not told */
+	const char *name;      /* as users write it */
+	ProviderSet providers; /* in whose sections it may stand */
+	const char *keyword;   /* the library's; NULL: it is not told */
 	PropertyUse use;
 	const char *const *words; /* of PROPERTY_WORD, with NULL at the end */
 	const char *reason;       /* why there are no other words; may be NULL */
@@ -30,8 +33,8 @@ typedef struct Property
 } Property;
 
 extern const Property *property_at(int position);
-extern const Property *property_find(const char *name);
-extern char *property_names(void);
+extern const Property *property_find(Provider provider, const char *name);
+extern char *property_names(Provider provider);
 extern bool property_apply(const Property *property, char *value, Target *target,
 						   const char **wanted);
 

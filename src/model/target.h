@@ -10,6 +10,7 @@
 
 #include "base/caller.h"
 #include "base/failure.h"
+#include "model/provider.h"
 
 typedef struct Target Target;
 
@@ -39,13 +40,6 @@ typedef struct SecretScope
 	Oid writer;                /* must, too: who wrote what a mask keeps; InvalidOid: role did */
 	List *environment_members; /* paths (char *) of members that may refer to the environment */
 } SecretScope;
-
-typedef enum Provider
-{
-	PROVIDER_POSTGRESQL,
-	PROVIDER_REDSHIFT,
-	PROVIDER_QUESTDB
-} Provider;
 
 /* One libpq keyword with its value, taken from the model's properties. */
 typedef struct TargetParameter

@@ -31,7 +31,7 @@
  */
 #include "postgres.h"
 
-#include "model/target.h"
+#include "model/provider.h"
 #include "postgres/catalog_sql.h"
 #include "postgres/columns_sql.h"
 #include "postgres/dialect.h"

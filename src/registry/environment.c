@@ -29,6 +29,7 @@
 #include "model/model_form.h"
 #include "model/model_internal.h"
 #include "model/properties.h"
+#include "model/provider.h"
 #include "model/secret.h"
 #include "registry/environment.h"
 #include "registry/registry.h"
@@ -98,7 +99,7 @@ add_if_reference(List *members, const NormalModel *normal, const char *section, 
 
 /* Of properties only those that may be set: so there are never many. */
 static List *
-add_properties(List *members, const NormalModel *normal, const char *section,
+add_properties(List *members, const NormalModel *normal, Provider provider,
 			   JsonbContainer *properties)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(properties);
@@ -112,8 +113,8 @@ add_properties(List *members, const NormalModel *normal, const char *section,
 		if (token != WJB_KEY)
 			continue;
 		key = pnstrdup(item.val.string.val, item.val.string.len);
-		if (property_find(key) != NULL)
-			members = add_if_reference(members, normal, section, "properties", key);
+		if (property_find(provider, key) != NULL)
+			members = add_if_reference(members, normal, provider_name(provider), "properties", key);
 	}
 	return members;
 }
@@ -123,10 +124,10 @@ static List *
 referring_members(const NormalModel *normal)
 {
 	List *members = NIL;
-	const char *section;
 
-	for (int i = 0; (section = model_provider_name(i)) != NULL; i++)
+	for (int i = 0; i < NUM_PROVIDERS; i++)
 	{
+		const char *section = provider_name(i);
 		JsonbContainer *object = model_object_member(&normal->model->root, section);
 		JsonbContainer *properties = model_object_member(object, "properties");
 
@@ -135,7 +136,7 @@ referring_members(const NormalModel *normal)
 		for (int k = 0; k < lengthof(plain_keys); k++)
 			members = add_if_reference(members, normal, section, NULL, plain_keys[k]);
 		if (properties != NULL)
-			members = add_properties(members, normal, section, properties);
+			members = add_properties(members, normal, i, properties);
 	}
 	return members;
 }

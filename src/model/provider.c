@@ -1,0 +1,110 @@
+/*
+ * provider.c
+ *		The provider types, and what is of each one only.
+ *
+ * Owns: the table of providers.  Other tables of the model have a column with the
+ * providers that a row is for.  It must not know how a provider is connected to.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "model/provider.h"
+
+static const char *const libpq_sslmodes[] = {"disable",   "allow",       "prefer", "require",
+											 "verify-ca", "verify-full", NULL};
+
+/* What all that libpq connects to have in common. */
+#define BY_LIBPQ .works = true, .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
+
+static const ProviderRules providers[NUM_PROVIDERS] = {
+	[PROVIDER_POSTGRESQL] = {"postgresql", BY_LIBPQ, .default_port = 5432},
+	[PROVIDER_REDSHIFT] = {"redshift", BY_LIBPQ, .default_port = 5439, .default_database = "dev"},
+	[PROVIDER_QUESTDB] = {"questdb", BY_LIBPQ, .default_port = 8812, .default_database = "qdb"},
+	[PROVIDER_BIGQUERY] = {"bigquery"},
+	[PROVIDER_CLICKHOUSE] = {"clickhouse"},
+	[PROVIDER_DATABRICKS] = {"databricks"},
+	[PROVIDER_DB2] = {"db2"},
+	[PROVIDER_DUCKDB] = {"duckdb"},
+	[PROVIDER_HANA] = {"hana"},
+	[PROVIDER_MARIADB] = {"mariadb"},
+	[PROVIDER_MYSQL] = {"mysql"},
+	[PROVIDER_ORACLE] = {"oracle"},
+	[PROVIDER_PRESTO] = {"presto"},
+	[PROVIDER_SNOWFLAKE] = {"snowflake"},
+	[PROVIDER_SPARK] = {"spark"},
+	[PROVIDER_SQLSERVER] = {"sqlserver"},
+	[PROVIDER_TERADATA] = {"teradata"},
+	[PROVIDER_TRINO] = {"trino"},
+};
+
+/* What is known of a provider; NULL beyond the last one. */
+const ProviderRules *
+provider_rules(Provider provider)
+{
+	return provider < NUM_PROVIDERS ? &providers[provider] : NULL;
+}
+
+/* Its name; NULL likewise. */
+const char *
+provider_name(Provider provider)
+{
+	return provider < NUM_PROVIDERS ? providers[provider].name : NULL;
+}
+
+/* The provider of this name, which has length bytes; false: there is none. */
+bool
+provider_find(const char *name, int length, Provider *provider)
+{
+	for (int i = 0; i < NUM_PROVIDERS; i++)
+		if (strlen(providers[i].name) == length && memcmp(providers[i].name, name, length) == 0)
+		{
+			*provider = i;
+			return true;
+		}
+	return false;
+}
+
+/* Is a row of a table with this set for the provider? */
+bool
+provider_is_in(Provider provider, ProviderSet set)
+{
+	return (set & ONLY(provider)) != 0;
+}
+
+/* How strict an sslmode of the provider is, from 0 on; -1: it is none. */
+int
+provider_sslmode_rank(Provider provider, const char *sslmode)
+{
+	const char *const *words = providers[provider].sslmodes;
+
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], sslmode) == 0)
+			return i;
+	return -1;
+}
+
+/* What a value that is none of these words must be, in words that continue "It must be"; palloc'd. */
+char *
+one_of_words(const char *const *words)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; words[i] != NULL; i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "one of " : ", ", words[i]);
+	return list.data;
+}
+
+/* The names of those that work, for a person to read; palloc'd. */
+char *
+provider_working_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < NUM_PROVIDERS; i++)
+		if (providers[i].works)
+			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", providers[i].name);
+	return names.data;
+}

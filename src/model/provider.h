@@ -1,0 +1,58 @@
+/*
+ * provider.h
+ *		The provider types, and what is of each one only.
+ */
+#ifndef DQDS_PROVIDER_H
+#define DQDS_PROVIDER_H
+
+/* The published enum of provider types; the first three work. */
+typedef enum Provider
+{
+	PROVIDER_POSTGRESQL,
+	PROVIDER_REDSHIFT,
+	PROVIDER_QUESTDB,
+	PROVIDER_BIGQUERY,
+	PROVIDER_CLICKHOUSE,
+	PROVIDER_DATABRICKS,
+	PROVIDER_DB2,
+	PROVIDER_DUCKDB,
+	PROVIDER_HANA,
+	PROVIDER_MARIADB,
+	PROVIDER_MYSQL,
+	PROVIDER_ORACLE,
+	PROVIDER_PRESTO,
+	PROVIDER_SNOWFLAKE,
+	PROVIDER_SPARK,
+	PROVIDER_SQLSERVER,
+	PROVIDER_TERADATA,
+	PROVIDER_TRINO,
+	NUM_PROVIDERS
+} Provider;
+
+/* Some of them, for a column of a table. */
+typedef uint32 ProviderSet;
+
+#define ONLY(provider) ((ProviderSet) 1 << (provider))
+#define ALL_PROVIDERS  ((ProviderSet) -1)
+#define LIBPQ_PROVIDERS                                                                            \
+	(ONLY(PROVIDER_POSTGRESQL) | ONLY(PROVIDER_REDSHIFT) | ONLY(PROVIDER_QUESTDB))
+
+typedef struct ProviderRules
+{
+	const char *name; /* as it is published; that of its section, too */
+	bool works;       /* the following are of those that work */
+	int default_port;
+	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
+	const char *const *sslmodes;  /* from the weakest to the strictest, with NULL at the end */
+	const char *default_sslmode;
+} ProviderRules;
+
+extern const ProviderRules *provider_rules(Provider provider);
+extern const char *provider_name(Provider provider);
+extern bool provider_find(const char *name, int length, Provider *provider);
+extern bool provider_is_in(Provider provider, ProviderSet set);
+extern int provider_sslmode_rank(Provider provider, const char *sslmode);
+extern char *one_of_words(const char *const *words);
+extern char *provider_working_names(void);
+
+#endif /* DQDS_PROVIDER_H */
