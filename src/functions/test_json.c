@@ -1,0 +1,137 @@
+/*
+ * test_json.c
+ *		dqds_test_connection_json: the test of a connection for the bridge.
+ *
+ * The members are those of the published interface, and more behind them.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+
+#include "arguments/connection_argument.h"
+#include "arguments/statement_scope.h"
+#include "base/caller.h"
+#include "base/error_codes.h"
+#include "base/failure.h"
+#include "functions/connection_test.h"
+#include "functions/diagnosis_steps.h"
+#include "listing/json_out.h"
+#include "model/model.h"
+
+PG_FUNCTION_INFO_V1(dqds_test_connection_json);
+
+/* Nothing without warnings: most models have none. */
+static void
+append_warnings(StringInfo text, List *warnings)
+{
+	ListCell *cell;
+
+	if (warnings == NIL)
+		return;
+	json_out_name(text, "warnings");
+	foreach (cell, warnings)
+	{
+		appendStringInfoChar(text, cell == list_head(warnings) ? '[' : ',');
+		escape_json(text, lfirst(cell));
+	}
+	appendStringInfoChar(text, ']');
+}
+
+static void
+append_result(StringInfo text, const TestResult *result)
+{
+	const Failure *failure = &result->failure;
+
+	json_out_string(text, "connectionTestResult", result->result);
+	json_out_string(text, "errorMessage", failure->message);
+	if (failure->code != DQDS_OK)
+	{
+		json_out_string(text, "errorCode", error_code_name(failure->code));
+		json_out_string(text, "hint", failure->hint);
+	}
+	if (failure->sqlstate[0] != '\0')
+		json_out_string(text, "sqlstate", failure->sqlstate);
+	json_out_string(text, "serverVersion", result->server_version);
+	json_out_string(text, "tls", result->tls);
+	json_out_name(text, "elapsedMs");
+	appendStringInfo(text, "%.3f", result->elapsed_ms);
+	append_warnings(text, result->warnings);
+}
+
+static void
+append_steps(StringInfo text, const DiagnosisStep *steps)
+{
+	json_out_name(text, "details");
+	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
+	{
+		appendStringInfoString(text, i == 0 ? "[{" : ",{");
+		json_out_string(text, "step", steps[i].name);
+		json_out_string(text, "status", steps[i].status);
+		if (steps[i].elapsed_ms >= 0)
+		{
+			json_out_name(text, "elapsedMs");
+			appendStringInfo(text, "%.3f", steps[i].elapsed_ms);
+		}
+		json_out_string(text, "message", steps[i].message);
+		json_out_string(text, "hint", steps[i].hint);
+		appendStringInfoChar(text, '}');
+	}
+	appendStringInfoChar(text, ']');
+}
+
+/*
+ * The name of the connection, if a model says nothing else: it then stands for the
+ * registered one.
+ */
+static char *
+only_name(const Caller *caller, FunctionCallInfo fcinfo)
+{
+	Failure failure;
+	Jsonb *model = model_argument(caller, fcinfo, 0, &failure);
+
+	return model != NULL && JB_ROOT_COUNT(model) == 1 ? model_connection_name(model) : NULL;
+}
+
+/*
+ * dqds_test_connection_json(model text, verify_name_uniqueness, details): for the
+ * bridge, one document.  With details the test tells how far it got, unless the
+ * name is taken and there was no test.  Where the name is not to be verified, a
+ * model of nothing but a name tests the registered connection.
+ */
+Datum
+dqds_test_connection_json(PG_FUNCTION_ARGS)
+{
+	Caller caller;
+	StatementScope scope;
+	ConnectionArgument connection;
+	TestResult result;
+	DiagnosisStep steps[DIAGNOSIS_STEPS];
+	bool details = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	bool verify_name = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+	char *name;
+	JsonOut out;
+
+	caller_init(&caller, fcinfo);
+	statement_hide(&scope);
+	json_out_open(fcinfo, &out);
+	name = verify_name ? NULL : only_name(&caller, fcinfo);
+	if (name != NULL)
+		connection_by_name(&caller, name, &connection);
+	else
+		connection_model_argument(&caller, fcinfo, &connection);
+	details = test_connection(&caller, &connection, verify_name, details ? steps : NULL, &result);
+
+	appendStringInfoChar(&out.text, '{');
+	append_result(&out.text, &result);
+	if (details)
+		append_steps(&out.text, steps);
+	appendStringInfoChar(&out.text, '}');
+	json_out_close(&out);
+	statement_show(&scope);
+	return (Datum) 0;
+}
