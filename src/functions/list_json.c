@@ -29,14 +29,25 @@ typedef struct Output
 {
 	JsonOut json;
 	NameSet *imported;
-	bool details; /* what is known of a table besides its name */
+	bool details;          /* what is known of a table besides its name */
+	StringInfoData shared; /* the members with which every element begins */
 } Output;
+
+/* Write the members that all elements of a listing begin with: a listing may have very many. */
+static void
+write_shared(Output *output, const Listing *listing)
+{
+	initStringInfo(&output->shared);
+	json_out_string(&output->shared, "connectionName", listing->connection.name);
+	json_out_string(&output->shared, "schemaName", listing->schema_name);
+}
 
 /* Start an element of the array. */
 static StringInfo
 begin_element(Output *output)
 {
 	json_out_element(&output->json);
+	appendBinaryStringInfo(&output->json.text, output->shared.data, output->shared.len);
 	return &output->json.text;
 }
 
@@ -63,12 +74,11 @@ emit_schema_json(Listing *listing, const char **remote)
 	Output *output = listing->output;
 	StringInfo text = begin_element(output);
 
-	json_out_string(text, "connectionName", listing->connection.name);
 	json_out_string(text, "schemaName", remote[0]);
 	append_imported(text, output, remote[0]);
 	json_out_name(text, "importTableJobParameters");
 	appendStringInfoChar(text, '{');
-	json_out_string(text, "connectionName", listing->connection.name);
+	appendBinaryStringInfo(text, output->shared.data, output->shared.len);
 	json_out_string(text, "schemaName", remote[0]);
 	appendStringInfoString(text, "}}");
 }
@@ -79,8 +89,6 @@ emit_table_json(Listing *listing, const char **remote)
 	Output *output = listing->output;
 	StringInfo text = begin_element(output);
 
-	json_out_string(text, "connectionName", listing->connection.name);
-	json_out_string(text, "schemaName", listing->schema_name);
 	json_out_string(text, "tableName", remote[0]);
 	append_imported(text, output, remote[0]);
 	if (output->details)
@@ -113,6 +121,7 @@ run_json(Listing *listing, Question question, const Caller *caller, FunctionCall
 	json_out_open(fcinfo, &output->json);
 	output->json.rows.source = &listing->connection.target;
 	appendStringInfoChar(&output->json.text, '[');
+	write_shared(output, listing);
 	listing->restart = restart_json;
 	listing->output = output;
 	listing_run(listing, question, caller);
