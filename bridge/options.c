@@ -106,9 +106,9 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
  */
 static void __attribute__((noreturn)) refuse_tls(const char *what)
 {
-	give_up("%.100s: the bridge serves plain HTTP only, because the CivetWeb of Debian 12 is built "
-			"for OpenSSL 1.1 and cannot serve TLS with OpenSSL 3; let TLS end in a proxy in front, "
-			"see TLS in README.md and packaging/nginx.conf",
+	give_up("%.100s: the bridge serves plain HTTP only, because the CivetWeb of Debian is built for "
+			"OpenSSL 1.1 and cannot serve TLS with OpenSSL 3; let TLS end in a proxy in front, see "
+			"TLS in doc/security.md and packaging/nginx.conf",
 			what);
 }
 

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use DqdsTest;
+use DqdsTest::Documents;
 use DqdsTest::FakePostgres;
 use DqdsTest::Names;
 use DqdsTest::Refusing;
@@ -19,24 +20,29 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# --- What the codes are, and what README says of them ---------------------------------------------------
+# --- What the codes are, and what doc/errors.md says of them ---------------------------------------------
 
 my %sqlstate_of = reverse slurp_file('src/base/error_codes.h') =~ /X\(\w+, *"(QD\d{3})", *"(\w+)"\)/g;
 my @codes       = sort { $sqlstate_of{$a} cmp $sqlstate_of{$b} } keys %sqlstate_of;
 
-# Rows of README's table; a message is there as it is printed, but for the words in capitals, which stand for what differs.
-my @readme = map { { code => $_->[0], sqlstate => $_->[1], message => $_->[2], hint => $_->[3], caused => 0 } }
-  map { [ split / *\| */, s/^\| *//r ] } grep { /^\| *\w+ *\| QD\d{3} / } split /\n/, slurp_file('README.md');
-is(join(' ', map { "$_ $sqlstate_of{$_}" } @codes), join(' ', uniq(map { "$_->{code} $_->{sqlstate}" } @readme)),
-	"README's table has the codes of error_codes.h, in their order");
+# Rows of the table; a message is there as it is printed, but for the words in capitals, which stand for what differs.
+my @rows = map { { code => $_->{error_code}, sqlstate => $_->{SQLSTATE}, message => $_->{message}, hint => $_->{hint}, caused => 0 } } table_rows('doc/errors.md', 'error_code');
+is(join(' ', map { "$_ $sqlstate_of{$_}" } @codes), join(' ', uniq(map { "$_->{code} $_->{sqlstate}" } @rows)),
+	"the table has the codes of error_codes.h, in their order");
 
 sub uniq { my %seen; return grep { !$seen{$_}++ } @_; }
 
-# Does a line of README mean this text? %is: the word in capitals => what stands there, as it is or as SQL quotes it; others
+# What the page says above its table: a message can go without the server's words, and a hint can have a sentence more.
+my $not_shown   = 'The words of the server are not shown where a connection with options uses a stored secret.';
+my $white_space = 'The password begins or ends with white space.';
+my $page        = page_text('doc/errors.md') =~ s/\s+/ /gr;
+ok(index($page, $_) >= 0, "the page says: $_") foreach $not_shown, $white_space;
+
+# Does a line of the table mean this text? %is: the word in capitals => what stands there, as it is or as SQL quotes it; others
 # may be anything.
 sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
 
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER WHAT);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER WHAT NAME);
 
 sub means
 {
@@ -407,6 +413,8 @@ my @cases = (
 	[ invalid_connection => 'a foreign server with an option that cannot be used', foreign('pinned'), is => { SERVER => 'pinned', KEY => 'hostaddr' } ],
 	[ invalid_connection => 'a foreign server with a bad option', foreign('broken'), is => { SERVER => 'broken', KEY => 'port', VALUES => 'a whole number from 1 to 65535' } ],
 	[ invalid_connection => 'a foreign server without a host', foreign('placeless'), is => { SERVER => qr/SERVER|placeless/, USER => 'USER', KEY => 'host' } ],
+	[ invalid_connection => 'a foreign server in the section of another provider', with({}, { provider_type => 'redshift', postgresql => undef, redshift => { foreign_server => 'shop', host => 'h', user => 'u', password => 'p' } }),
+		unusable => 1, is => { KEY => qr/redshift\.foreign_server|postgresql/ } ],
 	[ invalid_connection => 'a mask for nothing', { password => '********' }, unusable => 1, is => { KEY => 'password' } ],
 	[ invalid_connection => 'a model that is nested too deeply', { labels => nested(120) }, unusable => 1 ],
 	[ invalid_connection => 'a number of very many digits', { parallel_jobs_limit => 1e60 }, unusable => 1, is => { KEY => 'parallel_jobs_limit' } ],
@@ -528,19 +536,76 @@ sub ways_of
 
 my ($tried, %causes) = (0);
 
-# The row of README that an answer is; undef: it is none.
+# forms_of(ROW): the pairs of message and hint that it stands for.
+sub forms_of
+{
+	my ($row) = @_;
+	my ($message, $hint) = @$row{qw(message hint)};
+	return (
+		[ $message, $hint ],
+		$message =~ /: REASON$/          ? [ $message =~ s/: REASON$//r, "$hint $not_shown" ] : (),
+		$row->{code} =~ /^authentication/ ? [ $message, "$hint $white_space" ]                 : ());
+}
+
+# The row that an answer is, of several the one with most words of its own; undef: it is none.
 sub row_of
 {
 	my ($code, $answer, %is) = @_;
-	return (grep {
+	my $length = sub { my ($row) = @_; my $words = join '|', @words; return length "$row->{message}$row->{hint}" =~ s/\b(?:$words)\b//gr };
+	my ($best) = sort { $length->($b) <=> $length->($a) } grep {
 		my $row = $_;
-		$row->{code} eq $code
-		  && (
+		$row->{code} eq $code && grep {
+			my ($message, $hint) = @$_;
 			defined $answer->{both}
-			? means("$row->{message}. $row->{hint}", $answer->{both}, %is)
-			: means($row->{message}, $answer->{message} // '', %is) && means($row->{hint}, $answer->{hint} // '', %is))
-	} @readme)[0];
+			  ? means("$message. $hint", $answer->{both}, %is)
+			  : means($message, $answer->{message} // '', %is) && means($hint, $answer->{hint} // '', %is)
+		} forms_of($row)
+	} @rows;
+	return $best;
 }
+
+# What is in the table and nothing here brings about: how the message begins, and which test sees it, or why none does.
+my %not_here = map { split / *\| */, $_, 2 } grep { /\S/ } split /\n/, <<'END';
+"KEY" in the connection model is not valid / It must be a text with                  | sql/secrets
+"KEY" refers to the environment of the server                                        | 070_references
+HOST:PORT cannot be connected to                                                     | an error of the network that no address here has
+another transaction is changing the same WHAT                                        | 079_locks
+could not connect to HOST:PORT: REASON                                               | an error of the network that is not known
+database, user, options and application_name are longer                              | as the next, with a long variable of the environment
+database, user, options and application_name have COUNT bytes                        | 045_untrusted_answers
+more than COUNT schemas fit the pattern                                              | 10,000 schemas take too long
+names of more than COUNT bytes cannot be imported                                    | 078_import_bounds
+no answer from HOST:PORT / Check                                                     | the timeout of the network comes after that of dqds
+no capacity is left to connect to HOST:PORT                                          | the kernel has no descriptor left
+the answers of HOST:PORT have cost this session too much memory                      | 085_lost_memory
+the certificate of HOST:PORT is not trusted / It must be                             | another reason than those of the table, from OpenSSL
+the certificate of HOST:PORT is not trusted: an authority above it                   | 089_evidence
+the certificate of HOST:PORT is not trusted: it is not valid yet                     | 089_evidence
+the certificate of HOST:PORT is not trusted: the certificate of an authority above it | 089_evidence
+the columns of table "TABLE" take more than COUNT MB                                 | 078_import_bounds
+the connection model has more than COUNT bytes as text                               | sql/model
+the connection model is also the name of a connection                                | 071_names
+the connection to HOST:PORT was lost: REASON                                         | 089_evidence
+the model is of connection "NAME", not of "NAME"                                     | 102_patch
+the name of a connection must not                                                    | sql/registry
+the reference in "KEY" is that of connection "NAME"                                  | 070_references
+the server at HOST:PORT answered the request for TLS with an error                   | 089_evidence
+the server at HOST:PORT could not start a process for the connection                 | 089_evidence
+the server at HOST:PORT crashed                                                      | 089_evidence
+the server at HOST:PORT ended the connection during login                            | a server that ends at that very moment
+the server at HOST:PORT ended the idle connection                                    | such a session is not used any more
+the server at HOST:PORT has no connection left for user "USER" / Try again later, or raise the limit there. | a query that fails like a login
+the server at HOST:PORT is starting up or shutting down                              | a query that fails like a login
+the server behind the connection pooler at HOST:PORT demands a client certificate    | 089_evidence
+the server behind the connection pooler at HOST:PORT refused the login with words on | 089_evidence
+the setting "SETTING" of this session could not be put in force                      | 063_lost_settings
+this is no connection string of a known kind                                         | 101_spellings
+this machine does not permit connections to HOST:PORT                                | a firewall of this machine
+this machine has no address to reach HOST:PORT from                                  | a machine without an address
+user "USER" lacks a privilege to log in to database "DBNAME" at HOST:PORT: REASON / It can be CONNECT | a proxy that names no routine
+user "USER" may not read the catalog of database "DBNAME" at HOST:PORT: REASON / Grant the privilege  | a function of the catalog that was revoked
+what answers at HOST:PORT has not proved that it knows the password                  | 089_evidence
+END
 
 foreach my $case (@cases)
 {
@@ -568,7 +633,7 @@ foreach my $case (@cases)
 		my $row  = row_of($code, $answer, %is);
 		is($answer->{wrong}, undef, "$code, $what: $way: as it should be");
 		is($answer->{code}, $code, "$code, $what: $way: the code") or diag($text);
-		ok($row, "$code, $what: $way: message and hint are those of README") or diag("it says: $text");
+		ok($row, "$code, $what: $way: message and hint are in doc/errors.md") or diag("it says: $text");
 		unlike($text, qr/\Q$password\E/, "$code, $what: $way: without the password");
 		$row->{caused}++ if $row;
 		$hint = $answer->{hint} // $hint;
@@ -587,7 +652,11 @@ foreach my $case (@cases)
 }
 
 is(join(' ', grep { !$causes{$_} } @codes), '', 'every code has a cause');
-is(join("\n", map { "$_->{code}: $_->{message}" } grep { !$_->{caused} } @readme), '', 'nothing is in README that nobody has seen');
+my %never = map { ("$_->{message} / $_->{hint}" => 1) } grep { !$_->{caused} } @rows;
+my @unexplained = grep { my $row = $_; !grep { index($row, $_) == 0 } keys %not_here } sort keys %never;
+is(join("\n", @unexplained), '', 'nothing is in the table that nothing brings about');
+my @stale = grep { my $start = $_; !grep { index($_, $start) == 0 } keys %never } sort keys %not_here;
+is(join("\n", @stale), '', 'what is said not to come here does not');
 is($bridge->stop, 0, 'the bridge ends with status 0');
-diag(sprintf '%d error codes, %d causes, tried in %d ways; README shows %d messages', scalar @codes, scalar @cases, $tried, scalar @readme);
+diag(sprintf '%d error codes, %d causes, tried in %d ways; doc/errors.md shows %d messages', scalar @codes, scalar @cases, $tried, scalar @rows);
 done_testing();

@@ -1,7 +1,7 @@
 # Secrets: references to stored credentials and to the server's environment are resolved for those who may use them and
 # towards the hosts that they are for, and for nobody else; the mask stands for a stored secret only where it leads to the
 # same place; and no secret shows in an answer, a log, pg_stat_activity, pg_stat_statements or a process title. Where a
-# password must show, because somebody writes it into a statement of his own, is shown as well: README says the same.
+# password must show, because a person writes it into a statement, is shown as well: doc/operations.md says the same.
 use strict;
 use warnings;
 
@@ -395,7 +395,7 @@ sub log_since { return slurp_file($control->logfile, $_[0]); }
 	unlike($shown, qr/\Q$secret\E/, 'without the models');
 	like($shown, qr/dqds_create_credential\(\$1, \$2, \$3\)/, 'and statements with a password in them without it, too');
 
-	# What README's "Limits" says of a control server that logs all statements.
+	# What "Logs" in doc/operations.md says of a control server that logs all statements.
 	$control->safe_psql('postgres', $_) foreach q(ALTER SYSTEM SET log_statement = 'all'), 'SELECT pg_reload_conf()';
 	ok(poll_until(sub { $sql{super}->value('SHOW log_statement') eq 'all' }, 10), 'log_statement is all');
 	my $logged = sub {

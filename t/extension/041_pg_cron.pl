@@ -9,7 +9,7 @@ use Test::More;
 
 # --- The recipe of README ----------------------------------------------------------------------------
 
-my ($settings, $as_superuser, $as_monitor) = slurp_file('README.md') =~ /^## On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```.*?```\n(.*?)```/ms
+my ($settings, $as_superuser, $as_monitor) = slurp_file('README.md') =~ /^### On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```.*?```\n(.*?)```/ms
   or BAIL_OUT('README.md has no recipe for pg_cron');
 $settings =~ s/'dqds'/'postgres'/;
 
@@ -21,7 +21,7 @@ $control->safe_psql('postgres', $as_superuser);
 
 sub as_monitor { return $control->safe_psql('postgres', $_[0], extra_params => [ '-U', 'dqds_monitor' ]); }
 
-my $job = as_monitor($as_monitor);
+my $job = $control->safe_psql('postgres', $as_monitor);
 is(as_monitor('SELECT username, schedule FROM cron.job'), 'dqds_monitor|*/5 * * * *', 'the job is scheduled for its maker');
 
 # Another one, for a connection that the role may not use.

@@ -134,8 +134,8 @@ $second->stop;
 
 # --- Without the secrets -----------------------------------------------------------------------------
 
-# As README says it.
-my @secret_tables = slurp_file('README.md') =~ /--exclude-table-data='?([^\s']+)/g;
+# As doc/operations.md says it.
+my @secret_tables = slurp_file('doc/operations.md') =~ /--exclude-table-data='?([^\s']+)/g;
 dump_and_restore('postgres', 'without_secrets', map { "--exclude-table-data=$_" } @secret_tables);
 my $password = remote_password($remote);
 like(slurp_file("$dir/restored.sql"), qr/$password.*secret of a credential/s, 'a dump holds passwords');

@@ -313,9 +313,9 @@ is(bound_to('SELECT here.dqds_close_idle()', $paths{first}), 'function here.dqds
 my @calls = do
 {
 	my %seen;
-	grep { !$seen{$_}++ } calls_in(join "\n", slurp_file('README.md'), slurp_file('packaging/control.sql'));
+	grep { !$seen{$_}++ } calls_in(join "\n", map { slurp_file($_) } 'README.md', glob('doc/*.md'), 'packaging/control.sql');
 };
-cmp_ok(scalar @calls, '>=', 20, 'calls in README.md and packaging/control.sql: ' . @calls);
+cmp_ok(scalar @calls, '>=', 20, 'calls in README.md, doc/ and packaging/control.sql: ' . @calls);
 
 # with_values(CALL): the same with values in place of the names of parameters, columns and variables of psql.
 sub with_values

@@ -1,0 +1,249 @@
+# The documents say what is there: each table of functions, settings, options, routes, keys and messages in doc/ is compared
+# with the catalog of a server that has the extension, or with the table of the source that decides. A row that is missing, one
+# too many, another type or another default is a failure; so is a link that leads nowhere.
+use strict;
+use warnings;
+
+use DqdsTest;
+use DqdsTest::Documents;
+use DqdsTest::Sql;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# same(WHAT, DOCUMENTED, FOUND): two hashes of texts; differences are shown by their keys.
+sub same
+{
+	my ($what, $documented, $found) = @_;
+	my $lines = sub { my ($hash) = @_; return join "\n", map { "$_: " . ($hash->{$_} // '') } sort keys %$hash };
+	cmp_ok(scalar keys %$found, '>', 0, "$what: there are " . keys %$found);
+	is(line_differences($lines->($documented), $lines->($found)), '', "$what: documented as they are");
+	return;
+}
+
+# --- Pages and links -------------------------------------------------------------------------------------------
+
+my @pages = pages();
+my %anchor = map { my $page = $_; map { ("$page#$_" => 1) } anchors($page) } @pages;
+my %index = map { $_ => 1 } links('doc/README.md');
+foreach my $page (@pages)
+{
+	my $lines = () = page_text($page) =~ /\n/g;
+	cmp_ok($lines, '<=', $page eq 'README.md' ? 249 : 400, "$page: short enough");
+	like(page_text($page), qr/^# .+\n\n[^#\n|`]/, "$page: begins with a title and what it is for");
+	ok($page !~ m{^doc/(?!README)(.*)} || $index{$1}, "$page: is in the index");
+	my ($folder) = $page =~ m{^(.*/)?};
+	foreach my $link (grep { !/^https?:/ } links($page))
+	{
+		my ($file, $anchor) = split /#/, $link;
+		my $target = $file eq '' ? $page : ($folder // '') . $file;
+		1 while $target =~ s{[^/]+/\.\./}{};
+		ok(-e $target && (!defined $anchor || $anchor{"$target#$anchor"}), "$page: the link to $link leads there");
+	}
+}
+
+# --- Functions and views -------------------------------------------------------------------------------------------
+
+my $control = control_server('control');
+my $sql     = DqdsTest::Sql->connect($control);
+my @reference = qw(doc/sql.md doc/sql-registry.md doc/sql-access.md);
+
+# What each section of the reference that is named after an object says of it.
+my (%documented, %says);
+foreach my $page (@reference)
+{
+	my $text = page_text($page);
+	while ($text =~ /^### (dqds_\w+)\n(.*?)(?=^##|\z)/msg)
+	{
+		my ($name, $section) = ($1, $2);
+		ok(!$documented{$name}, "$name: documented once");
+		my ($level)   = $section =~ /^Level: (\w+)/m;
+		my ($returns) = $section =~ /^Level: .*Returns ([\w\[\]]+)\./m;
+		$documented{$name} = { level => $level // '', returns => $returns // 'rows' };
+		ok($section =~ /^```sql\n(?:.*\n)*?.*\b$name\b/m, "$name: has an example");
+	}
+	foreach my $table (tables($page))
+	{
+		my $name = $table->{section};
+		next unless $documented{$name};
+		$documented{$name}{ $table->{columns}[0] } = join "\n", map { my $row = $_; join ' ', map { $row->{$_} } grep { $_ ne 'meaning' } @{ $table->{columns} } } @{ $table->{rows} };
+	}
+}
+foreach my $name (keys %documented)
+{
+	my $object = $documented{$name};
+	$says{$name} = "level $object->{level}, returns $object->{returns}";
+	foreach my $kind (qw(argument column))
+	{
+		my $number = 0;
+		$says{ sprintf '%s, %s %02d', $name, $kind, $number++ } = $_ foreach split /\n/, $object->{$kind} // '';
+	}
+}
+
+# The functions that users call: in the schema of the extension, opened by a level or open to all.
+my @functions = $sql->rows(<<'SQL');
+SELECT p.proname AS name, p.oid, p.pronargs, p.proretset AND p.proargmodes IS NOT NULL AS rows, pg_get_function_result(p.oid) AS result,
+	(SELECT level FROM dqds_level_objects() o WHERE o.kind = 'function' AND o.name = p.proname) AS level, n.nspname AS schema
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'dqds'
+SQL
+my @views = $sql->rows(<<'SQL');
+SELECT c.relname AS name, c.oid, c.relkind AS kind, (SELECT level FROM dqds_level_objects() o WHERE o.kind = 'view' AND o.name = c.relname) AS level
+FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'dqds'
+WHERE c.relkind IN ('v', 'r')
+SQL
+my %open = map { $_ => 1 } qw(dqds_close_idle dqds_connection_model);
+
+# The arguments and the columns of all functions: position, name, type, default as a text.
+my %parameters;
+push @{ $parameters{ $_->{oid} }{ $_->{mode} eq 't' ? 'column' : 'argument' } }, $_ foreach $sql->rows(<<'SQL');
+SELECT p.oid, a.n, coalesce(p.proargmodes[a.n], 'i') AS mode, p.proargnames[a.n] AS name, format_type(a.type, NULL) AS type,
+	(p.pronargs - p.pronargdefaults) < a.n AS has_default, pg_get_function_arg_default(p.oid, a.n::int) AS value
+FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'dqds'
+	CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS a (type, n)
+ORDER BY p.oid, a.n
+SQL
+
+my (%found, %type, %default, %columns);
+foreach my $function (@functions)
+{
+	my $name = $function->{name};
+	next if $function->{schema} eq 'pg_catalog' || !($function->{level} || $open{$name});
+	my $parameters = $parameters{ $function->{oid} } // {};
+	$found{$name} = 'level ' . ($function->{level} // 'everyone') . ', returns ' . ($function->{rows} eq 't' ? 'rows' : $function->{result});
+	foreach my $argument (@{ $parameters->{argument} // [] })
+	{
+		my $place = sprintf '%s, argument %02d', $name, $argument->{n} - 1;
+		$found{$place} = $argument->{name};
+		$type{$place}{ $argument->{type} } = 1;
+		$default{$place} = $argument->{value} =~ s/::[\w\[\]]+$//r =~ s/^'(.*)'$/$1/r if $argument->{has_default} eq 't';
+	}
+	my @columns = map { "$_->{name} $_->{type}" } @{ $parameters->{column} // [] };
+	$columns{$name} = \@columns if @columns > @{ $columns{$name} // [] };
+}
+# Overloads for one argument come in this order in the documents.
+my %rank = (text => 1, json => 2, jsonb => 3, 'text[]' => 0, regrole => 0, interval => 0, bigint => -2, integer => -1);
+$found{$_} .= ' ' . join(', ', sort { $rank{$a} <=> $rank{$b} } keys %{ $type{$_} }) . ' ' . ($default{$_} // 'required') foreach keys %type;
+foreach my $view (grep { $_->{kind} eq 'v' } @views)
+{
+	$found{ $view->{name} } = 'level ' . ($view->{level} // 'everyone') . ', returns rows';
+	$columns{ $view->{name} } = [ map { "$_->{name} $_->{type}" } $sql->rows("SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = $view->{oid} AND attnum > 0 ORDER BY attnum") ];
+}
+foreach my $name (keys %columns)
+{
+	my $number = 0;
+	$found{ sprintf '%s, column %02d', $name, $number++ } = $_ foreach @{ $columns{$name} };
+}
+same('functions and views', \%says, \%found);
+
+my %others = map { $_ => 1 } map { split /, /, $_->{names} } table_rows('doc/sql-access.md', 'what');
+my %other_found = map { $_ => 1 } grep { !$documented{$_} } (map { $_->{name} } @functions, @views), 'dqds_role';
+same('objects that are not for users', \%others, \%other_found);
+
+# --- Settings and options ------------------------------------------------------------------------------------------
+
+$sql->must(q(LOAD 'dqds'));
+my %context = (user => 'user', superuser => 'superuser');
+same('settings',
+	{ map { $_->{setting} => "$_->{default}, $_->{context}" } table_rows('doc/settings.md', 'setting') },
+	{ map { $_->{name} => $_->{value} . ', ' . $context{ $_->{context} } } $sql->rows(q(SELECT name, context, current_setting(name) AS value FROM pg_settings WHERE name LIKE 'dqds.%')) });
+
+my $options = slurp_file('bridge/options.c');
+my ($option_table) = $options =~ /option_table\[\] = \{(.*?)\n\};/s or BAIL_OUT('bridge/options.c has no table of options');
+my %option;
+while ($option_table =~ /\{"(--[\w-]+)", (NULL|"\w+"), (NULL|"[^"]*"), OPTION_\w+,\s*[\w()]+, (NULL|"[^"]*")/g)
+{
+	my ($flag, $variable, $value, $fallback) = ($1, map { s/^"|"$//gr =~ s/^NULL$//r } $2, $3, $4);
+	$fallback = '' if $variable eq '';
+	$option{$flag} = join ', ', $variable, $value, $flag eq '--control-db' ? 'required' : $fallback;
+}
+same('options of the bridge', { map { $_->{option} => join ', ', @$_{qw(variable value default)} } table_rows('doc/settings.md', 'option') }, \%option);
+
+# --- Routes ----------------------------------------------------------------------------------------------------------
+
+my $routes  = slurp_file('bridge/routes.c') =~ s{/\*.*?\*/}{}gsr;
+my %level   = map { $_->{name} => $_->{level} // 'everyone' } @functions;
+my %route;
+while ($routes =~ /\{"([A-Z]+)", "(\/[^"]*)",\s*\{"(\w+)",\s*(NULL|(?:"[^"]*"\s*)+)\},\s*ANSWER_\w+, (\d+), .*?WAITS_\w+,\s*\{(.*?)\}\}\}?,\n/gs)
+{
+	my ($method, $path, $operation, $statement, $status, $parameters) = ($1, $2, $3, $4, $5, $6);
+	my (@names, @query);
+	while ($parameters =~ /\{FROM_(\w+), "(\w+)", TYPE_\w+, (?:NULL|"(\w+)")/g)
+	{
+		push @names, $2 if $1 eq 'PATH';
+		push @query, $2 . (defined $3 ? "=$3" : '') if $1 eq 'QUERY';
+	}
+	$path =~ s/\{\}/'{' . shift(@names) . '}'/ge;
+	my ($function) = $statement =~ /pg_catalog\.(dqds_\w+)/;
+	$route{$operation} = join ' ', $method, $path, join(', ', @query), $status, defined $function ? $level{$function} : 'none';
+}
+is(scalar keys %route, scalar(() = $routes =~ /ANSWER_\w+, \d+/g), 'every route of the table was read');
+same('routes', { map { $_->{operation} => join ' ', @$_{ 'method', 'path', 'parameters of the query', 'status', 'level' } } table_rows('doc/rest.md', 'operation') }, \%route);
+
+# --- Keys of a model ---------------------------------------------------------------------------------------------------
+
+my $keys_source = source_text('model_keys.c');
+sub rows_of { my ($source, $table) = @_; my ($rows) = $source =~ /\b$table\[\] = \{(.*?)\n?\};/s or die "there is no table $table\n"; return $rows; }
+my $model_source = source_text('model.c');
+my @providers = map { { name => $_->[0], port => $_->[1] // '', database => $_->[2] // '' } }
+  map { /^\{"(\w+)", PROVIDER_\w+, true, (\d+), (?:NULL|"(\w+)")\}/ ? [ $1, $2, $3 ] : /^\{\.name = "(\w+)"\}/ ? [$1] : () } map { s/^\s+//r } split /\n/, rows_of($model_source, 'providers');
+my $model = 'doc/connection-model.md';
+my ($provider_table) = grep { $_->{section} eq 'Provider types' && $_->{columns}[1] eq 'works' } tables($model);
+same('provider types',
+	{ map { $_->{provider_type} => join ', ', $_->{works}, $_->{'default port'}, $_->{'default database'} =~ s/^the user's name$//r } @{ $provider_table->{rows} } },
+	{ map { $_->{name} => join ', ', ($_->{port} eq '' ? 'no' : 'yes'), @$_{qw(port database)} } @providers });
+my %working = map { $_->{name} => 1 } grep { $_->{port} ne '' } @providers;
+same('provider types in README',
+	{ map { my $row = $_; map { ($_ => $row->{works}) } split /, /, $row->{provider_type} } table_rows('README.md', 'provider_type') },
+	{ map { ($_->{name} => $working{ $_->{name} } ? 'yes' : 'no') } @providers });
+
+my ($top) = grep { $_->{section} eq 'Keys at the top' } tables($model);
+same('keys at the top', { map { $_->{key} => 1 } @{ $top->{rows} } }, { map { $_ => 1 } rows_of($keys_source, 'top_keys') =~ /"(\w+)"/g });
+
+my ($section) = grep { $_->{section} eq 'Keys of the section' } tables($model);
+my %key;
+my $section_keys = rows_of($keys_source, 'section_keys');
+while ($section_keys =~ /\{(?:"(\w+)"|(FOREIGN_SERVER))(?:, KEY_\w+)?(?:, "(\w+)")?\}/g)
+{
+	my ($key, $only) = ($1 // 'foreign_server', $3);
+	$key{$key} = join ' ', map { !defined $only || $only eq $_ ? 'yes' : 'no' } sort keys %working;
+}
+same('keys of the section', { map { my $row = $_; ($row->{key} => join ' ', map { $row->{$_} // 'no such column' } sort keys %working) } @{ $section->{rows} } }, \%key);
+
+my %must_be = map { $_->{key} => $_->{'what it must be'} } @{ $section->{rows} };
+my @sslmodes = rows_of($model_source, 'sslmodes') =~ /"([\w-]+)"/g;
+my $sslmodes = join ', ', @sslmodes;
+my $engines  = join ' or ', rows_of($model_source, 'engine_types') =~ /"(\w+)"/g;
+like($must_be{sslmode}, qr/^\Q$sslmodes\E,/, 'sslmode: its values are those of the model');
+like($must_be{postgresql_engine_type}, qr/^\Q$engines\E\./, 'postgresql_engine_type: likewise');
+same('sslmodes in doc/security.md', { map { $_->{sslmode} =~ s/ .*//r => 1 } table_rows('doc/security.md', 'sslmode') }, { map { $_ => 1 } @sslmodes });
+
+my (%spelling, %written);
+my $synonyms = rows_of($keys_source, 'synonyms');
+push @{ $spelling{ $2 // 'foreign_server' } }, $1 while $synonyms =~ /\{"(\w+)", (?:"(\w+)"|FOREIGN_SERVER)/g;
+my ($spelled) = grep { $_->{columns}[1] eq 'spellings that are recognized' } tables($model);
+same('spellings of keys', { map { $_->{key} => $_->{'spellings that are recognized'} } @{ $spelled->{rows} } }, { map { $_ => join ', ', @{ $spelling{$_} } } keys %spelling });
+
+my $properties_source = source_text('properties.c');
+my %words = map { $_ => join ', ', rows_of($properties_source, $_) =~ /"([\w.-]+)"/g } qw(bindings encryptions attributes tls_versions);
+my %kind  = (TEXT => 'text', CONNECT_TIMEOUT => '1 to 3600', BOOLEAN => 'boolean', INTEGER => '0 to 999999999', CLEARTEXT => 'boolean', SSL => 'boolean');
+my %property;
+my $properties = rows_of($properties_source, 'properties');
+while ($properties =~ /\{"(\w+)", (?:"\w+"|NULL), PROPERTY_(\w+)(?:, (bindings|encryptions|attributes|tls_versions))?/g) { $property{$1} = $2 eq 'WORD' ? $words{$3} : $kind{$2}; }
+same('properties', { map { $_->{property} => $_->{value} } table_rows($model, 'property') }, \%property);
+
+# --- Levels, messages -------------------------------------------------------------------------------------------------------
+
+is(join(' ', map { $_->{level} } table_rows('doc/security.md', 'level')), join(' ', $sql->column('SELECT level FROM dqds_level_objects() GROUP BY level ORDER BY min(rank)')), 'levels: documented in their order');
+
+my ($table) = run_command([ $^X, 'packaging/errors-table' ]);
+my ($messages) = page_text('doc/errors.md') =~ /<!-- errors-table begin -->\n(.*?)\n?<!-- errors-table end -->/s;
+is(line_differences($messages // '', $table), '', 'messages: doc/errors.md has those of the sources; after a change run packaging/errors-table --write');
+my %in_source = map { ($_ => 1) } source_text('error_codes.h') =~ /"(QD\d{3})", "\w+"/g;
+same('error codes', { map { $_->{SQLSTATE} => 1 } table_rows('doc/errors.md', 'error_code') }, \%in_source);
+
+$sql->close;
+$control->stop;
+done_testing();
