@@ -184,17 +184,40 @@ same('routes', { map { $_->{operation} => join ' ', @$_{ 'method', 'path', 'para
 
 # --- Keys of a model ---------------------------------------------------------------------------------------------------
 
-my $keys_source = source_text('model_keys.c');
-sub rows_of { my ($source, $table) = @_; my ($rows) = $source =~ /\b$table\[\] = \{(.*?)\n?\};/s or die "there is no table $table\n"; return $rows; }
-my $model_source = source_text('model.c');
-my @providers = map { { name => $_->[0], port => $_->[1] // '', database => $_->[2] // '' } }
-  map { /^\{"(\w+)", PROVIDER_\w+, true, (\d+), (?:NULL|"(\w+)")\}/ ? [ $1, $2, $3 ] : /^\{\.name = "(\w+)"\}/ ? [$1] : () } map { s/^\s+//r } split /\n/, rows_of($model_source, 'providers');
+# Which rows there are is read from the tables of the sources; what a key or provider does, from the answers of a test of a model.
+sub rows_of { my ($source, $table) = @_; my ($rows) = $source =~ /\b$table\[\w*\] = \{(.*?)\n?\};/s or die "there is no table $table\n"; return $rows; }
+my $keys_source     = source_text('model_keys.c');
+my $provider_source = source_text('provider.c');
+my @providers;
+foreach my $row (split /\n(?=\s*\[)/, rows_of($provider_source, 'providers'))
+{
+	my ($name)     = $row =~ /\{"(\w+)"/ or next;
+	my ($port)     = $row =~ /default_port = (\d+)/;
+	my ($database) = $row =~ /default_database = "(\w+)"/;
+	push @providers, { name => $name, port => $port // '', database => $database // '' };
+}
+
+# tested(PROVIDER, MEMBERS…): what a test says of a model of it, whose section has these members beside a place that is not connected to.
+$sql->must(q(SET dqds.denied_hosts = '*'));
+sub tested
+{
+	my ($provider, %members) = @_;
+	my $model = to_json({ provider_type => $provider, $provider => { host => 'h', user => 'u', password => 'p', %members } });
+	my ($row) = $sql->rows('SELECT error_code, error_message, warnings FROM dqds_test_connection(' . sql_literal($model) . '::text)');
+	return $row;
+}
+$_->{works} = (tested($_->{name})->{error_code} ne 'unsupported_provider') foreach @providers;
+foreach my $provider (grep { $_->{works} } @providers)
+{
+	is(tested($provider->{name})->{error_message}, qq(connections to "h" port $provider->{port} are not allowed), "$provider->{name}: its default port is the one of the table");
+}
+
 my $model = 'doc/connection-model.md';
 my ($provider_table) = grep { $_->{section} eq 'Provider types' && $_->{columns}[1] eq 'works' } tables($model);
 same('provider types',
 	{ map { $_->{provider_type} => join ', ', $_->{works}, $_->{'default port'}, $_->{'default database'} =~ s/^the user's name$//r } @{ $provider_table->{rows} } },
-	{ map { $_->{name} => join ', ', ($_->{port} eq '' ? 'no' : 'yes'), @$_{qw(port database)} } @providers });
-my %working = map { $_->{name} => 1 } grep { $_->{port} ne '' } @providers;
+	{ map { $_->{name} => join ', ', ($_->{works} ? 'yes' : 'no'), @$_{qw(port database)} } @providers });
+my %working = map { $_->{name} => 1 } grep { $_->{works} } @providers;
 same('provider types in README',
 	{ map { my $row = $_; map { ($_ => $row->{works}) } split /, /, $row->{provider_type} } table_rows('README.md', 'provider_type') },
 	{ map { ($_->{name} => $working{ $_->{name} } ? 'yes' : 'no') } @providers });
@@ -204,18 +227,18 @@ same('keys at the top', { map { $_->{key} => 1 } @{ $top->{rows} } }, { map { $_
 
 my ($section) = grep { $_->{section} eq 'Keys of the section' } tables($model);
 my %key;
-my $section_keys = rows_of($keys_source, 'section_keys');
-while ($section_keys =~ /\{(?:"(\w+)"|(FOREIGN_SERVER))(?:, KEY_\w+)?(?:, "(\w+)")?\}/g)
+foreach my $key (map { $_ eq 'FOREIGN_SERVER' ? 'foreign_server' : $_ } rows_of($keys_source, 'section_keys') =~ /\{"?(\w+)"?[,}]/g)
 {
-	my ($key, $only) = ($1 // 'foreign_server', $3);
-	$key{$key} = join ' ', map { !defined $only || $only eq $_ ? 'yes' : 'no' } sort keys %working;
+	my %known = map { my $row = tested($_, $key => $key eq 'properties' ? {} : '1'); ($_ => "$row->{error_message} $row->{warnings}" !~ /"$_\.$key\\?"[^;]* is not known/) } keys %working;
+	$key{$key} = join ' ', map { $known{$_} ? 'yes' : 'no' } sort keys %working;
 }
 same('keys of the section', { map { my $row = $_; ($row->{key} => join ' ', map { $row->{$_} // 'no such column' } sort keys %working) } @{ $section->{rows} } }, \%key);
 
 my %must_be = map { $_->{key} => $_->{'what it must be'} } @{ $section->{rows} };
-my @sslmodes = rows_of($model_source, 'sslmodes') =~ /"([\w-]+)"/g;
-my $sslmodes = join ', ', @sslmodes;
-my $engines  = join ' or ', rows_of($model_source, 'engine_types') =~ /"(\w+)"/g;
+my $hint_of = sub { my ($key) = @_; return $sql->value('SELECT hint FROM dqds_test_connection(' . sql_literal(connection_model(undef, host => 'h', user => 'u', $key => 'x')) . '::text)') };
+my ($sslmodes) = $hint_of->('sslmode') =~ /one of (.*)\.$/;
+my @sslmodes = split /, /, $sslmodes;
+my $engines  = $hint_of->('postgresql_engine_type') =~ s/^It must be one of (.*), (.*)\.$/$1 or $2/r;
 like($must_be{sslmode}, qr/^\Q$sslmodes\E,/, 'sslmode: its values are those of the model');
 like($must_be{postgresql_engine_type}, qr/^\Q$engines\E\./, 'postgresql_engine_type: likewise');
 same('sslmodes in doc/security.md', { map { $_->{sslmode} =~ s/ .*//r => 1 } table_rows('doc/security.md', 'sslmode') }, { map { $_ => 1 } @sslmodes });
@@ -231,7 +254,7 @@ my %words = map { $_ => join ', ', rows_of($properties_source, $_) =~ /"([\w.-]+
 my %kind  = (TEXT => 'text', CONNECT_TIMEOUT => '1 to 3600', BOOLEAN => 'boolean', INTEGER => '0 to 999999999', CLEARTEXT => 'boolean', SSL => 'boolean');
 my %property;
 my $properties = rows_of($properties_source, 'properties');
-while ($properties =~ /\{"(\w+)", (?:"\w+"|NULL), PROPERTY_(\w+)(?:, (bindings|encryptions|attributes|tls_versions))?/g) { $property{$1} = $2 eq 'WORD' ? $words{$3} : $kind{$2}; }
+while ($properties =~ /\{"(\w+)",[^{}]*?PROPERTY_(\w+)(?:,\s*(bindings|encryptions|attributes|tls_versions))?/g) { $property{$1} = $2 eq 'WORD' ? $words{$3} : $kind{$2}; }
 same('properties', { map { $_->{property} => $_->{value} } table_rows($model, 'property') }, \%property);
 
 # --- Levels, messages -------------------------------------------------------------------------------------------------------
