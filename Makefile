@@ -1,11 +1,11 @@
 # dqds: the PostgreSQL extension (src/, sql/) and its HTTP bridge (bridge/).
 #
 #   make run       a first look: installs what is missing, builds, starts everything privately (PORT=8888)
-#   make test      the proof: the same on throw-away servers, with all tests (TESTS='t/bridge/020_rest.pl' selects)
+#   make test      the same on throw-away servers, with all tests (TESTS='t/bridge/020_rest.pl' selects)
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
-#   make fuzz      a minute each of input that nobody would send on purpose, to the bridge (make fuzz-http), as connection
+#   make fuzz      a minute each of input that no one would send on purpose, to the bridge (make fuzz-http), as connection
 #                  models (fuzz-model) and from hostile servers (fuzz-replies); FUZZ_SECONDS=60, see packaging/fuzz
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
@@ -118,7 +118,7 @@ $(BRIDGE): $(BRIDGE_OBJS)
 $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
 
-# Coarse and never wrong: a changed header, or a changed flag, compiles everything anew.
+# Coarse, but never wrong: after a change of a header or a flag everything is compiled again.
 $(OBJS): $(wildcard src/*.h src/*/*.h) Makefile dqds.control
 $(BRIDGE_OBJS): $(wildcard bridge/*.h) src/base/error_codes.h Makefile dqds.control
 

@@ -4,9 +4,9 @@
  *
  * The database decides which role a token stands for and what that may do; here
  * a well-formed token becomes its hash, which control.c sends along in the same
- * round trip.  The token itself goes nowhere.
+ * round trip.  The token itself is not passed on.
  *
- * Without a token nothing proves that a request comes from where we think.  A
+ * Without a token nothing proves where a request comes from.  A
  * web page on evil.example may resolve to 127.0.0.1 (DNS rebinding), but its
  * browser then says so in Host and Origin.  And a page of any site may let its
  * browser send requests here without an Origin, as for an image: the browser then
@@ -99,7 +99,7 @@ check_host_and_origin(const Options *options, const HttpRequest *request, Failur
 	return true;
 }
 
-/* Malformed, unknown or expired: every refusal reads alike, so that it tells nothing. */
+/* Malformed, unknown or expired: all refusals are the same, so that they reveal nothing. */
 static bool
 refuse(Failure *failure)
 {

@@ -3,8 +3,8 @@
  *		How many connections of the pool each kind of request may hold.
  *
  * A request holds its connection as long as it waits: for a data source that
- * keeps silent, for a lock, for a client that reads slowly.  So that none of
- * these takes the others along:
+ * does not answer, for a lock, for a client that reads slowly.  So that none of
+ * these can use up the pool:
  *		1. requests that wait for data sources leave an eighth of the pool to
  *		   those that do not, and the other way round;
  *		2. requests for one data source hold at most a quarter of the pool.
@@ -31,7 +31,7 @@ static struct
 	int limits[SHARES];
 } bulkhead;
 
-/* What the client is told.  %d is the limit. */
+/* The messages for clients.  %d is the limit. */
 static const struct
 {
 	const char *of_all;

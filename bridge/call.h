@@ -15,7 +15,7 @@
 
 /*
  * One call of the control database for this request, which counts for its caller;
- * keeps what it tells about the token.  source is the name of the connection with
+ * keeps what the answer says about the token.  source is the name of the connection with
  * WAITS_FOR_NAMED.
  */
 void call_run(HttpRequest *request, Identity *identity, const ControlCall *call, Waits waits,

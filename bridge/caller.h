@@ -20,9 +20,8 @@ void caller_of_address(const char *address, char *caller);
 
 /*
  * Likewise the caller of a request with a token.  Returns true when an earlier
- * answer has told the token's role.  Else the caller is the one of all tokens
- * from that address whose role is not known: good for proving the token, and for
- * nothing else.
+ * answer has named the token's role.  Otherwise the caller is the one of all tokens
+ * from that address whose role is not known: only good for proving the token.
  */
 bool caller_of_token(const char *token_hash, const char *address, char *caller);
 

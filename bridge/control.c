@@ -12,8 +12,8 @@
  * privileges are checked when a statement starts.  Rows come one by one, so
  * that memory does not grow with the answer.
  *
- * Nothing here waits without a deadline: the socket does not block, and what
- * can only block (cancelling) is done in a thread of its own.
+ * Nothing here waits without a deadline: the socket does not block, and cancelling,
+ * which always blocks, is done in a thread of its own.
  */
 #include "control.h"
 
@@ -34,7 +34,7 @@
 /* How often a waiting call asks whether its answer is still wanted. */
 #define ABANDONED_CHECK_MS 1000
 
-/* Cancelling may hang with the server; then this many threads do, and no more. */
+/* Cancelling may hang with the server: at most this many threads do. */
 #define MAX_CANCELLING 16
 
 /* ---- The connection ---- */
@@ -60,7 +60,7 @@ control_close(ControlConnection *connection)
 	free(connection);
 }
 
-/* An idle server says nothing, unless it says that it ends. */
+/* An idle server sends nothing, unless it reports its end. */
 bool
 control_is_alive(ControlConnection *connection)
 {
@@ -326,7 +326,7 @@ control_outcome_name(ControlOutcome outcome)
 		case CONTROL_REFUSED:
 			return "SQLSTATE ";
 		case CONTROL_BUSY:
-			return "no connection to the control database to spare";
+			return "no connection to the control database is free";
 		case CONTROL_LOST:
 			return "the connection to the control database was lost";
 		case CONTROL_TIMEOUT:

@@ -3,7 +3,7 @@
  *		Opens a connection to the control database and makes its session ready.
  *
  * It refuses what a bridge must not run on: a login or anonymous role that is a
- * superuser, a database without the extension, names that others could decide.
+ * superuser, a database without the extension, names that other roles could redirect.
  * Every reason is one of the fixed texts of this file: libpq's own words may
  * quote any part of the connection string, and the server's may be in any
  * language.
@@ -60,10 +60,10 @@ static const struct
 	{"root certificate", "the root certificate cannot be used"},
 	{"certificate file", "the certificate file cannot be used"},
 	{"private key", "the private key cannot be used"},
-	{"received invalid response", "what answers there is not a PostgreSQL server"},
-	{"expected authentication request", "what answers there is not a PostgreSQL server"},
+	{"received invalid response", "the service there is not a PostgreSQL server"},
+	{"expected authentication request", "the service there is not a PostgreSQL server"},
 	{"Unix-domain socket path", "the directory of the socket has too long a name"},
-	{"No such file or directory", "there is no socket of a server in that directory"},
+	{"No such file or directory", "there is no socket of a server in the directory that is named as host"},
 	{"Permission denied", "the socket of the server may not be used"},
 	{"Connection refused", "the connection is refused"},
 	{"Connection reset", "the server has closed the connection"},

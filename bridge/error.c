@@ -1,6 +1,6 @@
 /*
  * error.c
- *		Why a request is not answered as wished, and what the client is told.
+ *		Why a request failed, and the error body that the client gets.
  *
  * The one place that knows which SQLSTATE becomes which HTTP status.  The words
  * about the limits of the pool are those of bulkhead.c.

@@ -1,6 +1,6 @@
 /*
  * error.h
- *		Why a request is not answered as wished, and what the client is told.
+ *		Why a request failed, and the error body that the client gets.
  *
  * Every step of a request returns true, or fills in a Failure and returns
  * false.  Messages are for the client: no SQL, no secret, no address.

@@ -3,7 +3,7 @@
  *		Refuses requests whose header is not plain, unambiguous HTTP.
  *
  * CivetWeb is lenient: it takes the first of two headers, reads numbers with
- * what follows them, and drops what it has no room for.  Whatever two readers
+ * what follows them, and drops what it has no room for.  Everything that two readers
  * of a request could understand differently is refused here.
  */
 #define _GNU_SOURCE /* strcasestr */

@@ -1,6 +1,6 @@
 /*
  * health.c
- *		Is the service well, said within 100 ms whatever happens.
+ *		Is the service healthy? The answer takes at most 100 ms.
  *
  * A thread with a connection of its own asks the control database, so that
  * neither an exhausted pool nor a hanging server delays the answer.  It asks
@@ -104,7 +104,7 @@ health_start(const Options *options)
 	return pthread_create(&health.thread, NULL, health_main, NULL) == 0;
 }
 
-/* Takes leave of the control database; waits for a check that is running, which takes little more than a second. */
+/* Closes the connection to the control database; waits for a check that is running, a little more than a second at most. */
 void
 health_stop(void)
 {

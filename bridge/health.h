@@ -1,6 +1,6 @@
 /*
  * health.h
- *		Is the service well, said within 100 ms whatever happens.
+ *		Is the service healthy? The answer takes at most 100 ms.
  */
 #ifndef BRIDGE_HEALTH_H
 #define BRIDGE_HEALTH_H

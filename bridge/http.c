@@ -17,7 +17,7 @@
 #include "descriptor.h"
 #include "watchdog.h"
 
-/* A body as a whole: its refusal shall be out within five seconds. */
+/* For the body as a whole: a refusal must be sent within five seconds. */
 #define BODY_TIMEOUT_MS 4500
 
 /* ---- Headers ---- */
@@ -85,7 +85,7 @@ http_read_body(HttpRequest *request, size_t length, char **body, Failure *failur
 	request->body_was_read = true;
 	(*body)[length] = '\0';
 	if (strlen(*body) != length)
-		return fail(failure, 400, "the body has a NUL byte, which JSON has not");
+		return fail(failure, 400, "the body has a NUL byte, which JSON does not allow");
 	return true;
 }
 

@@ -59,7 +59,7 @@ bool http_read_body(HttpRequest *request, size_t length, char **body, Failure *f
  */
 bool http_write(HttpRequest *request, const char *data, size_t len);
 
-/* The client shall see that the answer is not whole, where neither its length nor its chunks tell. */
+/* Resets the connection, so that the client sees that the answer is not whole where neither a length nor chunks show it. */
 void http_reset(HttpRequest *request);
 
 /* The descriptor of the client's socket, or -1.  The first call costs a search. */

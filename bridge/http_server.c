@@ -56,8 +56,8 @@ static struct
 /* ---- CivetWeb's callbacks ---- */
 
 /*
- * CivetWeb fills in the address before it tells of a connection, but gives it
- * away only a moment later; until then there is no request info.
+ * CivetWeb fills in the address before it reports a connection, but makes it
+ * available a moment later; until then there is no request info.
  */
 static bool
 find_peer(const void *connection, Peer *peer)
@@ -91,7 +91,7 @@ new_request(struct mg_connection *connection)
 
 /*
  * A socket that is closed with unread data in it is reset, and the reset may
- * overtake the answer.  So what was not wanted is thrown away, for a moment; or
+ * overtake the answer.  So the rest is read and discarded, for a moment; or
  * only as far as it is there, when the caller has many of the threads it may have.
  */
 static void
@@ -134,7 +134,7 @@ trim_values(const struct mg_request_info *info)
 	}
 }
 
-/* A result above 0 tells CivetWeb that the request is done with. */
+/* A result above 0 tells CivetWeb that the request has been handled. */
 static int
 on_request(struct mg_connection *connection)
 {
@@ -233,7 +233,7 @@ on_close(const struct mg_connection *connection)
 	seat_leave(seat);
 }
 
-/* While it starts, the reason of a failure; later nothing that an operator could act upon. */
+/* During the start, the reason of a failure; later nothing that an operator could act on. */
 static int
 on_message(const struct mg_connection *connection, const char *message)
 {
@@ -362,7 +362,7 @@ http_stop(void)
 	if (listener >= 0)
 		shutdown(listener, SHUT_RDWR);
 	usleep(STOP_GRACE_MS * 1000);
-	/* those that came meanwhile are told that we stop, which takes no time */
+	/* requests that came in between are refused, which takes no time */
 	deadline_ms = clock_now_ms() + STOP_PATIENCE_MS;
 	while (http_in_flight() > 0 && !http_is_broken_off() && clock_now_ms() < deadline_ms)
 		usleep(10000);

@@ -3,7 +3,7 @@
  *		One line on standard error for each thing that happened.
  *
  * A log must never stop the service: a full disk or a reader that does not read
- * costs lines, which are counted, and nothing else.  No secret may stand in it: a part
+ * costs only lines, which are counted.  It must not contain a secret: a part
  * of a path that looks like a URL or a login is left out.
  */
 #define _GNU_SOURCE /* strcasestr */

@@ -31,7 +31,7 @@
 
 static Options options;
 
-/* Out of descriptors CivetWeb would spin: better to have enough from the start. */
+/* Without descriptors CivetWeb would loop without a pause, so there must be enough from the start. */
 static void
 raise_descriptor_limit(void)
 {
@@ -43,7 +43,7 @@ raise_descriptor_limit(void)
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < wanted)
-		log_event(LOG_WARNING, "only %lu descriptors are allowed, %lu may be needed",
+		log_event(LOG_WARNING, "only %lu file descriptors are allowed, %lu may be needed",
 				  (unsigned long) limit.rlim_cur, (unsigned long) wanted);
 }
 
@@ -128,7 +128,7 @@ drain(const sigset_t *signals)
 			break;
 	if (http_in_flight() == 0)
 		return;
-	log_event(LOG_WARNING, "%d requests are broken off", http_in_flight());
+	log_event(LOG_WARNING, "%d requests are aborted", http_in_flight());
 	http_break_off();
 }
 

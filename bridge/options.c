@@ -52,21 +52,21 @@ static const OptionSpec option_table[] = {
 	{"--control-db", "DQDS_CONTROL_DB", "CONNINFO", OPTION_TEXT, AT(control_db), NULL, 0, 0,
 	 "the database with the extension dqds (required)"},
 	{"--anonymous-role", "DQDS_ANONYMOUS_ROLE", "ROLE", OPTION_TEXT, AT(anonymous_role), NULL, 0, 0,
-	 "the database role of requests without a token; without it they are refused"},
+	 "the database role of requests without a token; without this option they are refused"},
 	{"--host-name", "DQDS_HOST_NAME", "NAME[,NAME...]", OPTION_LIST, 0, NULL, 0, 0,
 	 "further names that a Host or Origin header may have; may be repeated"},
 	{"--threads", "DQDS_THREADS", "N", OPTION_NUMBER, AT(threads), "256", 2, 4096,
-	 "requests served at once"},
+	 "number of requests that are served at the same time"},
 	{"--pool-size", "DQDS_POOL_SIZE", "N", OPTION_NUMBER, AT(pool_size), "32", 1, 1024,
-	 "connections to the control database, opened when needed"},
+	 "number of connections to the control database, opened when needed"},
 	{"--request-timeout", "DQDS_REQUEST_TIMEOUT", "SECONDS", OPTION_NUMBER, AT(request_timeout), "60", 1, 3600,
 	 "time for a request as a whole"},
 	{"--max-body", "DQDS_MAX_BODY", "BYTES", OPTION_NUMBER, AT(max_body), "1048576", 1, 268435456,
 	 "largest request body"},
 	{"--log-format", "DQDS_LOG_FORMAT", "text|json", OPTION_FORMAT, AT(log_json), "text", 0, 0,
-	 "how lines on standard error look"},
+	 "format of the lines on standard error"},
 	{"--allow-superuser", "DQDS_ALLOW_SUPERUSER", NULL, OPTION_SWITCH, AT(allow_superuser), "no", 0, 0,
-	 "let the login role of --control-db be a superuser"},
+	 "let the login role of --control-db, or the anonymous role, be a superuser"},
 	{"--allow-remote-anonymous", "DQDS_ALLOW_REMOTE_ANONYMOUS", NULL, OPTION_SWITCH,
 	 AT(allow_remote_anonymous), "no", 0, 0,
 	 "let --anonymous-role be used on an address that is not loopback"},
@@ -75,8 +75,8 @@ static const OptionSpec option_table[] = {
 	{"--tls-key", "DQDS_TLS_KEY", "FILE", OPTION_TLS, 0, NULL, 0, 0, "likewise"},
 	{"--check", NULL, NULL, OPTION_SWITCH, AT(check), "no", 0, 0,
 	 "check options and control database, then exit with status 0 or 1"},
-	{"--version", NULL, NULL, OPTION_SHOW_VERSION, 0, NULL, 0, 0, "show the version"},
-	{"--help", NULL, NULL, OPTION_SHOW_HELP, 0, NULL, 0, 0, "show this"},
+	{"--version", NULL, NULL, OPTION_SHOW_VERSION, 0, NULL, 0, 0, "print the version"},
+	{"--help", NULL, NULL, OPTION_SHOW_HELP, 0, NULL, 0, 0, "print this help"},
 };
 /* clang-format on */
 
@@ -91,7 +91,7 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 
-	/* One line it must stay, whatever the user typed. */
+	/* It must stay one line, whatever the user typed. */
 	for (char *c = line; *c; c++)
 		if (iscntrl((unsigned char) *c))
 			*c = '?';
@@ -106,10 +106,11 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
  */
 static void __attribute__((noreturn)) refuse_tls(const char *what)
 {
-	give_up("%.100s: the bridge serves plain HTTP only, because the CivetWeb of Debian is built for "
-			"OpenSSL 1.1 and cannot serve TLS with OpenSSL 3; let TLS end in a proxy in front, see "
-			"TLS in doc/security.md and packaging/nginx.conf",
-			what);
+	give_up(
+		"%.100s: the bridge serves plain HTTP only, because the CivetWeb of Debian is built for "
+		"OpenSSL 1.1 and cannot serve TLS with OpenSSL 3; let TLS end in a proxy in front, see "
+		"TLS in doc/security.md and packaging/nginx.conf",
+		what);
 }
 
 static void __attribute__((noreturn)) show_help(void)
@@ -130,8 +131,14 @@ static void __attribute__((noreturn)) show_help(void)
 		printf("\n");
 	}
 	printf(
-		"\nThe name in brackets is the environment variable that does the same; the command line "
-		"wins.\nIt speaks plain HTTP: TLS ends in a proxy in front.\n");
+		"\nThe name in brackets is the environment variable for the same option; the command line "
+		"wins.\n"
+		"CONNINFO is a connection string or URI of libpq; it may name a service, and the password "
+		"may\ncome from ~/.pgpass.  The bridge speaks plain HTTP: TLS ends in a reverse proxy.\n"
+		"\nExample:\n  dqds-bridge --control-db 'host=127.0.0.1 dbname=dqds user=dqds_bridge' "
+		"--anonymous-role web\n"
+		"\nExit status: 0 after a signal to stop or a good --check, 1 after a bad --check, 2 for "
+		"options\nthat cannot be used.\n");
 	exit(0);
 }
 
@@ -280,7 +287,7 @@ find_option(const char *argument, size_t flag_len)
 	if (strncmp(argument, "--tls", 5) == 0 || strncmp(argument, "--ssl", 5) == 0 ||
 		strncmp(argument, "--https", 7) == 0)
 		refuse_tls("TLS");
-	/* what is no option may be a part of a connection string that lost its quotes */
+	/* what is not an option may be a part of a connection string that lost its quotes */
 	if (strncmp(argument, "--", 2) != 0)
 		give_up("an argument is not an option; dqds-bridge --help lists them");
 	give_up("unknown option \"%.*s\"; dqds-bridge --help lists them",
@@ -321,7 +328,7 @@ take_command_line(Options *options, int argc, char **argv)
 	}
 }
 
-/* As a URL, or with the letter that tells CivetWeb to serve TLS on a port. */
+/* As a URL, or with the letter that makes CivetWeb serve TLS on a port. */
 static bool
 asks_for_tls(const char *listen)
 {
@@ -369,7 +376,7 @@ check_listen(Options *options)
 	options->is_loopback = access_is_loopback(host);
 }
 
-/* What others can reach is closed to those without a token, unless it is asked for twice. */
+/* An address that others can reach needs a second option before it serves requests without a token. */
 static void
 check_remote(const Options *options)
 {
@@ -378,8 +385,8 @@ check_remote(const Options *options)
 	if (options->anonymous_role != NULL && !options->allow_remote_anonymous)
 		give_up(
 			"--listen %.100s is refused: with --anonymous-role, requests without a token would be "
-			"served to everyone that reaches this address; add --allow-remote-anonymous if that is "
-			"wanted",
+			"served to everyone that reaches this address; add --allow-remote-anonymous if this is "
+			"intended",
 			options->listen);
 	if (options->allow_superuser)
 		give_up("--allow-superuser is for loopback addresses only, not for --listen %.100s",
@@ -402,7 +409,7 @@ check_anonymous_role(const Options *options)
 		give_up("--anonymous-role has more than %d bytes", MAX_ROLE_BYTES);
 }
 
-/* libpq's own words would quote the password, so they are not shown. */
+/* libpq's own message would quote the password, so it is not shown. */
 static void
 check_control_db(const Options *options)
 {

@@ -1,6 +1,6 @@
 /*
  * options.h
- *		What the bridge was told by its command line and environment.
+ *		The options from the command line and the environment.
  */
 #ifndef BRIDGE_OPTIONS_H
 #define BRIDGE_OPTIONS_H

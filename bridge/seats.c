@@ -5,15 +5,15 @@
  * A thread is held from the moment that it takes a connection until that is
  * closed: while the header comes, while the body comes, while the request waits
  * for the pool, while a client reads slowly.  Of requests one caller may hold a
- * fixed share (SeatShare); what is over it, is refused.
+ * fixed share (SeatShare); a request beyond it is refused.
  *
  * A connection whose header is still to come may be shut down at any time, and is
  * when there are too many of them, or when hardly a thread is left for the next
  * one: of the address with the most of them, the one that has been idle longest.
  * So requests of others find a thread, however many idle connections there are.
  *
- * It decides by counts alone, never by time.  What a refused request is answered
- * is not its business.
+ * It decides by counts alone, never by time.  It must not know how a refused request
+ * is answered.
  */
 #include "seats.h"
 
@@ -158,8 +158,8 @@ set_peer(Seat *seat, const Peer *peer)
 }
 
 /*
- * CivetWeb tells where a connection comes from just after it has told of the
- * connection: it is found out when the next one comes, or by the usher.
+ * CivetWeb makes the address of a connection available just after it has reported
+ * the connection: it is looked up when the next one comes, or by the usher.
  */
 static void
 look_up_new(void)

@@ -49,7 +49,7 @@ serve_setup(const Options *the_options)
 
 /* ---- The caller ---- */
 
-/* Counts the thread of the request for its caller; false: that has its share already. */
+/* Counts the thread of the request for its caller; false: the caller has its share already. */
 static bool
 take_share(HttpRequest *request, const Identity *identity, SeatShare share, Failure *failure)
 {
@@ -90,8 +90,7 @@ prove_once(HttpRequest *request, Identity *identity, Failure *failure)
 /*
  * Finds out which caller the request counts for, and counts it.  Only the control
  * database knows the role of a token that comes for the first time: it is asked
- * before anything else, which takes as long as it needs, and not as long as the
- * client likes.
+ * before anything else, so that a client cannot hold the thread by sending slowly.
  */
 static bool
 know_caller(HttpRequest *request, Identity *identity, Failure *failure)
@@ -153,7 +152,7 @@ finish_answer(Exchange *exchange)
 	answer_finish(&exchange->answer);
 }
 
-/* What went out already is no answer, and says so to the client; why, only the log can tell. */
+/* The client sees that the answer is not whole; only the log can say why. */
 static void
 break_off(Exchange *exchange, const ControlResult *result)
 {
@@ -172,7 +171,7 @@ break_off(Exchange *exchange, const ControlResult *result)
 }
 
 /*
- * Once rows went out there is no way back to an error: the answer is broken
+ * Once rows have been sent there is no way back to an error: the answer is broken
  * off, and the client sees that it is not whole.
  */
 static bool

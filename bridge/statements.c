@@ -14,8 +14,7 @@
 /*
  * Only a superuser has UPDATE on a table of the system catalog, whatever was
  * granted (pg_class_aclmask); 1260 is pg_authid.  To ask for that privilege reads
- * no table, and tells what is true now, which the session's own is_superuser does
- * not.  No role has the empty name: taking it on is an error, which ends the
+ * no table, and shows what is true now, unlike the session's own is_superuser.  No role has the empty name: taking it on is an error, which ends the
  * transaction.
  */
 

@@ -31,7 +31,7 @@ CREATE TABLE sample_schema.customers (
     country_code char(2) NOT NULL REFERENCES reference_data.countries,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE sample_schema.customers IS 'Everybody who ever ordered';
+COMMENT ON TABLE sample_schema.customers IS 'Customers who have placed an order';
 COMMENT ON COLUMN sample_schema.customers.email IS 'Login name and address for invoices';
 INSERT INTO sample_schema.customers (email, full_name, country_code, created_at)
 SELECT format('customer%s@example.com', n), format('Customer %s', n),

@@ -1,5 +1,5 @@
 # workplace.sh: a throw-away copy of the project, built there, and a private PostgreSQL with it. To be sourced, after lib.sh,
-# in the project's directory, by what proves or measures dqds.
+# in the project's directory, by the scripts that test or measure dqds.
 #
 # Nothing of the system or of the project's directory is changed. PostgreSQL never runs as root: called by root, everything
 # after the copy is done by the user postgres. The directory is removed if the script sets passed=yes and kept otherwise; no

@@ -21,7 +21,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- the schema -------------------------------------------------------------------------------
 
--- Overloads beside these functions could be taken for them by a caller, so the schema should be closed to others.
+-- A caller could reach overloads beside these functions by mistake, so the schema should be closed to others.
 DO $$
 DECLARE
 	others text := (
@@ -66,7 +66,7 @@ CREATE FUNCTION @extschema@.dqds_role_in(cstring)
 RETURNS @extschema@.dqds_role
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'dqds_role_in';
-COMMENT ON FUNCTION @extschema@.dqds_role_in(cstring) IS 'input of dqds_role: the name of a role; a number is no role';
+COMMENT ON FUNCTION @extschema@.dqds_role_in(cstring) IS 'input of dqds_role: the name of a role, never a number';
 
 CREATE FUNCTION @extschema@.dqds_role_out(@extschema@.dqds_role)
 RETURNS cstring
@@ -80,7 +80,7 @@ CREATE TYPE @extschema@.dqds_role (
 	OUTPUT = @extschema@.dqds_role_out,
 	LIKE = pg_catalog.oid
 );
-COMMENT ON TYPE @extschema@.dqds_role IS 'a role that the registry names; no one once the role was dropped';
+COMMENT ON TYPE @extschema@.dqds_role IS 'a role that the registry names; none after the role was dropped';
 
 CREATE CAST (@extschema@.dqds_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (@extschema@.dqds_role AS oid) IS 'the number of the role, whether it still counts or not';
@@ -179,7 +179,7 @@ CREATE TABLE @extschema@.dqds_token (
 	description text
 );
 
--- Jobs that clients of the bridge were told of; the latest ones, which dumps leave out.  A role is the same one as long as both
+-- The latest jobs that the bridge has reported to clients; dumps leave them out.  A role is the same one as long as both
 -- its number and its name are.
 CREATE TABLE @extschema@.dqds_job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -256,7 +256,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections';
-COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
+COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, in parallel';
 
 -- For literals: one name, or an array of names between braces.
 CREATE FUNCTION @extschema@.dqds_test_connections(connections text)
@@ -274,7 +274,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection json)
 RETURNS TABLE (
@@ -282,7 +282,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection jsonb)
 RETURNS TABLE (
@@ -290,7 +290,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection text, include_system boolean DEFAULT false)
 RETURNS TABLE (
@@ -388,7 +388,7 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
 
--- A literal is taken for text, not for text[]: so these take the name of one table, or an array as it is written.
+-- A literal is resolved as text, not as text[], so these take the name of one table, or the text of an array.
 CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
@@ -554,13 +554,13 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_close_idle';
 COMMENT ON FUNCTION @extschema@.dqds_close_idle() IS 'close this backend''s idle remote sessions and tell how many there were';
 
--- Open to all: it looks at nothing but its argument.
+-- Open to all: it reads only its argument.
 -- Not PARALLEL SAFE: of an error of a worker, the leader would log the statement, with the password that it may hold.
 CREATE FUNCTION @extschema@.dqds_connection_model(spelling text)
 RETURNS jsonb
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_connection_model';
-COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
+COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'return the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
 
 -- ---- editing the registry -----------------------------------------------------------------------
 
@@ -622,7 +622,7 @@ CREATE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection';
-COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'forget a connection with its grants and imports';
+COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'drop a connection with its grants and imports';
 
 CREATE FUNCTION @extschema@.dqds_rename_connection(name text, new_name text)
 RETURNS void
@@ -637,7 +637,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_import_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
@@ -646,7 +646,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_import_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
@@ -655,25 +655,25 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 -- ---- for the bridge -------------------------------------------------------------------------------
 
@@ -770,7 +770,7 @@ CREATE FUNCTION pg_catalog.dqds_drop_connection_json(connection_name text)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection_json';
-COMMENT ON FUNCTION pg_catalog.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge: the answer is that of a queue of jobs';
+COMMENT ON FUNCTION pg_catalog.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge; the answer is that of a queue of jobs';
 
 CREATE FUNCTION pg_catalog.dqds_import_tables_json(parameters text, business_key text)
 RETURNS SETOF text
@@ -917,7 +917,7 @@ CREATE FUNCTION @extschema@.dqds_drop_credential(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_credential';
-COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'forget a credential and its grants';
+COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'drop a credential and its grants';
 
 CREATE FUNCTION @extschema@.dqds_grant_credential(name text, role regrole)
 RETURNS void
@@ -956,40 +956,40 @@ CREATE FUNCTION @extschema@.dqds_create_token(role regrole, expires_in interval 
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
--- For literals: as text they are taken by these, before any function that another role may have put beside them.
+-- For literals: they are resolved as text, so these are chosen before any function that another role may have put beside them.
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in text DEFAULT '90 days', description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in interval, description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id bigint)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token invalid';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id integer)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(integer) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(integer) IS 'make a token invalid';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token invalid';
 
--- Open to all, because it gives nothing away: a caller that has the hash of a valid token had the token.
+-- Open to all, because it reveals nothing: a caller with the hash of a valid token has had the token.
 CREATE FUNCTION pg_catalog.dqds_token_role(token_hash bytea)
 RETURNS name
 LANGUAGE C STABLE PARALLEL RESTRICTED
@@ -1000,7 +1000,7 @@ CREATE VIEW @extschema@.dqds_tokens AS
 SELECT t.id AS token_id, @extschema@.dqds_live_role(t.role) AS role, t.description,
 	@extschema@.dqds_live_role(t.created_by) AS created_by, t.created_at, t.expires_at, t.expires_at <= now() AS expired
 FROM @extschema@.dqds_token t;
-COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge; not what they are, only whose';
+COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge, without their values';
 
 -- ---- views ------------------------------------------------------------------------------------------------
 
@@ -1126,7 +1126,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_level_members(text, integer, integer) IS 'internal: the views, or the functions, that the levels of some ranks open';
 
--- What rows say of a number that was another role's does not count for the role that has it now.
+-- Rows that belonged to an earlier role of this number do not count for the role that has it now.
 CREATE FUNCTION @extschema@.dqds_forget_role(role regrole)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -1163,7 +1163,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and make them wait; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: lock a connection for a change; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_keep_connection(id bigint)
 RETURNS boolean
@@ -1171,7 +1171,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_keep_connection.id FOR KEY SHARE;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_keep_connection(bigint) IS 'internal: let no one drop a connection until the end of the transaction; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_keep_connection(bigint) IS 'internal: keep a connection from being dropped until the end of the transaction; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, environment_members text[])
 RETURNS boolean
@@ -1218,7 +1218,7 @@ CREATE FUNCTION @extschema@.dqds_remove_connection(id bigint)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	-- By itself, so that the next statement sees what those wrote who kept the connection.
+	-- In a statement of its own, so that the next one sees what transactions wrote that kept the connection.
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id FOR UPDATE;
 	WITH removed_table AS (
 		DELETE FROM @extschema@.dqds_imported_table t WHERE t.connection_id = dqds_remove_connection.id RETURNING t.id
@@ -1337,7 +1337,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_token(bigint) IS 'internal: forget a token; NULL when there is none of that number';
 
--- Store tables with their columns, given as one array for each column of the remote's answer; no table comes twice, nor does a
+-- Store tables with their columns, given as one array for each column of the remote's answer; no table occurs twice, nor does a
 -- column.  What is stored already and has not changed is not touched.  Each table's status is returned, in the order given.
 CREATE FUNCTION @extschema@.dqds_store_import(connection_id bigint, schema_name text,
 	table_names text[], kinds text[], estimates bigint[], comments text[],
@@ -1433,8 +1433,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
--- Old jobs go with each new one, a few at a time; those that another transaction is removing are left to it.  Where a row
--- that has been removed since the snapshot is an error, they are left to the next one: a job that is done must not fail for it.
+-- Each new job removes a few old ones; those that another transaction is removing are left to it.  Where a row
+-- that was removed after the snapshot is an error, they are left to the next job: one that is done must not fail for this.
 CREATE FUNCTION @extschema@.dqds_store_job(role oid, role_name text, job_type text, business_key text, created_at timestamptz)
 RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -1482,7 +1482,7 @@ COMMENT ON FUNCTION @extschema@.dqds_find_job(bigint, text, oid, text) IS 'inter
 
 -- ---- closed until granted ------------------------------------------------------------------------------
 
--- What connects, edits or is internal is closed.  What stays open reads no more than its arguments, or tells what everyone may
+-- What connects, edits or is internal is closed.  What stays open reads only its arguments, or returns what everyone may
 -- know.  Besides PUBLIC, roles may have been given something by ALTER DEFAULT PRIVILEGES, which knows nothing of secrets.
 DO $$
 DECLARE

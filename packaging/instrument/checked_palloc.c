@@ -3,11 +3,11 @@
  *		Makes palloc visible to AddressSanitizer and valgrind. For `make test-sanitize` and `make test-valgrind` only.
  *
  * PostgreSQL cuts palloc's memory out of large blocks, so a tool that watches
- * malloc sees neither who writes past the end of such a piece nor who uses one
+ * malloc notices neither a write past the end of such a piece nor the use of one
  * that was freed or whose context was reset.  Debian's server has no hooks for
  * such tools.  This file is linked into an instrumented dqds.so.  When that is
  * loaded, it replaces the methods of the server's general purpose contexts
- * (AllocSet): from then on every piece in this backend, whoever asks for it, is
+ * (AllocSet): from then on every piece in this backend, for every caller, is
  * a malloc of its own, and pieces from before stay with the methods that made
  * them.
  *
@@ -131,7 +131,7 @@ piece_free(MemoryContext context, void *pointer)
 	free(piece);
 }
 
-/* Always to another place: who keeps the old pointer is found out. */
+/* Always to another place, so that a use of the old pointer is found. */
 static UNSEEN void *
 piece_realloc(MemoryContext context, void *pointer, Size size)
 {

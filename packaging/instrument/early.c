@@ -5,7 +5,7 @@
  * In an instrumented program that happens before anything else.  In others it
  * happens at the first malloc, and that can be the one of a library that is just
  * registering its translations: the C library then holds a lock, of which what
- * AddressSanitizer does at its start lets go, and the next who wants that lock
+ * AddressSanitizer does at its start lets go, and the next thread that wants that lock
  * waits for ever.  Linked with -z initfirst this comes before all others.
  */
 #include <stdlib.h>
