@@ -31,6 +31,8 @@ foreach my $page (@pages)
 	cmp_ok($lines, '<=', $page eq 'README.md' ? 249 : 400, "$page: short enough");
 	like(page_text($page), qr/^# .+\n\n[^#\n|`]/, "$page: begins with a title and what it is for");
 	ok($page !~ m{^doc/(?!README)(.*)} || $index{$1}, "$page: is in the index");
+	my $prose = page_text($page) =~ s/<!-- errors-table begin.*errors-table end -->//sr;
+	is(join(' ', $prose =~ /\b(?:nobody|somebody|everybody|whoever|whom|anew|he|his|him)\b/gi), '', "$page: plain words");
 	my ($folder) = $page =~ m{^(.*/)?};
 	foreach my $link (grep { !/^https?:/ } links($page))
 	{
