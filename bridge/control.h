@@ -58,13 +58,14 @@ typedef struct ControlResult
 	char hint[512];
 } ControlResult;
 
-/* For the log; behind that of a refusal belongs its SQLSTATE. */
+/* For the log; the caller appends the SQLSTATE to that of a refusal. */
 const char *control_outcome_name(ControlOutcome outcome);
 
 /* Why a connection cannot be had: for the log, without secrets and addresses. */
 typedef struct OpenFailure
 {
-	bool is_set_up; /* the database is there, but not as it must be: clients may know why, too */
+	bool
+		is_set_up; /* the database is there, but not as it must be: clients are shown the reason, too */
 	char why[256];
 } OpenFailure;
 

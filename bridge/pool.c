@@ -93,7 +93,7 @@ count_usage(const Demand *demand)
 	return usage;
 }
 
-/* Under the lock: takes a free slot, or says which limit it is that there is none. */
+/* Under the lock: takes a free slot; NULL: *limit is the reason that there is none. */
 static Slot *
 try_slot(const Demand *demand, Limit *limit)
 {
@@ -182,7 +182,7 @@ take_slot(const Demand *demand, int64_t deadline_ms, ControlResult *result)
 	if (slot == NULL && may_wait())
 	{
 		slot = wait_for_slot(demand, deadline_ms);
-		/* what it has waited for in the end may be another limit than at first */
+		/* the limit may be another one than before the wait */
 		if (slot == NULL)
 			slot = try_slot(demand, &limit);
 	}
@@ -306,7 +306,7 @@ take_idle(Slot *slot)
 	return idle;
 }
 
-/* It sends nothing: dead connections are seen, and old ones closed, without a word to the server. */
+/* Closes dead and old connections.  It sends nothing to the server. */
 static void
 keep_slot(Slot *slot)
 {

@@ -3,8 +3,8 @@
  *		THE table: what the REST interface offers, and the SQL behind it.
  *
  * Each route that the published API description has is named as there.  The
- * parameters become $1, $2, … in their order.  How names in the SQL must be
- * written is said in statements.c.
+ * parameters become $1, $2, … in their order.  statements.c describes how
+ * names in the SQL must be written.
  */
 #include "routes.h"
 

@@ -3,7 +3,7 @@
  *		A growing text, JSON strings, escapes of URLs, and what is valid UTF-8.
  *
  * For error bodies and log lines.  The JSON of successful answers is written by
- * the database: there is no JSON parser or builder here, and none must come.
+ * the database: there is no JSON parser or builder here, and none may be added.
  */
 #include "text.h"
 
