@@ -26,6 +26,7 @@
 #include "base/failure.h"
 #include "model/model_internal.h"
 #include "model/provider.h"
+#include "postgres/conninfo.h"
 
 #define WHITE_SPACE " \t\n\v\f\r"
 
@@ -133,7 +134,7 @@ is_conninfo(const char *text)
 	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
 	const char *behind = text + length + strspn(text + length, WHITE_SPACE);
 
-	return length > 0 && *behind == '=' && spelling_is_keyword(pnstrdup(text, length));
+	return length > 0 && *behind == '=' && conninfo_is_keyword(pnstrdup(text, length));
 }
 
 /*

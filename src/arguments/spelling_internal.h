@@ -44,7 +44,6 @@ typedef struct Spelling
 
 extern bool spelling_refuse(const Spelling *spelling, const char *parameter, const char *hint);
 extern bool spelling_unreadable(const Spelling *spelling, const char *reason);
-extern bool spelling_is_keyword(const char *word);
 extern bool spelling_read_libpq(Spelling *spelling, const char *text);
 extern bool spelling_read_query(Spelling *spelling, char *query, const char *separators,
 								bool permitted);

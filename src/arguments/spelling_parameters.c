@@ -2,10 +2,9 @@
  * spelling_parameters.c
  *		The parameters of libpq's URIs and conninfo strings, of JDBC URLs and of URLs of Python tools.
  *
- * libpq's own parser reads conninfo strings, and of each URL the part before its
- * parameters, which has the same grammar everywhere.  What a model cannot say is
- * refused by the name of the parameter.  No message has a value in it, nor libpq's
- * own words, which quote the input.
+ * libpq's own parser (conninfo.c) reads conninfo strings, and of each URL the part before
+ * its parameters, which has the same grammar everywhere.  What a model cannot say is
+ * refused by the name of the parameter.  No message has a value in it.
  *
  * Owns: which parameters become which members of a model.  It must not look
  * anything up, or judge whether a value can be used.
@@ -20,7 +19,7 @@
 #include "base/failure.h"
 #include "base/remote_text.h"
 #include "model/properties.h"
-#include "postgres/session_internal.h"
+#include "postgres/conninfo.h"
 
 /* UID and PWD are those of Redshift's JDBC driver. */
 static const struct
@@ -83,71 +82,22 @@ spelling_unreadable(const Spelling *spelling, const char *reason)
 	return false;
 }
 
-/* ---- libpq's parser --------------------------------------------------------------------------- */
-
-/* What it complains of, in English, and what is said in its place. */
-static const struct
-{
-	const char *piece;
-	const char *reason;
-} mistakes[] = {
-	{"missing \"=\" after", "a word in it has no \"=\" behind it"},
-	{"unterminated quoted string", "a quote in it is not closed"},
-	{"invalid percent-encoded token", "a % is not followed by two hexadecimal digits"},
-	{"forbidden value %00", "%00 stands for no character"},
-	{"looking for matching \"]\"", "an IPv6 address has no \"]\""},
-	{"IPv6 host address may not be empty", "an IPv6 address is empty"},
-	{"unexpected character", "behind an IPv6 address there must be \":\" or \"/\""},
-};
-
-/*
- * The options of a conninfo string or URI, to be freed with PQconninfoFree.  NULL:
- * the beginning of what libpq complains of is in complaint.
- */
-static PQconninfoOption *
-parse(const char *text, char *complaint, size_t size)
-{
-	LibpqScope scope;
-	char *message = NULL;
-	PQconninfoOption *options;
-
-	libpq_enter(&scope);
-	options = PQconninfoParse(text, &message);
-	libpq_leave(&scope);
-	strlcpy(complaint, message == NULL ? "" : message, size);
-	PQfreemem(message);
-	if (options == NULL && *complaint == '\0')
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	return options;
-}
-
-/* Is this a keyword of libpq's conninfo strings? */
-bool
-spelling_is_keyword(const char *word)
-{
-	char ignored[64];
-	PQconninfoOption *options = parse("", ignored, sizeof(ignored));
-	bool found = false;
-
-	for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL && !found; o++)
-		found = strcmp(o->keyword, word) == 0;
-	PQconninfoFree(options);
-	return found;
-}
+/* ---- conninfo strings ------------------------------------------------------------------------- */
 
 /* Is this a conninfo string without a password in it? */
 static bool
 has_no_password(const char *text)
 {
-	char ignored[64];
-	PQconninfoOption *options = parse(text, ignored, sizeof(ignored));
-	bool result = options != NULL;
+	ConninfoFault ignored;
+	List *options;
+	ListCell *cell;
 
-	/* libpq marks the options that are secret. */
-	for (const PQconninfoOption *o = options; result && o->keyword != NULL; o++)
-		result = o->val == NULL || *o->dispchar != '*';
-	PQconninfoFree(options);
-	return result;
+	if (!conninfo_read(text, &options, &ignored))
+		return false;
+	foreach (cell, options)
+		if (((const ConninfoOption *) lfirst(cell))->is_secret)
+			return false;
+	return true;
 }
 
 /* Where a word first stands as a keyword of a conninfo string; NULL: nowhere. */
@@ -165,31 +115,15 @@ find_keyword(const char *text, const char *word)
 	return NULL;
 }
 
-/* libpq stops at the first keyword that it does not know.  It is shown only if no password stands before it. */
+/* The first keyword that libpq does not know is shown only if no password stands before it. */
 static bool
-refuse_unknown_keyword(const Spelling *spelling, const char *text, const char *complaint)
+refuse_unknown_keyword(const Spelling *spelling, const char *text, const char *word)
 {
-	const char *start = strchr(complaint, '"');
-	const char *end = strrchr(complaint, '"');
-	char *word = start < end ? pnstrdup(start + 1, end - start - 1) : pstrdup("");
 	const char *at = *word == '\0' ? NULL : find_keyword(text, word);
 
 	if (at == NULL || strlen(word) > MAX_SHOWN_NAME || !has_no_password(pnstrdup(text, at - text)))
 		return spelling_unreadable(spelling, "a word before a \"=\" is no parameter of libpq");
 	return spelling_refuse(spelling, visible_text(word), NULL);
-}
-
-static bool
-explain_complaint(const Spelling *spelling, const char *text, const char *complaint)
-{
-	static const char unknown[] = "invalid connection option";
-
-	if (strncmp(complaint, unknown, strlen(unknown)) == 0)
-		return refuse_unknown_keyword(spelling, text, complaint);
-	for (int i = 0; i < lengthof(mistakes); i++)
-		if (strstr(complaint, mistakes[i].piece) != NULL)
-			return spelling_unreadable(spelling, mistakes[i].reason);
-	return spelling_unreadable(spelling, "it has a mistake");
 }
 
 /* ---- from parameters to members ------------------------------------------------------------------ */
@@ -266,42 +200,28 @@ is_text(const Spelling *spelling, const char *value)
 		   spelling_unreadable(spelling, "a value in it holds bytes that are no text");
 }
 
-/* An empty value stands for the default, so there is nothing to carry over. */
-static bool
-take_options(Spelling *spelling, const PQconninfoOption *options)
-{
-	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
-	{
-		if (o->val == NULL || *o->val == '\0')
-			continue;
-		if (!is_text(spelling, o->val))
-			return false;
-		if (!set_parameter(spelling, o->keyword, o->val))
-			return spelling_refuse(spelling, pstrdup(o->keyword), NULL);
-	}
-	return true;
-}
-
 /* Read a conninfo string, or a URI that begins with postgresql://. */
 bool
 spelling_read_libpq(Spelling *spelling, const char *text)
 {
-	char complaint[1024];
-	PQconninfoOption *options = parse(text, complaint, sizeof(complaint));
-	volatile bool taken = false;
+	ConninfoFault fault;
+	List *options;
+	ListCell *cell;
 
-	if (options == NULL)
-		return explain_complaint(spelling, text, complaint);
-	PG_TRY();
+	if (!conninfo_read(text, &options, &fault))
+		return fault.unknown_keyword != NULL
+				   ? refuse_unknown_keyword(spelling, text, fault.unknown_keyword)
+				   : spelling_unreadable(spelling, fault.reason);
+	foreach (cell, options)
 	{
-		taken = take_options(spelling, options);
+		const ConninfoOption *option = lfirst(cell);
+
+		if (!is_text(spelling, option->value))
+			return false;
+		if (!set_parameter(spelling, option->keyword, option->value))
+			return spelling_refuse(spelling, option->keyword, NULL);
 	}
-	PG_FINALLY();
-	{
-		PQconninfoFree(options);
-	}
-	PG_END_TRY();
-	return taken;
+	return true;
 }
 
 /* ---- the parameters of a URL ----------------------------------------------------------------------- */
@@ -360,7 +280,7 @@ decode(const Spelling *spelling, const char *value)
 static bool
 is_known_word(const char *name)
 {
-	return strstr(foreign_parameters, psprintf(" %s ", name)) != NULL || spelling_is_keyword(name);
+	return strstr(foreign_parameters, psprintf(" %s ", name)) != NULL || conninfo_is_keyword(name);
 }
 
 /*

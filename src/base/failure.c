@@ -2,8 +2,8 @@
  * failure.c
  *		The value that tells why a remote operation failed, and its way into ereport.
  *
- * It must not decide what a failure is: its callers do, and for what a remote server
- * or libpq says the files failure_*.c in postgres/.
+ * It must not decide what a failure is: its callers do, and the files called failure_* for
+ * what a remote server says.
  */
 #include "postgres.h"
 

@@ -7,6 +7,17 @@
 
 #include "base/error_codes.h"
 
+/* What a question failed for, as far as it can then be asked in another way, or again. */
+typedef enum FailureCause
+{
+	CAUSE_OTHER,
+	CAUSE_UNTRANSLATABLE, /* one side cannot convert what it sends or takes into the other's encoding */
+	CAUSE_OLD_VERSION,    /* the server may be too old for this form of the question */
+	CAUSE_DROPPED_OBJECT, /* the server was describing an object that is gone */
+	CAUSE_LOCK,           /* the server waited for a lock, or met a deadlock */
+	CAUSE_TOO_DEEP        /* a definition takes more of the server's stack than it has */
+} FailureCause;
+
 /*
  * Why a remote operation failed.  code is DQDS_OK when it did not; the other
  * members then mean nothing.  The strings are palloc'd in the context that was
@@ -18,8 +29,7 @@ typedef struct Failure
 	char *message;    /* which thing, what is wrong */
 	char *hint;       /* what to do next, or NULL */
 	char sqlstate[6]; /* the remote's own, or "" */
-	bool
-		untranslatable; /* one side cannot convert what it sends or takes into the other's encoding */
+	FailureCause cause;
 } Failure;
 
 extern const char *error_code_name(DqdsErrorCode code);

@@ -27,7 +27,6 @@
 #include "listing/json_out.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
-#include "postgres/keys_sql.h"
 
 PG_FUNCTION_INFO_V1(dqds_import_tables_json);
 

@@ -109,7 +109,7 @@ static void
 emit_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	const AnswerShape *answer = dialect_answer(listing->question);
+	const AnswerShape *answer = question_answer(listing->question);
 	Datum values[2 + MAX_ANSWER_COLUMNS];
 	bool nulls[2 + MAX_ANSWER_COLUMNS];
 
@@ -247,7 +247,7 @@ emit_json(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
 	StringInfo text = &output->json.text;
-	const AnswerShape *answer = dialect_answer(listing->question);
+	const AnswerShape *answer = question_answer(listing->question);
 
 	json_out_element(&output->json);
 	json_out_string(text, "connectionName", listing->connection.name);

@@ -18,7 +18,6 @@
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
 #include "listing/rows.h"
-#include "postgres/dialect.h"
 #include "registry/registry.h"
 #include "wire/question.h"
 
@@ -157,7 +156,7 @@ emit_column_row(Listing *listing, const char **remote)
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], listing->schema_name);
-	row_values(&values[2], &nulls[2], dialect_answer(listing->question), remote);
+	row_values(&values[2], &nulls[2], question_answer(listing->question), remote);
 	rows_put(&output->rows, values, nulls);
 }
 

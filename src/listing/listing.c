@@ -31,7 +31,6 @@
 #include "listing/sorted_answer.h"
 #include "model/provider.h"
 #include "model/target.h"
-#include "postgres/dialect.h"
 #include "postgres/failure_explain.h"
 #include "wire/question.h"
 
@@ -170,7 +169,7 @@ static void
 take_row(void *sink, const char **values, int nvalues)
 {
 	Listing *listing = sink;
-	const AnswerShape *answer = dialect_answer(listing->question);
+	const AnswerShape *answer = question_answer(listing->question);
 	MemoryContext old = MemoryContextSwitchTo(listing->row_context);
 	bool usable = true;
 
@@ -302,7 +301,7 @@ fill_query(void *sink, RemoteQuery *query, int encoding)
 	listing->encoding = encoding;
 	if (encoding != REMOTE_CONVERTS && listing->sorted == NULL)
 		listing->sorted =
-			sorted_answer_begin(dialect_answer(listing->question), &listing->connection.target);
+			sorted_answer_begin(question_answer(listing->question), &listing->connection.target);
 	switch (listing->question)
 	{
 		case QUESTION_SCHEMAS:
@@ -348,14 +347,6 @@ ask(Listing *listing, Operation *operation, const Caller *caller)
 	engine_run(operation, 1, caller->role);
 }
 
-/* Has the server not understood the query of its newer versions? */
-static bool
-is_old_version(const Listing *listing, const Operation *operation)
-{
-	return operation->target->provider == PROVIDER_QUESTDB && !listing->old_version &&
-		   operation->failure.code == DQDS_REMOTE_ERROR;
-}
-
 /*
  * Ask, and call emit for each row.  False: that failed, and *failure says why; the
  * rows emitted before are of no use then.  A failure of the model is raised.
@@ -379,14 +370,13 @@ listing_try(Listing *listing, Question question, const Caller *caller, Failure *
 	listing->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "dqds row", ALLOCSET_DEFAULT_SIZES);
 	ask(listing, &operation, caller);
-	if (is_old_version(listing, &operation))
+	if (operation.failure.cause == CAUSE_OLD_VERSION && !listing->old_version)
 	{
 		listing->restart(listing);
 		listing->old_version = true;
 		ask(listing, &operation, caller);
 	}
-	if (operation.failure.code != DQDS_OK && operation.failure.untranslatable &&
-		listing->encoding == REMOTE_CONVERTS)
+	if (operation.failure.cause == CAUSE_UNTRANSLATABLE && listing->encoding == REMOTE_CONVERTS)
 	{
 		listing->restart(listing);
 		end_sorting(listing);

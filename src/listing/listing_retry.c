@@ -25,31 +25,6 @@
  */
 #define MAX_VIEW_ATTEMPTS 50
 
-/* What a server says when it describes an object that is gone. */
-static bool
-met_dropped_object(const Failure *failure)
-{
-	/* internal error, and an enum whose label is gone */
-	return strcmp(failure->sqlstate, "XX000") == 0 || strcmp(failure->sqlstate, "22P03") == 0;
-}
-
-/* lock_not_available, deadlock_detected */
-static bool
-met_lock(const Failure *failure)
-{
-	return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "40P01") == 0;
-}
-
-/*
- * statement_too_complex: to write a definition takes more of the server's stack than to
- * create it.  Which table has it is not told.
- */
-static bool
-met_deep_definition(const Failure *failure)
-{
-	return strcmp(failure->sqlstate, "54001") == 0;
-}
-
 static bool
 has_definitions(Question question)
 {
@@ -75,17 +50,21 @@ ask_for_less(Listing *listing)
 static bool
 may_ask_again(Listing *listing, const Failure *failure, int *spoilt)
 {
+	bool met_lock = failure->cause == CAUSE_LOCK;
+	bool met_dropped_object = failure->cause == CAUSE_DROPPED_OBJECT;
+
 	if (listing->question == QUESTION_VIEW_DEFINITION)
-		return (met_lock(failure) || met_dropped_object(failure)) && ++*spoilt < MAX_VIEW_ATTEMPTS;
-	if (met_lock(failure))
+		return (met_lock || met_dropped_object) && ++*spoilt < MAX_VIEW_ATTEMPTS;
+	if (met_lock)
 		return ask_for_less(listing);
-	if (met_deep_definition(failure) && has_definitions(listing->question) &&
+	/* Which table has it is not told. */
+	if (failure->cause == CAUSE_TOO_DEEP && has_definitions(listing->question) &&
 		listing->definitions != DEFINITIONS_NONE)
 	{
 		listing->definitions = DEFINITIONS_NONE;
 		return true;
 	}
-	if (!met_dropped_object(failure) || !has_definitions(listing->question))
+	if (!met_dropped_object || !has_definitions(listing->question))
 		return false;
 	if (++*spoilt < MAX_RACES)
 		return true;

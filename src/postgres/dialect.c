@@ -2,29 +2,14 @@
  * dialect.c
  *		Which catalog query answers which question at which kind of server.
  *
- * Owns: which query is for whom.  It must not know who asks or how.
+ * Owns: which query is for which family, and nothing of the answer but that its columns are
+ * those of question.c.  It must not know who asks or how.
  *
  * The queries for PostgreSQL qualify every function, type and operator with
  * pg_catalog, because the remote search_path is not ours.  Names are compared
  * and sorted by their bytes, which in UTF-8 is by code point.  Comments are cut
  * there already, so that they need not be sent.
  *
- * The answer's columns are the same in every family:
- *	PROBE			backend pid
- *	SCHEMAS			schema
- *	SCHEMA_DETAILS	and: extension
- *	TABLE_NAMES		table
- *	TABLES			table, kind, estimated rows, comment
- *	TABLE_DETAILS	and: partition of, owner, size, extension, can select
- *	ALL_TABLES		schema, and the same
- *	COLUMNS			table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
- *	COLUMN_DETAILS	and: full type, base type, enum labels, default, generated, identity, unique,
- *					position in the primary key, collation
- *	CONSTRAINTS		table, constraint, type, columns, referenced schema, table and columns, definition
- *	INDEXES			table, index, method, unique, primary, valid, columns, included columns, predicate,
- *					definition
- *	VIEW_DEFINITION	view, a piece of its definition
- *	OVERVIEW		backend pid, in recovery, schemas, usable schemas, tables, readable tables
  * A question that a family has no query for must not be asked (dialect_has_query).
  * A family that takes none but the first value leaves the filters and the limit out:
  * what arrives is filtered again where it is received.  The others apply them all.
@@ -80,41 +65,6 @@ static const struct
 };
 /* clang-format on */
 
-#define TABLE_VALUES ANSWER_NAME, ANSWER_TEXT, ANSWER_BIGINT, ANSWER_TEXT
-#define TABLE_DETAIL_VALUES                                                                        \
-	TABLE_VALUES, ANSWER_TEXT, ANSWER_TEXT, ANSWER_BIGINT, ANSWER_TEXT, ANSWER_BOOLEAN
-#define COLUMN_VALUES                                                                              \
-	ANSWER_NAME, ANSWER_POSITION, ANSWER_NAME, ANSWER_TEXT, ANSWER_INTEGER, ANSWER_INTEGER,        \
-		ANSWER_INTEGER, ANSWER_BOOLEAN, ANSWER_BOOLEAN, ANSWER_TEXT
-#define COLUMN_DETAIL_VALUES                                                                       \
-	COLUMN_VALUES, ANSWER_TEXT, ANSWER_TEXT, ANSWER_TEXT_ARRAY, ANSWER_TEXT, ANSWER_TEXT,          \
-		ANSWER_TEXT, ANSWER_BOOLEAN, ANSWER_INTEGER, ANSWER_TEXT
-
-static const AnswerShape answers[NUM_QUESTIONS] = {
-	[QUESTION_PROBE] = {1, {ANSWER_INTEGER}},
-	[QUESTION_SCHEMAS] = {1, {ANSWER_NAME}},
-	[QUESTION_SCHEMA_DETAILS] = {2, {ANSWER_NAME, ANSWER_TEXT}},
-	[QUESTION_TABLE_NAMES] = {1, {ANSWER_NAME}},
-	[QUESTION_TABLES] = {4, {TABLE_VALUES}},
-	[QUESTION_TABLE_DETAILS] = {9, {TABLE_DETAIL_VALUES}},
-	[QUESTION_ALL_TABLES] = {10, {ANSWER_NAME, TABLE_DETAIL_VALUES}},
-	[QUESTION_COLUMNS] = {10, {COLUMN_VALUES}},
-	[QUESTION_COLUMNS_OF] = {10, {COLUMN_VALUES}},
-	[QUESTION_COLUMN_DETAILS] = {19, {COLUMN_DETAIL_VALUES}},
-	[QUESTION_COLUMN_DETAILS_OF] = {19, {COLUMN_DETAIL_VALUES}},
-	[QUESTION_CONSTRAINTS] = {8,
-							  {ANSWER_NAME, ANSWER_NAME, ANSWER_TEXT, ANSWER_TEXT_ARRAY,
-							   ANSWER_TEXT, ANSWER_TEXT, ANSWER_TEXT_ARRAY, ANSWER_TEXT}},
-	[QUESTION_INDEXES] = {10,
-						  {ANSWER_NAME, ANSWER_NAME, ANSWER_TEXT, ANSWER_BOOLEAN, ANSWER_BOOLEAN,
-						   ANSWER_BOOLEAN, ANSWER_TEXT_ARRAY, ANSWER_TEXT_ARRAY, ANSWER_TEXT,
-						   ANSWER_TEXT}},
-	[QUESTION_VIEW_DEFINITION] = {2, {ANSWER_NAME, ANSWER_TEXT}},
-	[QUESTION_OVERVIEW] = {6,
-						   {ANSWER_INTEGER, ANSWER_BOOLEAN, ANSWER_BIGINT, ANSWER_BIGINT,
-							ANSWER_BIGINT, ANSWER_BIGINT}},
-};
-
 /*
  * Which family a server belongs to, from what it said while logging in.
  * lookalike: it named itself as something else that speaks PostgreSQL.
@@ -135,18 +85,18 @@ dialect_family(Provider provider, const char *server_encoding, bool lookalike)
 	return FAMILY_POSTGRES_REENCODED;
 }
 
-/* The columns of the answer to a question: static memory. */
-const AnswerShape *
-dialect_answer(Question question)
-{
-	return &answers[question];
-}
-
 /* Can servers of a provider be asked a question at all? */
 bool
 dialect_has_query(Provider provider, Question question)
 {
 	return queries[dialect_family(provider, NULL, false)][question].sql != NULL;
+}
+
+/* Are there other queries for older versions of these servers (RemoteQuery.of_old_version)? */
+bool
+dialect_has_older(Family family)
+{
+	return family == FAMILY_QUESTDB;
 }
 
 /*

@@ -21,8 +21,8 @@ typedef enum Family
 } Family;
 
 extern Family dialect_family(Provider provider, const char *server_encoding, bool lookalike);
-extern const AnswerShape *dialect_answer(Question question);
 extern bool dialect_has_query(Provider provider, Question question);
+extern bool dialect_has_older(Family family);
 extern const char *dialect_sql(Family family, const RemoteQuery *query, Family *used, int *nvalues);
 
 #endif /* DQDS_DIALECT_H */

@@ -101,6 +101,33 @@ has_piece(const char *message, const char *piece)
 			   strlen(message + length);
 }
 
+/* What a query that failed with a SQLSTATE can be asked again for, or in another way. */
+static const struct
+{
+	const char *sqlstate;
+	FailureCause cause;
+} causes[] = {
+	/* A parameter, or a value that the remote would send: there is no such character, or it is not valid. */
+	{"22P05", CAUSE_UNTRANSLATABLE},
+	{"22021", CAUSE_UNTRANSLATABLE},
+	/* An internal error, and an enum whose label is gone. */
+	{"XX000", CAUSE_DROPPED_OBJECT},
+	{"22P03", CAUSE_DROPPED_OBJECT},
+	{"55P03", CAUSE_LOCK},
+	{"40P01", CAUSE_LOCK},
+	/* To write a definition takes more of the server's stack than to create it. */
+	{"54001", CAUSE_TOO_DEEP},
+};
+
+static FailureCause
+find_cause(const char *sqlstate)
+{
+	for (int i = 0; i < lengthof(causes); i++)
+		if (strcmp(causes[i].sqlstate, sqlstate) == 0)
+			return causes[i].cause;
+	return CAUSE_OTHER;
+}
+
 /* The remote refused a query with this SQLSTATE; message may be NULL. */
 void
 diagnose_query(const Target *target, const char *sqlstate, const char *message, Failure *failure)
@@ -109,6 +136,7 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 										"Look at the log of the remote server."};
 	const Explanation *explanation = &unknown;
 
+	failure->cause = find_cause(sqlstate);
 	if (message == NULL)
 		message = "";
 	if (strncmp(sqlstate, "08", 2) == 0 &&

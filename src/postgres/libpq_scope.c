@@ -3,13 +3,13 @@
  *		What libpq may see of the server's process while it starts or makes a connection.
  *
  * Neither the environment of the operating system user that the server runs as,
- * nor its language: messages in English can be told apart (diagnosis_login.c).
+ * nor its language: messages in English can be told apart (failure_login.c).
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
-#include "postgres/session_internal.h"
+#include "postgres/libpq_scope.h"
 
 extern char **environ;
 

@@ -11,7 +11,6 @@
 #ifndef DQDS_SESSION_INTERNAL_H
 #define DQDS_SESSION_INTERNAL_H
 
-#include <locale.h>
 #include <sys/socket.h>
 
 #include "lib/ilist.h"
@@ -26,6 +25,7 @@
 #include "postgres/certificate_check.h"
 #include "postgres/dialect.h"
 #include "postgres/failure_explain.h"
+#include "postgres/libpq_scope.h"
 #include "postgres/password_guard.h"
 #include "postgres/session.h"
 #include "wire/login_trace.h"
@@ -129,20 +129,6 @@ struct Session
 
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
-
-/* A path below a file can never exist, so libpq finds nothing there. */
-#define NO_SUCH_FILE "/dev/null/none"
-
-/* ---- libpq_scope.c ------------------------------------------------------------ */
-
-typedef struct LibpqScope
-{
-	char **environment;
-	locale_t locale;
-} LibpqScope;
-
-extern void libpq_enter(LibpqScope *scope);
-extern void libpq_leave(const LibpqScope *scope);
 
 /* ---- session.c ------------------------------------------------------------------ */
 

@@ -188,7 +188,7 @@ static void
 hand_on_row(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
 	const char *values[MAX_ANSWER_COLUMNS];
-	int nvalues = dialect_answer(session->query.question)->ncolumns;
+	int nvalues = question_answer(session->query.question)->ncolumns;
 
 	if (session->answered && expects_little(session))
 	{
@@ -215,7 +215,7 @@ hand_on_row(Session *session, RowSink on_row, void *sink, Failure *failure)
 static void
 take_answer(Session *session, RowSink on_row, void *sink, Failure *failure)
 {
-	if (PQnfields(session->result) < dialect_answer(session->query.question)->ncolumns)
+	if (PQnfields(session->result) < question_answer(session->query.question)->ncolumns)
 		refuse_answer(session, "an answer with too few columns", failure);
 	else if (PQntuples(session->result) == 1)
 		hand_on_row(session, on_row, sink, failure);
@@ -232,18 +232,6 @@ note_directness(Session *session)
 	session->direct = atoi(PQgetvalue(session->result, 0, 0)) == PQbackendPID(session->conn)
 						  ? DIRECT_YES
 						  : DIRECT_NO;
-}
-
-/*
- * Text that cannot be converted, because the other encoding has no such character,
- * or because it is not valid: a parameter, or a value that the remote would send.
- */
-static bool
-is_untranslatable(const PGresult *result)
-{
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-	return sqlstate != NULL && (strcmp(sqlstate, "22P05") == 0 || strcmp(sqlstate, "22021") == 0);
 }
 
 /* The remote's words; NULL where there are none, or far too many. */
@@ -265,7 +253,6 @@ take_error(Session *session, Failure *failure)
 
 	if (failure->code != DQDS_OK)
 		return;
-	failure->untranslatable = is_untranslatable(session->result);
 	if (sqlstate == NULL || sqlstate[0] == '\0')
 	{
 		/* It makes no sense of the answer any more, and may wait for its end in vain. */
@@ -273,7 +260,11 @@ take_error(Session *session, Failure *failure)
 		session_fail(session);
 	}
 	else
+	{
 		diagnose_query(session->target, sqlstate, error_message(session), failure);
+		if (failure->code == DQDS_REMOTE_ERROR && dialect_has_older(session->query_family))
+			failure->cause = CAUSE_OLD_VERSION;
+	}
 }
 
 static void

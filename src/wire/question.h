@@ -65,4 +65,6 @@ typedef struct RemoteQuery
 	bool of_old_version; /* the server has not understood the query of its newer versions */
 } RemoteQuery;
 
+extern const AnswerShape *question_answer(Question question);
+
 #endif /* DQDS_QUESTION_H */

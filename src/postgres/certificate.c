@@ -1,9 +1,9 @@
 /*
- * login_trace.c
- *		What a login went through: addresses, and the certificate that the server showed.
+ * certificate.c
+ *		The certificate that a server showed, in words.
  *
- * It fills a LoginTrace; diagnose_functions.c puts it into words.  It must not
- * decide whether a certificate is good: libpq does.
+ * It fills the part of a LoginTrace that is about the certificate; diagnose_functions.c
+ * makes sentences of it.  It must not decide whether a certificate is good: libpq does.
  */
 #include "postgres.h"
 
@@ -13,14 +13,6 @@
 
 #include "postgres/certificate.h"
 #include "wire/login_trace.h"
-
-/* Add an address to the list; those beyond its end are left out. */
-void
-trace_address(LoginTrace *trace, const char *address)
-{
-	if (trace->naddresses < MAX_TRACE_ADDRESSES)
-		strlcpy(trace->addresses[trace->naddresses++], address, sizeof(trace->addresses[0]));
-}
 
 /* A NUL byte in a name is there to deceive: what stands before it must not pass for the name. */
 #define NAME_WITH_NUL "(a name that holds a NUL byte)"
