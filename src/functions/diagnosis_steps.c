@@ -6,7 +6,8 @@
  * warning (it works, but not as one would want), failed, or skipped because an
  * earlier one failed.
  *
- * Owns: the words of the diagnosis.  Literal addresses are shown to admins only.
+ * Owns: the words of the diagnosis, but for those that differ by the kind of the remote
+ * (diagnosis_words.c).  Literal addresses are shown to admins only.
  */
 #include "postgres.h"
 
@@ -25,6 +26,7 @@
 #include "model/model.h"
 #include "model/secret.h"
 #include "model/target.h"
+#include "wire/diagnosis_words.h"
 #include "wire/login_trace.h"
 #include "wire/question.h"
 
@@ -196,9 +198,8 @@ describe_tls(Diagnosis *diagnosis)
 
 	if (!trace->tls)
 	{
-		set_step(
-			diagnosis, STEP_TLS, "warning", pstrdup("the connection is not encrypted"),
-			"Turn on ssl at the server and set sslmode to verify-full, or at least to require.");
+		set_step(diagnosis, STEP_TLS, "warning", pstrdup("the connection is not encrypted"),
+				 diagnosis_words(diagnosis->target, WORDS_NOT_ENCRYPTED));
 		return;
 	}
 	initStringInfo(&text);
@@ -212,37 +213,38 @@ static void
 describe_server(Diagnosis *diagnosis)
 {
 	const Operation *operation = diagnosis->operation;
+	const char *role = diagnosis_words(
+		diagnosis->target, diagnosis->overview.in_recovery ? WORDS_STANDBY : WORDS_PRIMARY);
+	const char *way =
+		diagnosis_words(diagnosis->target, operation->direct ? WORDS_DIRECT : WORDS_INDIRECT);
+	StringInfoData text;
 
-	set_step(diagnosis, STEP_SERVER, "ok",
-			 psprintf("version %s, %s, %s",
-					  operation->server_version == NULL ? "unknown" : operation->server_version,
-					  diagnosis->overview.in_recovery ? "a hot standby" : "a primary",
-					  operation->direct ? "connected directly" : "behind a pooler or look-alike"),
-			 NULL);
+	initStringInfo(&text);
+	appendStringInfo(&text, "version %s",
+					 operation->server_version == NULL ? "unknown" : operation->server_version);
+	if (role != NULL)
+		appendStringInfo(&text, ", %s", role);
+	if (way != NULL)
+		appendStringInfo(&text, ", %s", way);
+	set_step(diagnosis, STEP_SERVER, "ok", text.data, NULL);
 }
 
 static void
 describe_counts(Diagnosis *diagnosis)
 {
 	const long *counts = diagnosis->overview.counts;
-	const char *user = diagnosis->target->shown_user;
+	const Target *target = diagnosis->target;
 
 	if (counts[0] < 0)
 		return;
 	set_step(diagnosis, STEP_SCHEMAS, counts[1] > 0 ? "ok" : "warning",
-			 psprintf("schemas: %ld, of which user \"%s\" may use %ld", counts[0], user, counts[1]),
-			 counts[1] > 0 ? NULL
-						   : psprintf("On the remote server run: GRANT USAGE ON SCHEMA schema_name "
-									  "TO %s;",
-									  quote_identifier(user)));
+			 psprintf("schemas: %ld, of which user \"%s\" may use %ld", counts[0],
+					  target->shown_user, counts[1]),
+			 counts[1] > 0 ? NULL : diagnosis_words(target, WORDS_NO_SCHEMAS));
 	set_step(diagnosis, STEP_TABLES, counts[3] > 0 ? "ok" : "warning",
 			 psprintf("tables and views: %ld to be listed, of which user \"%s\" may read %ld",
-					  counts[2], user, counts[3]),
-			 counts[3] > 0
-				 ? NULL
-				 : psprintf("On the remote server run: GRANT SELECT ON ALL TABLES IN SCHEMA "
-							"schema_name TO %s;",
-							quote_identifier(user)));
+					  counts[2], target->shown_user, counts[3]),
+			 counts[3] > 0 ? NULL : diagnosis_words(target, WORDS_NO_TABLES));
 }
 
 static double

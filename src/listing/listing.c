@@ -31,7 +31,7 @@
 #include "listing/sorted_answer.h"
 #include "model/provider.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
+#include "wire/failure_common.h"
 #include "wire/question.h"
 
 /* An unfiltered listing; the caller sets what is asked. */
@@ -123,7 +123,7 @@ valid_name(const Target *target, const char *sent, int encoding)
 
 	if (strlen(sent) > MAX_NAME_BYTES)
 	{
-		diagnose_answer(target, "a name of more than 64 kB", &failure);
+		failure_common(target, FAILED_ANSWER, "a name of more than 64 kB", &failure);
 		failure_raise(&failure);
 	}
 	return remote_text(remote_decode(sent, encoding));

@@ -1,25 +1,18 @@
 /*
  * failure_internal.h
- *		The inside of the diagnosis, for the files that are one module: diagnosis*.c.
+ *		The inside of the module that explains failures of PostgreSQL's kind: failure_*.c.
  *
- * diagnosis.c fills the templates of texts; diagnosis_login.c, diagnosis_pooler.c and
- * diagnosis_query.c choose them; diagnosis_texts.c holds those of a login.
+ * failure_login.c and failure_query.c read what libpq says; failure_state.c chooses the text
+ * for an SQLSTATE, failure_pooler.c that for the words of a pooler; failure_texts.c holds
+ * those of a login.
  */
-#ifndef DQDS_DIAGNOSIS_INTERNAL_H
-#define DQDS_DIAGNOSIS_INTERNAL_H
+#ifndef DQDS_FAILURE_INTERNAL_H
+#define DQDS_FAILURE_INTERNAL_H
 
-#include "base/error_codes.h"
 #include "base/failure.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
-
-/* What is said of a cause.  message and hint are templates, which diagnosis.c describes. */
-typedef struct Explanation
-{
-	DqdsErrorCode code;
-	const char *message;
-	const char *hint;
-} Explanation;
+#include "postgres/failure_postgres.h"
+#include "wire/failure_explain.h"
 
 /* An error of the server, as libpq hands it on with verbosity VERBOSE. */
 typedef struct Refusal
@@ -74,6 +67,13 @@ typedef struct CertificateError
 	const char *hint;
 } CertificateError;
 
+/* What is said when the guard lets libpq read no further. */
+typedef struct GuardRefusal
+{
+	GuardVerdict verdict;
+	Explanation explanation;
+} GuardRefusal;
+
 /* Of a login as well as of a query. */
 #define SERIALIZABLE_STANDBY                                                                       \
 	{                                                                                              \
@@ -84,29 +84,25 @@ typedef struct CertificateError
 			"default_transaction_isolation=repeatable\\ read."                                     \
 	}
 
-/* ---- diagnosis_texts.c: each table ends with a row whose first pointer or number is 0 ---------- */
+/* ---- failure_texts.c: each table ends with a row whose first pointer or number is 0 ---------- */
 
 extern const LoginState login_states[];
 extern const LibpqMessage libpq_messages[];
+extern const GuardRefusal guard_refusals[];
 extern const NetworkError network_errors[];
 extern const CertificateError certificate_errors[];
 extern const char *const settings_routines[];
 
-/* ---- diagnosis.c ---------------------------------------------------------------------------------- */
+/* ---- failure_state.c -------------------------------------------------------------------------- */
 
-extern void explain(const Explanation *explanation, const Target *target, const char *foreign,
-					Failure *failure);
-extern void note_sqlstate(Failure *failure, const char *text);
-
-/* ---- diagnosis_login.c ------------------------------------------------------------------------------ */
-
+extern bool names_user(const Target *target, const char *text);
 extern bool explain_login_state(const Target *target, const LoginEvidence *evidence,
 								const Refusal *refusal, const char *words, Failure *failure);
 
-/* ---- diagnosis_pooler.c ----------------------------------------------------------------------------- */
+/* ---- failure_pooler.c ------------------------------------------------------------------------- */
 
 extern bool explain_pooler(const Target *target, const LoginEvidence *evidence,
 						   const char *sqlstate, const char *text, const char *words,
 						   Failure *failure);
 
-#endif /* DQDS_DIAGNOSIS_INTERNAL_H */
+#endif /* DQDS_FAILURE_INTERNAL_H */

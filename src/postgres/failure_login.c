@@ -4,7 +4,7 @@
  *
  * Reads what libpq says of it: an error of the server by its SQLSTATE and routine, by
  * what was seen of the login, and only then by its words; words of libpq's own by the
- * stage.  The tables are in diagnosis_texts.c and diagnosis_pooler.c.
+ * stage.  The tables are in failure_texts.c and failure_pooler.c.
  */
 #include "postgres.h"
 
@@ -13,7 +13,8 @@
 #include "base/failure.h"
 #include "model/target.h"
 #include "postgres/certificate_check.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
+#include "wire/failure_explain.h"
 #include "postgres/failure_internal.h"
 
 /* ---- the server's error in what libpq says ------------------------------------------------ */
@@ -67,13 +68,6 @@ read_refusal(const char *attempt, Refusal *refusal)
 	return true;
 }
 
-static bool
-names_user(const Target *target, const char *text)
-{
-	/* A server cuts what is longer than a name may be. */
-	return strstr(text, pnstrdup(target->user, 32)) != NULL;
-}
-
 /*
  * How much does a refusal tell?  That one of two attempts, with and without TLS, is not
  * let in by pg_hba.conf is the least, and a wrong password the most.
@@ -111,64 +105,6 @@ choose_refusal(const Target *target, const char *message, Refusal *chosen)
 
 /* ---- what it means ---------------------------------------------------------------------------- */
 
-/* Does this routine read settings? */
-static bool
-reads_settings(const char *routine)
-{
-	for (int i = 0; settings_routines[i] != NULL; i++)
-	{
-		size_t length = strlen(settings_routines[i]);
-
-		if (settings_routines[i][length - 1] == '*'
-				? strncmp(routine, settings_routines[i], length - 1) == 0
-				: strcmp(routine, settings_routines[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-meets(Condition condition, const Target *target, const LoginEvidence *evidence,
-	  const Refusal *refusal)
-{
-	switch (condition)
-	{
-		case ALWAYS:
-			break;
-		case ASKED_PASSWORD:
-			return evidence->asked_password;
-		case UNNAMED_USER:
-			return !names_user(target, refusal->text);
-		case TLS_DISABLED:
-			return strcmp(target->sslmode, "disable") == 0;
-		case OPTIONS_READ:
-			return target->options != NULL &&
-				   (refusal->routine[0] == '\0' || reads_settings(refusal->routine));
-	}
-	return true;
-}
-
-/*
- * Explain an error of the server by its row in login_states; false: there is none.
- * words is what may be shown of the text, or NULL.
- */
-bool
-explain_login_state(const Target *target, const LoginEvidence *evidence, const Refusal *refusal,
-					const char *words, Failure *failure)
-{
-	for (const LoginState *row = login_states; row->sqlstate != NULL; row++)
-	{
-		if (strncmp(row->sqlstate, refusal->sqlstate, strlen(row->sqlstate)) != 0 ||
-			(row->routine != NULL && strcmp(row->routine, refusal->routine) != 0) ||
-			(row->piece != NULL && strstr(refusal->text, row->piece) == NULL) ||
-			!meets(row->condition, target, evidence, refusal))
-			continue;
-		explain(&row->explanation, target, words, failure);
-		return true;
-	}
-	return false;
-}
-
 /*
  * A remote repeats what the options of a connection say after it has read them,
  * so that backslashes in them are gone, and the mask in place of a secret would
@@ -197,7 +133,7 @@ explain_refusal(const Target *target, const LoginEvidence *evidence, const Refus
 	if ((is_server ||
 		 !explain_pooler(target, evidence, refusal->sqlstate, refusal->text, words, failure)) &&
 		!explain_login_state(target, evidence, refusal, words, failure))
-		explain(is_server ? &unknown : &unknown_sender, target, words, failure);
+		explain(is_server ? &unknown : &unknown_sender, target, words, NULL, failure);
 	note_sqlstate(failure, refusal->sqlstate);
 }
 
@@ -228,7 +164,7 @@ explain_certificate(const Target *target, const CertificateCheck *check, Failure
 		}
 		break;
 	}
-	explain(&explanation, target, reason, failure);
+	explain(&explanation, target, reason, NULL, failure);
 }
 
 /* libpq's own words, without what it says of host and address before them. */
@@ -253,7 +189,7 @@ explain_network_error(const Target *target, const char *words, Failure *failure)
 	{
 		if (strstr(words, strerrordesc_np(row->error_number)) == NULL)
 			continue;
-		explain(&row->explanation, target, NULL, failure);
+		explain(&row->explanation, target, NULL, NULL, failure);
 		return true;
 	}
 	return false;
@@ -284,13 +220,13 @@ explain_libpq_words(const Target *target, const LoginEvidence *evidence, const c
 		/* Behind a piece that ends like this stands the reason. */
 		if (length > 2 && strcmp(row->piece + length - 2, ": ") == 0)
 			words = hit + length;
-		explain(&row->explanation, target, words, failure);
+		explain(&row->explanation, target, words, NULL, failure);
 		return row->outlook;
 	}
 	if (evidence->stage == STAGE_TCP && explain_network_error(target, words, failure))
 		return LOGIN_HUNG_UP;
 	explain(evidence->stage == STAGE_TCP ? &unknown_tcp : &unknown, target,
-			words_to_show(target, words), failure);
+			words_to_show(target, words), NULL, failure);
 	return evidence->stage == STAGE_TCP ? LOGIN_HUNG_UP : LOGIN_REFUSED;
 }
 
@@ -313,11 +249,38 @@ diagnose_connect(const Target *target, const LoginEvidence *evidence, const char
 }
 
 /* TLS ended during the login; reason is what OpenSSL says of it. */
-void
-diagnose_tls_error(const Target *target, const char *reason, Failure *failure)
+static void
+explain_tls_error(const Target *target, const char *reason, Failure *failure)
 {
 	static const CertificateCheck unchecked = {0};
 	LoginEvidence evidence = {.stage = STAGE_STARTUP, .certificate = &unchecked};
 
 	(void) explain_libpq_words(target, &evidence, psprintf("SSL error: %s", reason), failure);
+}
+
+/* The guard has stopped a login with this verdict, which is neither GUARD_PASS nor GUARD_WAIT. */
+void
+diagnose_guard(const Target *target, const AuthGuard *guard, GuardVerdict verdict, Failure *failure)
+{
+	if (verdict == GUARD_TLS_ERROR)
+	{
+		explain_tls_error(target, guard->tls_error, failure);
+		return;
+	}
+	for (const GuardRefusal *row = guard_refusals; row->explanation.message != NULL; row++)
+		if (row->verdict == verdict)
+			explain(&row->explanation, target, NULL, NULL, failure);
+}
+
+/* None of the addresses of a name has a server of the kind that is asked for; so many answered. */
+void
+diagnose_wrong_kind(const Target *target, int asked, int naddresses, Failure *failure)
+{
+	static const Explanation explanation = {
+		DQDS_LOGIN_NOT_ALLOWED,
+		"%s addresses of %h:%p answered, and none is of the kind that target_session_attrs asks "
+		"for",
+		"Change or drop the property target_session_attrs."};
+
+	explain(&explanation, target, NULL, psprintf("%d of the %d", asked, naddresses), failure);
 }

@@ -12,7 +12,8 @@
 
 #include "base/failure.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
+#include "wire/failure_explain.h"
 #include "postgres/failure_internal.h"
 
 #define PASSWORD_REFUSED                                                                           \
@@ -160,7 +161,7 @@ quotes(const char *text, const char *name)
 	return false;
 }
 
-static const Explanation names_database = {
+static const Explanation names_the_database = {
 	DQDS_REMOTE_ERROR,
 	"the server behind the connection pooler at %h:%p refused the login with words on database "
 	"\"%d\": %m",
@@ -168,7 +169,7 @@ static const Explanation names_database = {
 	"\"%u\" may have no CONNECT privilege on it; with lc_messages = 'C' at that server dqds tells "
 	"which."};
 
-static const Explanation names_user = {
+static const Explanation names_the_user = {
 	DQDS_REMOTE_ERROR,
 	"the server behind the connection pooler at %h:%p refused the login with words on user "
 	"\"%u\": %m",
@@ -184,7 +185,7 @@ explain_by_name(const Target *target, const char *text, const char *words, Failu
 
 	if (user == database)
 		return false;
-	explain(user ? &names_user : &names_database, target, words, failure);
+	explain(user ? &names_the_user : &names_the_database, target, words, NULL, failure);
 	return true;
 }
 
@@ -212,7 +213,7 @@ explain_pooler(const Target *target, const LoginEvidence *evidence, const char *
 
 	if (strcmp(sqlstate, "00000") == 0 && strstr(text, "invalid username/password") != NULL)
 	{
-		explain(&questdb_password, target, NULL, failure);
+		explain(&questdb_password, target, NULL, NULL, failure);
 		return true;
 	}
 	if (!is_pooler && strcmp(sqlstate, "XX000") != 0 && strcmp(sqlstate, "28000") != 0)
@@ -225,7 +226,7 @@ explain_pooler(const Target *target, const LoginEvidence *evidence, const char *
 			continue;
 		if (pooler_words[i].sqlstate == NULL)
 		{
-			explain(&pooler_words[i].explanation, target, words, failure);
+			explain(&pooler_words[i].explanation, target, words, NULL, failure);
 			return true;
 		}
 		strlcpy(refusal.sqlstate, pooler_words[i].sqlstate, sizeof(refusal.sqlstate));

@@ -10,7 +10,9 @@
 
 #include "base/failure.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
+#include "wire/failure_common.h"
+#include "wire/failure_explain.h"
 #include "postgres/failure_internal.h"
 
 #define NO_CATALOG "user \"%u\" may not read the catalog of database \"%d\" at %h:%p: %m"
@@ -152,7 +154,7 @@ diagnose_query(const Target *target, const char *sqlstate, const char *message, 
 			explanation = &query_states[i].explanation;
 			break;
 		}
-	explain(explanation, target, message, failure);
+	explain(explanation, target, message, NULL, failure);
 	note_sqlstate(failure, sqlstate);
 }
 
@@ -178,8 +180,9 @@ diagnose_lost(const Target *target, const char *words, Failure *failure)
 	for (int i = 0; words != NULL && i < lengthof(protocol_errors); i++)
 		if (strstr(words, protocol_errors[i]) != NULL)
 		{
-			diagnose_answer(target, "an answer that breaks the PostgreSQL protocol", failure);
+			failure_common(target, FAILED_ANSWER, "an answer that breaks the PostgreSQL protocol",
+						   failure);
 			return;
 		}
-	diagnose_known(target, DQDS_CONNECTION_LOST, failure);
+	failure_common(target, FAILED_CONNECTION_LOST, NULL, failure);
 }

@@ -2,14 +2,14 @@
  * failure_texts.c
  *		What a login can end with, and what that means: tables of causes and texts.
  *
- * Owns: the words.  It must not hold logic: diagnosis_login.c reads the tables, and
- * diagnosis.c fills the templates.
+ * Owns: the words.  It must not hold logic: failure_login.c and failure_state.c read the
+ * tables, and failure_explain.c fills the templates.
  */
 #include "postgres.h"
 
 #include <openssl/x509.h>
 
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/failure_internal.h"
 
 #define NOT_POSTGRES                                                                               \
@@ -322,6 +322,20 @@ const LibpqMessage libpq_messages[] = {
 	 {DQDS_INVALID_CONNECTION, "a property of the connection to %h:%p is not valid: %m",
 	  "Check the values of the connection's properties."}},
 	{STAGE_TCP, NULL},
+};
+
+const GuardRefusal guard_refusals[] = {
+	{GUARD_CLEARTEXT,
+	 {DQDS_AUTHENTICATION_FAILED,
+	  "the server at %h:%p asks for the password in clear text without verified TLS",
+	  "Use sslmode verify-full or verify-ca, or SCRAM at the server; the property "
+	  "allow_cleartext_password set to true permits it for this connection."}},
+	{GUARD_EXPENSIVE,
+	 {DQDS_AUTHENTICATION_FAILED, "the server at %h:%p asks for too many iterations of SCRAM",
+	  "Lower scram_iterations at the server, and set the password of the user again."}},
+	{GUARD_UNSUPPORTED, KIND_NOT_SUPPORTED},
+	{GUARD_FORGED, NOT_POSTGRES},
+	{0},
 };
 
 #define NO_ROUTE_HINT "Check the host, and the network of the machine that dqds runs on."

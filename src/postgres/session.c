@@ -29,10 +29,11 @@
 #include "event/resolver.h"
 #include "model/policy.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/lost_memory.h"
 #include "postgres/session.h"
 #include "postgres/session_internal.h"
+#include "wire/failure_common.h"
 
 static dlist_head live_sessions = DLIST_STATIC_INIT(live_sessions);
 static bool exit_callback_registered = false;
@@ -137,7 +138,7 @@ session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 	if (!session->external_fd)
 	{
 		session_close(session);
-		diagnose_known(target, DQDS_BUSY, failure);
+		failure_common(target, FAILED_NO_CAPACITY, NULL, failure);
 		return NULL;
 	}
 	session->started_us = dqds_now_us();
@@ -147,7 +148,7 @@ session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 	if (session->resolution == NULL)
 	{
 		session_close(session);
-		diagnose_known(target, DQDS_BUSY, failure);
+		failure_common(target, FAILED_NO_CAPACITY, NULL, failure);
 		return NULL;
 	}
 	return session;
@@ -235,11 +236,8 @@ session_advance(Session *session, uint32 events, Failure *failure)
 static void
 time_out_query(Session *session, Failure *failure)
 {
-	failure_set(
-		failure, DQDS_TIMEOUT,
-		"Look for locks on the catalog of the remote database, or raise dqds.query_timeout.",
-		"the query at %s:%s did not finish within %.1f s and was cancelled",
-		session->target->shown_host, session->target->shown_port, dqds_query_timeout_ms / 1000.0);
+	failure_in_time(session->target, FAILED_QUERY_IN_TIME, dqds_query_timeout_ms * INT64CONST(1000),
+					failure);
 	if (!session_start_cancel(session))
 		session_fail(session);
 }
@@ -252,20 +250,20 @@ time_out_query(Session *session, Failure *failure)
 void
 session_timed_out(Session *session, Failure *failure)
 {
-	int elapsed_ms = (int) ((dqds_now_us() - session->started_us) / 1000);
+	int64 elapsed_us = dqds_now_us() - session->started_us;
 
 	switch (session->state)
 	{
 		case SESSION_RESOLVING:
-			failure_set(failure, DQDS_HOST_NOT_FOUND,
-						"Check that the name servers of this server answer.",
-						"host name \"%s\" could not be resolved within %.1f s",
-						session->target->shown_host, elapsed_ms / 1000.0);
+			failure_in_time(session->target, FAILED_RESOLVE_IN_TIME, elapsed_us, failure);
 			session_fail(session);
 			break;
 		case SESSION_CONNECTING:
 			session->stage = session_stage(session->conn);
-			diagnose_no_answer(session->target, session->stage, elapsed_ms, failure);
+			failure_in_time(session->target,
+							session->stage == STAGE_TCP ? FAILED_CONNECT_IN_TIME
+														: FAILED_LOGIN_IN_TIME,
+							elapsed_us, failure);
 			if (dqds_now_us() < session->deadline_us && session_is_unanswered(session))
 				session_connect_next(session, failure);
 			else

@@ -28,11 +28,12 @@
 #include "event/resolver.h"
 #include "model/policy.h"
 #include "model/target.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/lost_memory.h"
 #include "postgres/password_guard.h"
 #include "postgres/session.h"
 #include "postgres/session_internal.h"
+#include "wire/failure_common.h"
 #include "wire/login_trace.h"
 
 static void
@@ -211,7 +212,7 @@ connect_address(Session *session, const struct sockaddr *address, Failure *failu
 	(void) session_count_heap(session, lost_memory_heap() - heap_before);
 	if (session->conn == NULL)
 	{
-		diagnose_known(session->target, DQDS_BUSY, failure);
+		failure_common(session->target, FAILED_NO_CAPACITY, NULL, failure);
 		return false;
 	}
 	PQsetErrorVerbosity(session->conn, PQERRORS_VERBOSE);
@@ -317,10 +318,7 @@ session_take_addresses(Session *session, Failure *failure)
 		resolver_addresses(session->resolution, session->addresses, MAX_ADDRESSES);
 	if (session->naddresses == 0)
 	{
-		failure_set(failure, DQDS_HOST_NOT_FOUND,
-					"Check the spelling of the host name, and that this server can resolve it.",
-					"host name \"%s\" could not be resolved: %s", target->shown_host,
-					resolver_error(session->resolution));
+		failure_common(target, FAILED_RESOLVE, resolver_error(session->resolution), failure);
 		session_fail(session);
 		return;
 	}

@@ -24,7 +24,7 @@
 #include "model/target.h"
 #include "postgres/certificate_check.h"
 #include "postgres/dialect.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/libpq_scope.h"
 #include "postgres/password_guard.h"
 #include "postgres/session.h"

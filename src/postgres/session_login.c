@@ -22,11 +22,12 @@
 #include "postgres/certificate.h"
 #include "postgres/certificate_check.h"
 #include "postgres/dialect.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/lost_memory.h"
 #include "postgres/password_guard.h"
 #include "postgres/session.h"
 #include "postgres/session_internal.h"
+#include "wire/failure_common.h"
 #include "wire/login_trace.h"
 
 /* More than any server has to say before a login is complete; libpq keeps all of it. */
@@ -80,7 +81,7 @@ session_diagnose_login(Session *session, Failure *failure)
 
 	if (PQconnectionNeedsPassword(session->conn) && session->target->password == NULL)
 	{
-		diagnose_known(session->target, DQDS_PASSWORD_REQUIRED, failure);
+		failure_common(session->target, FAILED_PASSWORD_MISSING, NULL, failure);
 		return LOGIN_REFUSED;
 	}
 	return diagnose_connect(session->target, &evidence, PQerrorMessage(session->conn), failure);
@@ -90,33 +91,6 @@ static void
 set_low_water_mark(int fd, int bytes)
 {
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
-}
-
-static void
-refuse_cleartext(Session *session, Failure *failure)
-{
-	failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-				"Use sslmode verify-full or verify-ca, or SCRAM at the server; the property "
-				"allow_cleartext_password set to true permits it for this connection.",
-				"the server at %s:%s asks for the password in clear text without verified TLS",
-				session->target->shown_host, session->target->shown_port);
-	session_fail(session);
-}
-
-static void
-refuse_authentication(Session *session, GuardVerdict verdict, Failure *failure)
-{
-	if (verdict == GUARD_EXPENSIVE)
-		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-					"Lower scram_iterations at the server, and set the password of the user again.",
-					"the server at %s:%s asks for too many iterations of SCRAM",
-					session->target->shown_host, session->target->shown_port);
-	else
-		failure_set(failure, DQDS_AUTHENTICATION_FAILED,
-					"Use scram-sha-256 for this client and user in the server's pg_hba.conf.",
-					"the server at %s:%s asks for a kind of authentication that is not supported",
-					session->target->shown_host, session->target->shown_port);
-	session_fail(session);
 }
 
 /* What does the server say that libpq is about to read? */
@@ -156,23 +130,12 @@ guard_password(Session *session, uint32 events, Failure *failure)
 			set_low_water_mark(session->fd, needed);
 			reactor_watch(session->fd, EPOLLIN | EPOLLRDHUP, session->id);
 			return false;
-		case GUARD_CLEARTEXT:
-			refuse_cleartext(session, failure);
-			return false;
-		case GUARD_UNSUPPORTED:
-		case GUARD_EXPENSIVE:
-			refuse_authentication(session, verdict, failure);
-			return false;
-		case GUARD_TLS_ERROR:
-			diagnose_tls_error(session->target, session->guard.tls_error, failure);
-			session_fail(session);
-			return false;
-		case GUARD_FORGED:
-			diagnose_known(session->target, DQDS_NOT_POSTGRES, failure);
-			session_fail(session);
-			return false;
 		case GUARD_PASS:
 			break;
+		default:
+			diagnose_guard(session->target, &session->guard, verdict, failure);
+			session_fail(session);
+			return false;
 	}
 	if (PQstatus(session->conn) == CONNECTION_AWAITING_RESPONSE)
 		set_low_water_mark(session->fd, 1);
@@ -224,12 +187,7 @@ complete_login(Session *session, Failure *failure)
 
 	if (target->password_required && !PQconnectionUsedPassword(conn))
 	{
-		failure_set(
-			failure, DQDS_PASSWORD_REQUIRED,
-			"Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a "
-			"superuser set password_required to false in a registered connection.",
-			"the server at %s:%s did not ask for the password of user \"%s\"", target->shown_host,
-			target->shown_port, target->shown_user);
+		failure_common(target, FAILED_PASSWORD_UNUSED, NULL, failure);
 		session_fail(session);
 		return;
 	}
@@ -283,7 +241,7 @@ poll_libpq(Session *session)
 static void
 refuse_login_answer(Session *session, Failure *failure)
 {
-	diagnose_answer(session->target, "more than a login can have", failure);
+	failure_common(session->target, FAILED_ANSWER, "more than a login can have", failure);
 	session_fail(session);
 }
 

@@ -24,10 +24,11 @@
 #include "event/background.h"
 #include "event/reactor.h"
 #include "postgres/dialect.h"
-#include "postgres/failure_explain.h"
+#include "postgres/failure_postgres.h"
 #include "postgres/lost_memory.h"
 #include "postgres/session.h"
 #include "postgres/session_internal.h"
+#include "wire/failure_common.h"
 #include "wire/question.h"
 
 /* Longer than any name, and than any comment as the queries cut it. */
@@ -180,7 +181,7 @@ static void
 refuse_answer(Session *session, const char *what, Failure *failure)
 {
 	if (failure->code == DQDS_OK)
-		diagnose_answer(session->target, what, failure);
+		failure_common(session->target, FAILED_ANSWER, what, failure);
 	session_fail(session);
 }
 

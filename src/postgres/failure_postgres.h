@@ -1,13 +1,14 @@
 /*
- * failure_explain.h
- *		From what libpq and the remote server say to an error code, a message and a hint.
+ * failure_postgres.h
+ *		From what libpq and a server that speaks PostgreSQL say to an error code, a message
+ *		and a hint.
  */
-#ifndef DQDS_FAILURE_EXPLAIN_H
-#define DQDS_FAILURE_EXPLAIN_H
+#ifndef DQDS_FAILURE_POSTGRES_H
+#define DQDS_FAILURE_POSTGRES_H
 
-#include "base/error_codes.h"
 #include "base/failure.h"
 #include "postgres/certificate_check.h"
+#include "postgres/password_guard.h"
 
 typedef struct Target Target;
 
@@ -37,14 +38,11 @@ typedef struct LoginEvidence
 
 extern LoginOutlook diagnose_connect(const Target *target, const LoginEvidence *evidence,
 									 const char *message, Failure *failure);
-extern void diagnose_no_answer(const Target *target, ConnectStage stage, int elapsed_ms,
-							   Failure *failure);
+extern void diagnose_guard(const Target *target, const AuthGuard *guard, GuardVerdict verdict,
+						   Failure *failure);
 extern void diagnose_wrong_kind(const Target *target, int asked, int naddresses, Failure *failure);
 extern void diagnose_query(const Target *target, const char *sqlstate, const char *message,
 						   Failure *failure);
 extern void diagnose_lost(const Target *target, const char *words, Failure *failure);
-extern void diagnose_tls_error(const Target *target, const char *reason, Failure *failure);
-extern void diagnose_answer(const Target *target, const char *what, Failure *failure);
-extern void diagnose_known(const Target *target, DqdsErrorCode code, Failure *failure);
 
-#endif /* DQDS_FAILURE_EXPLAIN_H */
+#endif /* DQDS_FAILURE_POSTGRES_H */
