@@ -134,3 +134,20 @@ address_is_literal(const char *host)
 	freeaddrinfo(found);
 	return true;
 }
+
+/* How many bytes a sockaddr of either family has. */
+socklen_t
+address_length(const struct sockaddr *sockaddr)
+{
+	return sockaddr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+										  : sizeof(struct sockaddr_in6);
+}
+
+/* The literal address, with its scope, in buffer, which NI_MAXHOST bytes suffice for; NULL: there is none. */
+const char *
+address_text(const struct sockaddr *sockaddr, char *buffer, size_t size)
+{
+	if (getnameinfo(sockaddr, address_length(sockaddr), buffer, size, NULL, 0, NI_NUMERICHOST) != 0)
+		return NULL;
+	return buffer;
+}

@@ -16,6 +16,8 @@ typedef struct Address
 
 extern bool address_is_literal(const char *host);
 extern bool address_from_text(const char *text, Address *address);
+extern socklen_t address_length(const struct sockaddr *sockaddr);
+extern const char *address_text(const struct sockaddr *sockaddr, char *buffer, size_t size);
 extern bool address_from_sockaddr(const struct sockaddr *sockaddr, Address *address);
 extern bool address_is_mapped(const Address *address);
 extern void address_unwrap(Address *address);

@@ -12,7 +12,7 @@
  *	   of a fresh login only takes the place of one that was there
  *
  * Owns: the order of these steps, the deadlines, and that the time which one
- * operation takes from the loop is not the others' time.  It must not know libpq
+ * operation takes from the loop is not the others' time.  It must not know wires
  * or SQL.  An error raised in between (a cancel, a sink out of memory) cancels
  * what runs at the remotes before it goes on.
  */
@@ -27,6 +27,7 @@
 #include "base/settings.h"
 #include "engine/engine.h"
 #include "engine/limits.h"
+#include "engine/session.h"
 #include "engine/session_cache.h"
 #include "engine/session_census.h"
 #include "event/background.h"
@@ -34,11 +35,10 @@
 #include "model/policy.h"
 #include "model/secret.h"
 #include "model/target.h"
-#include "postgres/session.h"
 #include "wire/login_trace.h"
 
 /*
- * A step of one operation (libpq hashing a password, a handshake with a huge key,
+ * A step of one operation (a library hashing a password, a handshake with a huge key,
  * a sink writing to disk) keeps all others waiting.  A remote that has answered
  * meanwhile has lost that time, so its deadlines are put off by it, by no more
  * than MAX_PUT_OFF_US in all.  One that is silent has lost nothing: its deadline
@@ -89,14 +89,15 @@ static void
 note_session(Run *run)
 {
 	Operation *operation = run->operation;
-	const char *version = session_server_version(run->session);
-	const char *tls = session_tls(run->session);
+	WireFacts facts = {0};
 
-	operation->direct = session_is_direct(run->session);
-	if (version != NULL)
-		operation->server_version = remote_line(secret_hide(operation->target, version));
-	if (tls != NULL)
-		operation->tls = pstrdup(tls);
+	session_facts(run->session, &facts);
+	operation->direct = facts.direct;
+	if (facts.server_version != NULL)
+		operation->server_version =
+			remote_line(secret_hide(operation->target, facts.server_version));
+	if (facts.tls != NULL)
+		operation->tls = pstrdup(facts.tls);
 }
 
 /* A fresh login renews the idle session that there was; where there was none, it leaves none. */

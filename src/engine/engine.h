@@ -6,7 +6,7 @@
 #define DQDS_ENGINE_H
 
 #include "base/failure.h"
-#include "postgres/session.h"
+#include "engine/session.h"
 #include "wire/question.h"
 
 typedef struct Target Target;

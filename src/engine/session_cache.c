@@ -11,7 +11,7 @@
  *
  * A backend that waits for its client runs no code of ours, and PostgreSQL's
  * timers are switched off by every error.  So a thread watches the clock.  It
- * takes leave of the remote properly, which only needs libpq; our own memory
+ * takes leave of the remote properly, which only needs the wire; our own memory
  * follows at the next call.  Under the mutex a session belongs either to the
  * cache, where the thread may end it, or to the backend, never to both.
  */
@@ -24,10 +24,10 @@
 #include "storage/ipc.h"
 
 #include "base/settings.h"
+#include "engine/session.h"
 #include "engine/session_cache.h"
 #include "event/background.h"
 #include "model/target.h"
-#include "postgres/session.h"
 
 #define MAX_SESSIONS 1024 /* upper bound of dqds.max_cached_sessions */
 

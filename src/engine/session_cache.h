@@ -5,7 +5,7 @@
 #ifndef DQDS_SESSION_CACHE_H
 #define DQDS_SESSION_CACHE_H
 
-#include "postgres/session.h"
+#include "engine/session.h"
 
 typedef struct Target Target;
 

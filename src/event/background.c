@@ -2,8 +2,8 @@
  * background.c
  *		Running a library call that can block, in a thread.
  *
- * Two calls have no asynchronous form in the libraries we build on:
- * getaddrinfo() and libpq's PQcancel().  Each is run in a thread that touches
+ * Some calls have no asynchronous form in the libraries we build on: getaddrinfo(),
+ * and what cancels a query.  Each is run in a thread that touches
  * nothing of PostgreSQL, and that tells the event loop through an eventfd.  A
  * job whose result is no longer wanted is abandoned: the thread finishes when it
  * finishes and frees what it used.

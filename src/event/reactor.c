@@ -2,8 +2,8 @@
  * reactor.c
  *		Waiting for the backend's latch and any number of sockets at once.
  *
- * A WaitEventSet cannot forget a socket, and libpq changes its socket while it
- * connects.  So the sockets live in an epoll set of our own, and one
+ * A WaitEventSet cannot forget a socket, and libraries change their socket while they
+ * connect.  So the sockets live in an epoll set of our own, and one
  * WaitEventSet, made once for each backend, holds three things: the latch, the
  * postmaster's death (not in single-user mode) and that epoll descriptor, which
  * is readable when any socket in it is.
@@ -85,7 +85,7 @@ reactor_start(void)
 /*
  * Watch a socket for these epoll events, or change what it is watched for.
  * owner comes back with each event: a number, not a pointer, because what it
- * stands for may be gone when the event is served.  libpq may have closed the
+ * stands for may be gone when the event is served.  A library may have closed the
  * descriptor and opened another one with the same number behind our back, in
  * which case the kernel has forgotten it: so both ways are tried.
  */

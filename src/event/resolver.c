@@ -2,7 +2,7 @@
  * resolver.c
  *		From a host name to addresses, without ever blocking the backend.
  *
- * libpq would call getaddrinfo() itself and wait for a dead name server far
+ * A client library would call getaddrinfo() itself and wait for a dead name server far
  * beyond any connect_timeout.  Here a thread does it, the deadline of the
  * caller holds, and the policy sees the very addresses that are then connected
  * to.  A literal address is read at once, in every spelling that the C library

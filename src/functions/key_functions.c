@@ -20,12 +20,12 @@
 #include "base/caller.h"
 #include "base/error_codes.h"
 #include "base/failure.h"
+#include "engine/wires.h"
 #include "listing/answer_budget.h"
 #include "listing/json_out.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
 #include "listing/rows.h"
-#include "postgres/dialect.h"
 #include "wire/question.h"
 
 PG_FUNCTION_INFO_V1(dqds_list_constraints);
@@ -86,7 +86,7 @@ check_provider(const Listing *listing, const Subject *subject)
 	Failure failure = {0};
 
 	if (listing->connection.failure.code != DQDS_OK ||
-		dialect_has_query(listing->connection.target.provider, subject->question))
+		provider_can_answer(listing->connection.target.provider, subject->question))
 		return;
 	failure_set(&failure, DQDS_UNSUPPORTED_PROVIDER,
 				"Tables and columns can be listed for every provider that works.",

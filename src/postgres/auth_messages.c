@@ -275,7 +275,7 @@ check_message(AuthGuard *guard, bool tls, int *needed)
 /*
  * What has come together with AuthenticationOk, and stands behind it: libpq loses
  * memory for each message of some of the types that have no place there.  What
- * comes later is not looked at; session_login.c bounds what it costs.
+ * comes later is not looked at; libpq_login.c bounds what it costs.
  */
 static GuardVerdict
 check_startup(AuthGuard *guard)

@@ -47,7 +47,7 @@ typedef struct LibpqMessage
 {
 	ConnectStage stage;
 	const char *piece;
-	LoginOutlook outlook;
+	LoginStatus outlook;
 	Explanation explanation;
 } LibpqMessage;
 

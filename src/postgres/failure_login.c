@@ -195,7 +195,7 @@ explain_network_error(const Target *target, const char *words, Failure *failure)
 	return false;
 }
 
-static LoginOutlook
+static LoginStatus
 explain_libpq_words(const Target *target, const LoginEvidence *evidence, const char *words,
 					Failure *failure)
 {
@@ -234,7 +234,7 @@ explain_libpq_words(const Target *target, const LoginEvidence *evidence, const c
  * Why did a login fail, and what does that mean for the other addresses of the name?
  * message is PQerrorMessage, in English, with verbosity VERBOSE.
  */
-LoginOutlook
+LoginStatus
 diagnose_connect(const Target *target, const LoginEvidence *evidence, const char *message,
 				 Failure *failure)
 {

@@ -49,6 +49,17 @@ guard_reset(AuthGuard *guard, const Target *target)
 }
 
 /*
+ * Each login costs us a computation that the server sets the price of: servers of the
+ * wrong kind are asked one after the other only as long as all of them together have not
+ * asked for more than one may.
+ */
+bool
+guard_may_ask_more(const AuthGuard *guard)
+{
+	return guard->scram_iterations < MAX_SCRAM_ITERATIONS;
+}
+
+/*
  * Look at a plain socket whose server is to speak next in the authentication.
  * For GUARD_WAIT, *needed is how many bytes must have arrived to see more.
  */

@@ -51,6 +51,7 @@ typedef struct AuthGuard
 } AuthGuard;
 
 extern void guard_reset(AuthGuard *guard, const Target *target);
+extern bool guard_may_ask_more(const AuthGuard *guard);
 extern GuardVerdict guard_plain(AuthGuard *guard, int fd, int *needed);
 extern GuardVerdict guard_tls(AuthGuard *guard, void *ssl, int *needed);
 extern GuardVerdict guard_tls_answer(AuthGuard *guard, int fd);

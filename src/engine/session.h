@@ -9,25 +9,35 @@
 #include "engine/limits.h"
 #include "engine/session_census.h"
 #include "wire/question.h"
+#include "wire/wire.h"
 
 struct sockaddr;
-typedef struct Target Target;
-typedef struct LoginTrace LoginTrace;
 
 typedef struct Session Session;
 
+/*
+ * The states, and what leads from one to the next:
+ *
+ *	RESOLVING	addresses are there			CONNECTING to the first one
+ *				none, not permitted, time		FAILED
+ *	CONNECTING	login complete				IDLE, or FAILED without the password that is required
+ *				failed, or silent for its share	CONNECTING to the next address, if that can help
+ *				failed, no address left, time	FAILED
+ *	IDLE		session_ask					BUSY, or FAILED when the connection is lost
+ *	BUSY		answer complete, or refused	IDLE
+ *				connection lost, bad answer		FAILED
+ *				time							CANCELLING, or FAILED when it cannot be cancelled
+ *	CANCELLING	the remote has taken note, time	FAILED
+ */
 typedef enum SessionState
 {
 	SESSION_RESOLVING,  /* a thread asks for the addresses of the host */
-	SESSION_CONNECTING, /* libpq is on its way: TCP, TLS, authentication */
+	SESSION_CONNECTING, /* the wire is on its way: TCP, TLS, authentication */
 	SESSION_IDLE,       /* logged in, nothing asked */
 	SESSION_BUSY,       /* a query was sent, its answer is not complete */
 	SESSION_CANCELLING, /* a cancel request is on its way */
 	SESSION_FAILED      /* no use any more; only session_close is left */
 } SessionState;
-
-/* What a caller does with one row.  May ereport. */
-typedef void (*RowSink)(void *sink, const char **values, int nvalues);
 
 extern Session *session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 							 Failure *failure);
@@ -49,9 +59,7 @@ extern void *session_owner(const Session *session);
 extern Session *session_find(uint64 id);
 extern void session_put_off(Session *session, int64 us);
 extern bool session_answered(const Session *session);
-extern const char *session_tls(const Session *session);
-extern bool session_is_direct(const Session *session);
-extern const char *session_server_version(const Session *session);
+extern void session_facts(const Session *session, WireFacts *facts);
 extern bool session_matches(const Session *session, Oid role, const char *key);
 extern bool session_same_key(const Session *a, const Session *b);
 extern bool session_same_connection(const Session *session, Oid role, int64 connection_id);
