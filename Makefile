@@ -181,4 +181,4 @@ clean-run:
 	@rm -rf .remotes
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c packaging/instrument/*.[ch] fuzz/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
