@@ -8,14 +8,19 @@
  * what is behind it.  engine/wires.c says which provider has which wire.
  *
  * No function waits.  A wire watches its socket (reactor_watch) with the id of its link as
- * owner, at most one at a time, and the session calls it at each event; a library call that
- * can block is run by a thread (background_run), at whose end it is called as well.  A socket
- * stays watched for reading while nothing is asked: a remote that then speaks, or goes away,
- * ends the session.
+ * owner, at most one at a time, and is called at each event.  A call of a library that can
+ * block, to cancel, is run by a thread (background_run), at whose end cancelled() is called.
+ * The socket stays watched for reading while nothing is asked: a remote that then speaks, or
+ * goes away, ends the session.
  *
  * No function raises, but for lack of memory or descriptors, and but for what a sink raises.
  * A call that fails sets *failure, in the current memory context, and leaves the link in a
  * state in which release() works; it does not close anything itself.
+ *
+ * The engine acts on some failures.  DQDS_CONNECTION_LOST of a link that was used before and
+ * has brought no row: it had died, and another one takes its place.  DQDS_CONNECTION_LOST or
+ * DQDS_TOO_MANY_CONNECTIONS of a login: it may be tried again without dqds' idle sessions
+ * there.  Failure.cause: the question may be asked in another way, or again.
  */
 #ifndef DQDS_WIRE_H
 #define DQDS_WIRE_H
@@ -121,7 +126,11 @@ struct Wire
 	 */
 	bool (*settle)(WireLink *link, int wrong, int naddresses, Failure *failure);
 
-	/* Ask.  The values of the query stay valid until the answer is complete.  False: QUERY_BROKEN. */
+	/*
+	 * Ask.  The values of the query stay valid until the answer is complete.  Rows come in the order
+	 * of their names' bytes.  Filters and limits may be left out: they are applied again where the
+	 * rows arrive.  False: QUERY_BROKEN.
+	 */
 	bool (*ask)(WireLink *link, const RemoteQuery *query, Failure *failure);
 
 	/*
