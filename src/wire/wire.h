@@ -122,7 +122,7 @@ struct Wire
 	/*
 	 * All addresses were tried, and so many of them have servers of the wrong kind.  True: any kind
 	 * will do from now on, so they are tried again; false: *failure says what is missing.  At most
-	 * once true.
+	 * once true.  NULL for a wire that knows no kinds.
 	 */
 	bool (*settle)(WireLink *link, int wrong, int naddresses, Failure *failure);
 

@@ -252,13 +252,6 @@ advance(WireLink *common, uint32 events, Failure *failure)
 }
 
 static bool
-settle(WireLink *common, int wrong, int naddresses, Failure *failure)
-{
-	failure_common(common->target, FAILED_ANSWER, "something else than was asked for", failure);
-	return false;
-}
-
-static bool
 ask(WireLink *common, const RemoteQuery *query, Failure *failure)
 {
 	FakeLink *link = (FakeLink *) common;
@@ -360,6 +353,18 @@ release(WireLink *common)
 }
 
 const Wire fake_wire = {
-	"fake", sizeof(FakeLink), can_answer,   start,    advance, settle, ask,     collect,
-	cancel, cancelled,        await_cancel, reusable, facts,   leave,  release,
+	.name = "fake",
+	.link_size = sizeof(FakeLink),
+	.can_answer = can_answer,
+	.start = start,
+	.advance = advance,
+	.ask = ask,
+	.collect = collect,
+	.cancel = cancel,
+	.cancelled = cancelled,
+	.await_cancel = await_cancel,
+	.reusable = reusable,
+	.facts = facts,
+	.leave = leave,
+	.release = release,
 };
