@@ -73,10 +73,11 @@ allocate_session(const Target *target, Oid role, const char *key)
 	const Wire *wire = wire_of(target->provider);
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "dqds session", ALLOCSET_SMALL_SIZES);
-	Session *session = MemoryContextAllocZero(context, sizeof(Session));
+	Session *session = MemoryContextAllocZero(context, MAXALIGN(sizeof(Session)) + wire->link_size);
 
 	session->context = context;
-	session->link = MemoryContextAllocZero(context, wire->link_size);
+	/* In one piece: another one makes each malloc() of libpq search for longer. */
+	session->link = (WireLink *) ((char *) session + MAXALIGN(sizeof(Session)));
 	session->link->wire = wire;
 	session->link->id = ++last_id;
 	session->link->encoding = REMOTE_CONVERTS;

@@ -20,7 +20,7 @@
 struct Session
 {
 	dlist_node node;       /* in live_sessions */
-	MemoryContext context; /* holds this struct, link and key */
+	MemoryContext context; /* holds this struct, with link behind it, and key */
 	SessionState state;
 	WireLink *link;
 
