@@ -6,6 +6,7 @@
 # process is left in any case.
 #
 #   workplace_open     makes $work, and sets $src (the copy) and $bin (the private server's programs)
+#   workplace_copy     copies the project's files into a new directory
 #   workplace_build    copies and builds; its arguments go to make
 #   workplace_run      runs a command as the tester in an environment of its own; NAME=VALUE may come first
 #   workplace_failures shows the end of the log of each test file that failed
@@ -43,7 +44,7 @@ workplace_close() {
 }
 
 workplace_open() {
-  export PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$(pg_major)/bin/pg_config}
+  choose_pg_config
   if [ "$(id -u)" = 0 ]; then unset TMPDIR; fi # root's own may be closed to others
   work=$(mktemp -d "${TMPDIR:-/tmp}/dqds-test.XXXXXX")
   src=$work/src
@@ -53,6 +54,7 @@ workplace_open() {
     as_tester=(setpriv --reuid=postgres --regid=postgres --init-groups env "HOME=$work")
     chown postgres: "$work"
   fi
+  "${as_tester[@]}" mkdir "$work/tmp"
   at_end workplace_close
 }
 
@@ -60,25 +62,38 @@ workplace_open() {
 project_files() {
   local file
   { git ls-files -co --exclude-standard -z 2>/dev/null ||
-      find . \( -name .git -o -name .run -o -name .remotes -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge \) -prune \
+      find . \( -name .git -o -name .run -o -name .remotes -o -name .servers -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge \) -prune \
         -o \( -type f -o -type l \) -print0; } |
     while IFS= read -r -d '' file; do
       if [ -e "$file" ]; then printf '%s\0' "$file"; fi # deleted, but git does not know yet
     done
 }
 
-workplace_build() { # make's arguments...
-  "${as_tester[@]}" mkdir "$src" "$work/tmp"
-  project_files | tar -c --null --no-recursion -T - | "${as_tester[@]}" tar -x -C "$src" --no-same-owner
-  cd "$src"
-  if ! "${as_tester[@]}" make -j"$(nproc)" "$@" >"$work/build.log" 2>&1; then
+workplace_copy() { # DIRECTORY
+  "${as_tester[@]}" mkdir "$1"
+  project_files | tar -c --null --no-recursion -T - | "${as_tester[@]}" tar -x -C "$1" --no-same-owner
+}
+
+# Builds a copy of the project in DIRECTORY for the PostgreSQL of PG_CONFIG, and a private installation with it in TREE. The
+# current directory is then that one.
+workplace_build_in() { # DIRECTORY PG_CONFIG TREE make's arguments...
+  local directory=$1 pg_config=$2 tree=$3
+  shift 3
+  workplace_copy "$directory"
+  cd "$directory"
+  if ! "${as_tester[@]}" make -j"$(nproc)" PG_CONFIG="$pg_config" "$@" >"$work/build.log" 2>&1; then
     tail -n 30 "$work/build.log" >&2
     die "the build failed; all of it: $work/build.log"
   fi
-  "${as_tester[@]}" packaging/server-tree "$work/tree"
+  "${as_tester[@]}" PG_CONFIG="$pg_config" packaging/server-tree "$tree"
 }
 
-# Neither the caller's locale nor any PG* variable matters to a test.
+workplace_build() { # make's arguments...
+  workplace_build_in "$src" "$PG_CONFIG" "$work/tree" "$@"
+}
+
+# Neither the caller's locale nor any PG* variable matters to a test. DQDS_REMOTE_INSTALLATION, where it is set, is the
+# installation that plays remote servers; LD_LIBRARY_PATH, where it is set, is for the server's programs.
 workplace_run() { # [NAME=VALUE...] COMMAND...
   local pgxs_dir
   pgxs_dir=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd) # …/pgxs/src/makefiles/pgxs.mk → …/pgxs
@@ -87,7 +102,8 @@ workplace_run() { # [NAME=VALUE...] COMMAND...
     PG_CONFIG="$PG_CONFIG" PG_REGRESS="$pgxs_dir/src/test/regress/pg_regress" \
     TESTDIR="$src" TESTDATADIR="$src/tmp_check" TESTLOGDIR="$src/tmp_check/log" PG_TEST_PORT_DIR="$work/ports" \
     DQDS_BRIDGE="$work/tree/usr/local/bin/dqds-bridge" PERL5LIB="$pgxs_dir/src/test/perl:$src/t/lib" \
-    "$@" </dev/null
+    ${DQDS_REMOTE_INSTALLATION:+DQDS_REMOTE_INSTALLATION="$DQDS_REMOTE_INSTALLATION"} \
+    ${LD_LIBRARY_PATH:+LD_LIBRARY_PATH="$LD_LIBRARY_PATH"} "$@" </dev/null
 }
 
 # What a reader who cannot enter $work needs.
