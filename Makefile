@@ -86,6 +86,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wduplicated-cond -Wlogical-op \
 	-Wno-unused-parameter -Wno-missing-field-initializers -Werror
 LIBPQ_INCLUDE := $(shell $(PG_CONFIG) --includedir)
+LIBPQ_LIB := $(shell $(PG_CONFIG) --libdir)
 SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server)
 
 PG_CPPFLAGS = -Isrc -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
@@ -97,15 +98,24 @@ SHLIB_LINK = $(libpq) -lssl -lcrypto -lpthread $(SANITIZERS)
 # Bitcode for the JIT would double the build: these functions wait for networks and are never inlined.
 override with_llvm := no
 
+# What the caller says, by the environment or the command line, counts for the bridge; PGXS has its own use for these names.
+CALLER_CPPFLAGS := $(CPPFLAGS)
+CALLER_CFLAGS := $(CFLAGS)
+CALLER_LDFLAGS := $(LDFLAGS)
+
 include $(PGXS)
 
 override CPPFLAGS += $(INSTRUMENT_CFLAGS)
 
 # --- The bridge: a program of its own, without the server's flags and headers -------------------
 
-BRIDGE_CFLAGS = -std=gnu11 -O2 -g -Wall -fstack-protector-strong -D_FORTIFY_SOURCE=2 -pthread \
+BRIDGE_CFLAGS = -std=gnu11 -Wall -pthread \
+	$(or $(CALLER_CFLAGS),-O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
 	$(if $(WERROR),-isystem $(LIBPQ_INCLUDE) $(WARNINGS)) \
-	-I$(LIBPQ_INCLUDE) -DDQDS_VERSION='"$(DQDS_VERSION)"' $(INSTRUMENT_CFLAGS)
+	-I$(LIBPQ_INCLUDE) $(CALLER_CPPFLAGS) -DDQDS_VERSION='"$(DQDS_VERSION)"' $(INSTRUMENT_CFLAGS)
+
+# The library is the one whose headers are used, and is found at run time where the server's own programs find theirs.
+BRIDGE_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(CALLER_LDFLAGS) -L$(LIBPQ_LIB) $(if $(filter yes,$(enable_rpath)),$(rpath))
 
 all: $(BRIDGE) $(SANITIZER_EARLY)
 
@@ -113,7 +123,7 @@ packaging/instrument/early.so: packaging/instrument/early.c
 	$(CC) -shared -fPIC -Wl,-z,initfirst -o $@ $<
 
 $(BRIDGE): $(BRIDGE_OBJS)
-	$(CC) -pthread -Wl,-z,relro,-z,now -o $@ $(BRIDGE_OBJS) -lcivetweb -lcrypto -lpq $(SANITIZERS)
+	$(CC) $(BRIDGE_LDFLAGS) -o $@ $(BRIDGE_OBJS) -lcivetweb -lcrypto -lpq $(SANITIZERS)
 
 $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
