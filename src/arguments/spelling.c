@@ -23,6 +23,7 @@
 
 #include "arguments/spelling.h"
 #include "arguments/spelling_internal.h"
+#include "base/compat.h"
 #include "base/failure.h"
 #include "model/model_internal.h"
 #include "model/provider.h"
@@ -293,36 +294,36 @@ string_value(const char *text)
 }
 
 static void
-push_key(JsonbParseState **state, const char *key)
+push_key(JsonbBuilder *state, const char *key)
 {
 	JsonbValue name = string_value(key);
 
-	(void) pushJsonbValue(state, WJB_KEY, &name);
+	(void) dqds_push_jsonb(state, WJB_KEY, &name);
 }
 
 static void
-push_member(JsonbParseState **state, const char *key, const char *text)
+push_member(JsonbBuilder *state, const char *key, const char *text)
 {
 	JsonbValue value = string_value(text);
 
 	push_key(state, key);
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
+	(void) dqds_push_jsonb(state, WJB_VALUE, &value);
 }
 
 static void
-push_properties(JsonbParseState **state, List *properties)
+push_properties(JsonbBuilder *state, List *properties)
 {
 	ListCell *cell;
 
 	push_key(state, "properties");
-	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	(void) dqds_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
 	foreach (cell, properties)
 	{
 		const SpelledProperty *property = lfirst(cell);
 
 		push_member(state, property->name, literal(property->value));
 	}
-	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	(void) dqds_push_jsonb(state, WJB_END_OBJECT, NULL);
 }
 
 static Jsonb *
@@ -330,12 +331,12 @@ make_model(const Spelling *spelling, const Scheme *scheme)
 {
 	static const char *const keys[NUM_SPELLED_KEYS] = {"host",     "port",    "database", "user",
 													   "password", "sslmode", "options"};
-	JsonbParseState *state = NULL;
+	JsonbBuilder state = {0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) dqds_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	push_member(&state, "provider_type", provider_name(scheme->provider));
 	push_key(&state, provider_name(scheme->provider));
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) dqds_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < NUM_SPELLED_KEYS; i++)
 	{
 		bool is_path = i == SPELLED_DATABASE && scheme->path != NULL;
@@ -345,8 +346,8 @@ make_model(const Spelling *spelling, const Scheme *scheme)
 	}
 	if (spelling->properties != NIL)
 		push_properties(&state, spelling->properties);
-	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	(void) dqds_push_jsonb(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(dqds_push_jsonb(&state, WJB_END_OBJECT, NULL));
 }
 
 /* Without the white space around it, such as the newline of a pasted line. */

@@ -2,7 +2,7 @@
  * compat.h
  *		Every test of a server or library version stands here.
  *
- * It hides the differences between PostgreSQL 15 and 18 behind one spelling.
+ * It hides the differences between PostgreSQL 15 and 19 behind one spelling.
  * It must not hold logic of its own.
  */
 #ifndef DQDS_COMPAT_H
@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
+#include "utils/jsonb.h"
 
 #if PG_VERSION_NUM < 150000
 #error "dqds needs PostgreSQL 15 or later"
@@ -114,6 +115,28 @@ dqds_find_setting(const char *name)
 		if (pg_strcasecmp(settings[i]->name, name) == 0)
 			return settings[i];
 	return NULL;
+#endif
+}
+
+/* A JSON value that is being built; zeroes to begin with. */
+typedef struct JsonbBuilder
+{
+#if PG_VERSION_NUM >= 190000
+	JsonbInState state;
+#else
+	JsonbParseState *state;
+#endif
+} JsonbBuilder;
+
+/* Add a token, with its value where it has one; returns the whole value after the token that ends it. */
+static inline JsonbValue *
+dqds_push_jsonb(JsonbBuilder *builder, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(&builder->state, token, value);
+	return builder->state.result;
+#else
+	return pushJsonbValue(&builder->state, token, value);
 #endif
 }
 

@@ -214,6 +214,22 @@ run_all(Fanout *fanout)
 	pfree(fanout->events);
 }
 
+/* The same; no session is left busy by an error. */
+static void
+run_all_or_close(Fanout *fanout)
+{
+	PG_TRY();
+	{
+		run_all(fanout);
+	}
+	PG_CATCH();
+	{
+		session_close_all_busy();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 /*
  * Run the operations for role, all at once as far as dqds.max_parallel goes, and
  * return when each has its outcome.  Rows go to the sinks as they arrive.
@@ -233,15 +249,6 @@ engine_run(Operation *operations, int count, Oid role)
 		failure_clear(&operations[i].failure);
 	}
 
-	PG_TRY();
-	{
-		run_all(&fanout);
-	}
-	PG_CATCH();
-	{
-		session_close_all_busy();
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	run_all_or_close(&fanout);
 	pfree(fanout.runs);
 }

@@ -14,6 +14,7 @@
 #include "arguments/connection_argument.h"
 #include "arguments/statement_scope.h"
 #include "base/caller.h"
+#include "base/compat.h"
 #include "base/name_set.h"
 #include "listing/list_arguments.h"
 #include "listing/listing.h"
@@ -39,7 +40,7 @@ typedef struct Output
 /* ---- rows ------------------------------------------------------------------------------ */
 
 static void
-push_member(JsonbParseState **state, const char *name, const char *value)
+push_member(JsonbBuilder *state, const char *name, const char *value)
 {
 	JsonbValue item = {.type = jbvString};
 
@@ -47,10 +48,10 @@ push_member(JsonbParseState **state, const char *name, const char *value)
 		return;
 	item.val.string.val = unconstify(char *, name);
 	item.val.string.len = strlen(name);
-	(void) pushJsonbValue(state, WJB_KEY, &item);
+	(void) dqds_push_jsonb(state, WJB_KEY, &item);
 	item.val.string.val = unconstify(char *, value);
 	item.val.string.len = strlen(value);
-	(void) pushJsonbValue(state, WJB_VALUE, &item);
+	(void) dqds_push_jsonb(state, WJB_VALUE, &item);
 }
 
 /*
@@ -60,12 +61,12 @@ push_member(JsonbParseState **state, const char *name, const char *value)
 static Jsonb *
 import_parameters(const char *connection_name)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuilder state = {0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) dqds_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	push_member(&state, "connectionName", connection_name);
 	push_member(&state, "schemaName", "");
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return JsonbValueToJsonb(dqds_push_jsonb(&state, WJB_END_OBJECT, NULL));
 }
 
 /*

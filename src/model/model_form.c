@@ -14,6 +14,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
+#include "base/compat.h"
 #include "base/failure.h"
 #include "base/settings.h"
 #include "model/model.h"
@@ -81,8 +82,8 @@ is_computed(const char *key)
 
 typedef struct Normalizer
 {
-	JsonbParseState *model;
-	JsonbParseState *secrets;
+	JsonbBuilder model;
+	JsonbBuilder secrets;
 	JsonbValue *model_result;
 	JsonbValue *secrets_result;
 	bool any_secret;
@@ -93,17 +94,17 @@ typedef struct Normalizer
 static void
 push_token(Normalizer *normalizer, JsonbIteratorToken token)
 {
-	normalizer->model_result = pushJsonbValue(&normalizer->model, token, NULL);
-	normalizer->secrets_result = pushJsonbValue(&normalizer->secrets, token, NULL);
+	normalizer->model_result = dqds_push_jsonb(&normalizer->model, token, NULL);
+	normalizer->secrets_result = dqds_push_jsonb(&normalizer->secrets, token, NULL);
 }
 
 static void
-push_member(JsonbParseState **state, char *key, JsonbValue *value)
+push_member(JsonbBuilder *state, char *key, JsonbValue *value)
 {
 	JsonbValue name = {.type = jbvString, .val.string = {.val = key, .len = strlen(key)}};
 
-	pushJsonbValue(state, WJB_KEY, &name);
-	pushJsonbValue(state, WJB_VALUE, value);
+	dqds_push_jsonb(state, WJB_KEY, &name);
+	dqds_push_jsonb(state, WJB_VALUE, value);
 }
 
 static JsonbValue
@@ -197,8 +198,8 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 		{
 			JsonbValue name = string_value(key);
 
-			pushJsonbValue(&normalizer->model, WJB_KEY, &name);
-			pushJsonbValue(&normalizer->secrets, WJB_KEY, &name);
+			dqds_push_jsonb(&normalizer->model, WJB_KEY, &name);
+			dqds_push_jsonb(&normalizer->secrets, WJB_KEY, &name);
 			normalize_object(normalizer, item.val.binary.data, model_object_member(stored, key),
 							 in_user_map || is_one_of(user_maps, lengthof(user_maps), key),
 							 depth + 1);

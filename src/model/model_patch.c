@@ -10,14 +10,14 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "miscadmin.h"
 #include "utils/jsonb.h"
 
 #include "model/model.h"
 #include "model/model_internal.h"
 
-static JsonbValue *push_patched(JsonbParseState **state, JsonbContainer *object,
-								JsonbContainer *patch);
+static JsonbValue *push_patched(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch);
 
 static JsonbContainer *
 as_object(const JsonbValue *value)
@@ -29,22 +29,22 @@ as_object(const JsonbValue *value)
 
 /* The value of a member that the patch has: an object is merged into old (NULL: there is no object). */
 static void
-push_change(JsonbParseState **state, JsonbValue *key, JsonbContainer *old, JsonbValue *change)
+push_change(JsonbBuilder *state, JsonbValue *key, JsonbContainer *old, JsonbValue *change)
 {
 	JsonbContainer *patch = as_object(change);
 
 	if (change->type == jbvNull)
 		return;
-	(void) pushJsonbValue(state, WJB_KEY, key);
+	(void) dqds_push_jsonb(state, WJB_KEY, key);
 	if (patch != NULL)
 		(void) push_patched(state, old, patch);
 	else
-		(void) pushJsonbValue(state, WJB_VALUE, change);
+		(void) dqds_push_jsonb(state, WJB_VALUE, change);
 }
 
 /* The members of the object, changed as the patch says. */
 static void
-push_old_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+push_old_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
@@ -64,15 +64,15 @@ push_old_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer
 			push_change(state, &key, as_object(&item), &change);
 		else
 		{
-			(void) pushJsonbValue(state, WJB_KEY, &key);
-			(void) pushJsonbValue(state, WJB_VALUE, &item);
+			(void) dqds_push_jsonb(state, WJB_KEY, &key);
+			(void) dqds_push_jsonb(state, WJB_VALUE, &item);
 		}
 	}
 }
 
 /* The members that only the patch has. */
 static void
-push_new_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+push_new_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(patch);
 	JsonbIteratorToken token;
@@ -94,14 +94,14 @@ push_new_members(JsonbParseState **state, JsonbContainer *object, JsonbContainer
 
 /* Push an object as a patch changes it; NULL: there is none, so the patch is all of it, but for its nulls. */
 static JsonbValue *
-push_patched(JsonbParseState **state, JsonbContainer *object, JsonbContainer *patch)
+push_patched(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
 	check_stack_depth();
-	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	(void) dqds_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
 	if (object != NULL)
 		push_old_members(state, object, patch);
 	push_new_members(state, object, patch);
-	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	return dqds_push_jsonb(state, WJB_END_OBJECT, NULL);
 }
 
 /*
@@ -111,7 +111,7 @@ push_patched(JsonbParseState **state, JsonbContainer *object, JsonbContainer *pa
 Jsonb *
 model_patch(Jsonb *model, Jsonb *patch)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuilder state = {0};
 
 	return JsonbValueToJsonb(push_patched(&state, model_root(model), model_root(patch)));
 }

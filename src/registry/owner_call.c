@@ -122,23 +122,30 @@ owner_call_found_nothing(const char *what)
 			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the %s was dropped meanwhile", what)));
 }
 
+/* In place of the error that there is. */
+static void
+raise_busy(const char *what)
+{
+	Failure failure;
+
+	FlushErrorState();
+	failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
+				"another transaction is changing the same %s", what);
+	failure_raise(&failure);
+}
+
 /* In place of an error of the tables, one that the caller understands. */
 static void
 explain_error(const char *what)
 {
-	Failure failure;
-
 	switch (geterrcode())
 	{
 		case ERRCODE_INTERNAL_ERROR:
-			if (!is_concurrent_update())
-				break;
-			/* FALLTHROUGH */
+			if (is_concurrent_update())
+				raise_busy(what);
+			break;
 		case ERRCODE_LOCK_NOT_AVAILABLE:
-			FlushErrorState();
-			failure_set(&failure, DQDS_BUSY, "Try again in a moment.",
-						"another transaction is changing the same %s", what);
-			failure_raise(&failure);
+			raise_busy(what);
 			break;
 		case ERRCODE_UNIQUE_VIOLATION:
 			FlushErrorState();
