@@ -10,11 +10,11 @@
  */
 #include "postgres.h"
 
-#include "compat.h"
 #include "miscadmin.h"
 #include "utils/jsonb.h"
 
 #include "model/model.h"
+#include "base/compat.h"
 #include "model/model_internal.h"
 
 static JsonbValue *push_patched(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch);

@@ -148,6 +148,7 @@ libpq_start(WireLink *common, Failure *failure)
 	if (address_text(peer, hostaddr, sizeof(hostaddr)) == NULL ||
 		!lost_memory_permits(common->target, peer, failure))
 		return false;
+	libpq_start_openssl();
 	heap_before = lost_memory_heap();
 	link->conn = start_libpq(link, hostaddr);
 	(void) libpq_count_heap(link, lost_memory_heap() - heap_before);

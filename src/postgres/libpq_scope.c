@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
 #include "utils/memutils.h"
 
 #include "postgres/libpq_scope.h"
@@ -41,6 +44,26 @@ environment_without_pg(void)
 	filtered[kept++] = no_tickets;
 	filtered[kept] = NULL;
 	return filtered;
+}
+
+/*
+ * OpenSSL takes some 300 kB when it is used for the first time, and keeps them.  A
+ * server that is built with it has used it long before; in one that is not, libpq
+ * would be the first, and the first login would be charged with that memory.
+ */
+void
+libpq_start_openssl(void)
+{
+	static bool started = false;
+	unsigned char bytes[EVP_MAX_MD_SIZE];
+	unsigned int length;
+
+	if (started)
+		return;
+	started = true;
+	/* What the authentication needs: random numbers, and SCRAM's HMAC. */
+	(void) RAND_bytes(bytes, 1);
+	(void) HMAC(EVP_sha256(), "", 0, bytes, 1, bytes, &length);
 }
 
 /* No environment, and messages in English; nothing between enter and leave may ereport. */

@@ -16,6 +16,7 @@ typedef struct LibpqScope
 	locale_t locale;
 } LibpqScope;
 
+extern void libpq_start_openssl(void);
 extern void libpq_enter(LibpqScope *scope);
 extern void libpq_leave(const LibpqScope *scope);
 
