@@ -86,7 +86,7 @@ guard_plain(AuthGuard *guard, int fd, int *needed)
 static const char *
 read_tls_error(void *ssl, int result)
 {
-	unsigned long error = ERR_peek_last_error();
+	unsigned long error = ERR_peek_error();
 
 	if (SSL_get_error(ssl, result) != SSL_ERROR_SSL ||
 		ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)

@@ -67,7 +67,7 @@ unusable('an empty argument', 'not an option', @good, '');
 unusable('an option without its value', '--threads', @good, '--threads');
 unusable('a switch with a value', '--check', @good, '--check=yes');
 
-# The CivetWeb of Debian cannot serve TLS: who asks for it is told, and what to do instead.
+# The CivetWeb of Debian cannot serve TLS: a caller who asks for it is told so, and what to do instead.
 my $no_tls = 'serves plain HTTP only, because .*CivetWeb.* cannot serve TLS .*OpenSSL 3; .*proxy in front.*packaging/nginx\.conf$';
 unusable("TLS: @$_", $_->[0] eq '--listen' ? "--listen with TLS: .*$no_tls" : $no_tls, @good, @$_)
   foreach [ '--tls-certificate', '/x' ], ['--tls-certificate=/x'], [ '--tls-key', '/x' ], ['--tls'], [ '--ssl-certificate', '/x' ], ['--https'],
