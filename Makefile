@@ -5,6 +5,7 @@
 #   make test-sanitize  the same tests with both parts under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
+#   make test-servers   all of them in a control server of PostgreSQL 16 to 18, downloaded for that (VERSIONS='16 18', SERVERS_KEEP=1)
 #   make fuzz      a minute each of input that no one would send on purpose, to the bridge (make fuzz-http), as connection
 #                  models (fuzz-model) and from hostile servers (fuzz-replies); FUZZ_SECONDS=60, see packaging/fuzz
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
@@ -158,7 +159,7 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes soak bench format clean-run
+.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes test-servers soak bench format clean-run
 run:
 	@packaging/run
 
@@ -177,6 +178,9 @@ fuzz-http fuzz-model fuzz-replies:
 test-remotes:
 	@packaging/test-remotes
 
+test-servers:
+	@packaging/test-servers
+
 # One test file, which takes a minute or two longer than its load.
 soak: SOAK_SECONDS ?= 600
 soak:
@@ -188,7 +192,7 @@ bench:
 clean: clean-run
 clean-run:
 	@packaging/run --clean
-	@rm -rf .remotes
+	@rm -rf .remotes .servers
 
 format:
 	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])

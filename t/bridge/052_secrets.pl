@@ -27,11 +27,12 @@ my %env      = (
 	DQDS_SECRET_NESTED   => '${DQDS_SECRET_PASSWORD}',
 	OTHER_SECRET         => $password);
 my $control;
+my $has_statements = has_extension('pg_stat_statements');
 {
 	local @ENV{ keys %env } = values %env;
-	$control = control_server('control', conf => q(shared_preload_libraries = 'pg_stat_statements'));
+	$control = control_server('control', conf => $has_statements ? q(shared_preload_libraries = 'pg_stat_statements') : '');
 }
-$control->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements');
+$control->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements') if $has_statements;
 
 my %sql = (super => DqdsTest::Sql->connect($control));
 foreach my $role (qw(alice bob carol admin))
@@ -390,10 +391,14 @@ sub log_since { return slurp_file($control->logfile, $_[0]); }
 	unlike(log_since($from), qr/\Q$secret\E/, 'the log of the control server, as it is by default');
 	unlike($bridge->log, qr/\Q$secret\E/, 'the log of the bridge');
 
-	my $shown = to_json([ $sql{super}->rows('SELECT query FROM pg_stat_statements') ]);
-	like($shown, qr/dqds_test_connection_json\(\$1/, 'pg_stat_statements has what the bridge runs');
-	unlike($shown, qr/\Q$secret\E/, 'without the models');
-	like($shown, qr/dqds_create_credential\(\$1, \$2, \$3\)/, 'and statements with a password in them without it, too');
+	SKIP:
+	{
+		skip 'pg_stat_statements is not installed with this server', 3 if !$has_statements;
+		my $shown = to_json([ $sql{super}->rows('SELECT query FROM pg_stat_statements') ]);
+		like($shown, qr/dqds_test_connection_json\(\$1/, 'pg_stat_statements has what the bridge runs');
+		unlike($shown, qr/\Q$secret\E/, 'without the models');
+		like($shown, qr/dqds_create_credential\(\$1, \$2, \$3\)/, 'and statements with a password in them without it, too');
+	}
 
 	# What "Logs" in doc/operations.md says of a control server that logs all statements.
 	$control->safe_psql('postgres', $_) foreach q(ALTER SYSTEM SET log_statement = 'all'), 'SELECT pg_reload_conf()';

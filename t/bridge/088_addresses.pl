@@ -157,9 +157,7 @@ foreach my $row (
 
 # --- target_session_attrs ----------------------------------------------------------------------------------------------
 
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$remote->backup('base');
-$standby->init_from_backup($remote, 'base', has_streaming => 1);
+my $standby = standby_of($remote, 'standby');
 $standby->append_conf('postgresql.conf', "listen_addresses = '127.0.0.9'\nport = $port\nunix_socket_directories = ''\nssl = off");
 $standby->start;
 

@@ -36,9 +36,8 @@ foreach my $role (qw(alice bob carol dave owner))
 	grant_role($control, $role, level => 'editor');
 	$sql{$role} = DqdsTest::Sql->connect($control, user => $role);
 }
+create_wrapper($control, $_) foreach qw(postgres_fdw dblink);
 super(<<"SQL");
-CREATE EXTENSION postgres_fdw;
-CREATE EXTENSION dblink;
 GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO owner;
 CREATE SERVER "the Shop" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$port', dbname 'shop', fetch_size '1000', use_remote_estimate 'true',
 	extensions 'postgres_fdw', application_name 'of the server', keepalives_idle '60', connect_timeout '5', options '-c search_path=s');

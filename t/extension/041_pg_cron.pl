@@ -7,6 +7,8 @@ use DqdsTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'pg_cron is not installed with this server' if !has_extension('pg_cron');
+
 # --- The recipe of README ----------------------------------------------------------------------------
 
 my ($settings, $as_superuser, $as_monitor) = slurp_file('README.md') =~ /^### On a schedule\n.*?```\n(.*?)```.*?```\n(.*?)```.*?```\n(.*?)```/ms

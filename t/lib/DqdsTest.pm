@@ -30,9 +30,9 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
 our @EXPORT = (
-	qw(control_server remote_server wide_server remote_password connection_model create_connection grant_role),
-	qw(start_bridge bridge_conninfo run_bridge health_of start_pgbouncer start_fake_server free_port reload_with),
-	qw(to_json from_json sql_literal poll_until line_differences),
+	qw(control_server remote_server standby_of wide_server remote_password connection_model create_connection grant_role),
+	qw(start_bridge bridge_conninfo run_bridge health_of start_pgbouncer pgbouncer_version start_fake_server free_port),
+	qw(reload_with restart_at_once has_extension create_wrapper to_json from_json sql_literal poll_until line_differences),
 	@DqdsTest::Http::EXPORT, @DqdsTest::Under::EXPORT);
 
 # --- Small things ------------------------------------------------------------------------------------
@@ -84,11 +84,14 @@ sub free_port { return PostgreSQL::Test::Cluster::get_free_port(); }
 
 my %password_of;    # name of a remote server => password of its login role
 
+# What Cluster->new wants to know of an installation that is not the one in PATH.
+sub installation { return $_[0] ? (install_path => $_[0]) : (); }
+
 # A running cluster, on its socket for the tests (superuser, no password) and, with tcp, on 127.0.0.1 with SCRAM.
 sub new_server
 {
 	my ($name, %opt) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name, $opt{installation} ? (install_path => $opt{installation}) : ());
+	my $node = PostgreSQL::Test::Cluster->new($name, installation($opt{installation}));
 	$node->init(
 		allows_streaming => $opt{streaming},
 		extra            => [ '--no-locale', '--encoding=UTF8' ]);
@@ -113,6 +116,7 @@ sub new_server
 #   conf => lines for postgresql.conf (log_statement is none unless it says otherwise)
 #   tcp => 1: listens on 127.0.0.1 as well, with SCRAM (so that it can be its own remote)
 #   streaming => 1: a standby may follow it
+#   installation => where another PostgreSQL is, with dqds in it
 #   extension => 0: without CREATE EXTENSION
 sub control_server
 {
@@ -140,6 +144,16 @@ sub remote_server
 	return $node;
 }
 
+# standby_of(REMOTE, NAME): a hot standby of it, from a backup that is taken now, in the same installation; not started.
+sub standby_of
+{
+	my ($remote, $name) = @_;
+	my $standby = PostgreSQL::Test::Cluster->new($name, installation($ENV{DQDS_REMOTE_INSTALLATION}));
+	$remote->backup('base');
+	$standby->init_from_backup($remote, 'base', has_streaming => 1);
+	return $standby;
+}
+
 # reload_with(NODE, LINES = none): adds lines to its postgresql.conf, has all its configuration files read, and waits for
 # that: the postmaster reads them before it takes the next connection.
 sub reload_with
@@ -152,22 +166,62 @@ sub reload_with
 	return;
 }
 
+# restart_at_once(NODE): stops it as a crash would, and starts it.
+sub restart_at_once
+{
+	my ($node) = @_;
+	$node->stop('immediate');
+	$node->start;
+	return;
+}
+
+# has_extension(NAME): can it be created in a control server? Not every installation comes with those of contrib, or with pg_cron.
+sub has_extension
+{
+	my ($name) = @_;
+	chomp(my $share = `$ENV{PG_CONFIG} --sharedir`);
+	return -e "$share/extension/$name.control";
+}
+
+# create_wrapper(CONTROL, EXTENSION): the foreign data wrapper of postgres_fdw or dblink. In an installation that comes without
+# them, one of the same name whose validator, in a library of the same name, takes any option: dqds does not ask for more.
+sub create_wrapper
+{
+	my ($control, $extension) = @_;
+	return $control->safe_psql('postgres', "CREATE EXTENSION $extension") if has_extension($extension);
+	my $wrapper = $extension eq 'dblink' ? 'dblink_fdw' : $extension;
+	chomp(my ($include, $libraries) = (`$ENV{PG_CONFIG} --includedir-server`, `pg_config --pkglibdir`));
+	my $source = PostgreSQL::Test::Utils::tempdir($extension) . '/validator.c';
+	write_file($source, <<"C");
+#include "postgres.h"
+#include "fmgr.h"
+PG_MODULE_MAGIC;
+PG_FUNCTION_INFO_V1(${wrapper}_validator);
+Datum ${wrapper}_validator(PG_FUNCTION_ARGS) { PG_RETURN_VOID(); }
+C
+	system($ENV{CC} // 'cc', '-shared', '-fPIC', '-I', $include, '-o', "$libraries/$extension.so", $source) == 0 or die "no validator for $wrapper\n";
+	$control->safe_psql('postgres', "CREATE FUNCTION ${wrapper}_validator(text[], oid) RETURNS void LANGUAGE c STRICT AS '\$libdir/$extension';"
+		  . "CREATE FOREIGN DATA WRAPPER $wrapper VALIDATOR ${wrapper}_validator");
+	return;
+}
+
 # remote_password(REMOTE): the password of its login role.
 sub remote_password { return $password_of{ $_[0]->name }; }
 
-# wide_server(NAME, SCHEMA, COUNT): a remote_server whose login role owns a SCHEMA of COUNT tables without columns (100,000
-# take about 10 seconds). Their names sort differently by code point than by alphabet. Returns the server and, as a
+# wide_server(NAME, SCHEMA, COUNT, COLUMNS = ''): a remote_server whose login role owns a SCHEMA of COUNT tables with these columns
+# (100,000 without any take about 10 seconds). Their names sort differently by code point than by alphabet. Returns the server and, as a
 # reference to an array, the names in the order of their bytes.
 sub wide_server
 {
-	my ($name, $schema, $count) = @_;
+	my ($name, $schema, $count, $columns) = @_;
+	$columns //= '';
 	my $node = remote_server($name, conf => "wal_level = minimal\nmax_wal_senders = 0\nautovacuum = off\nmax_locks_per_transaction = 256");
 	my ($role, $ident) = map { '"' . ($_ =~ s/"/""/gr) . '"' } $node->{dqds_role}, $schema;
 	$node->safe_psql('postgres', "CREATE SCHEMA $ident AUTHORIZATION $role");
 	# Two sessions at once, each in transactions of 5,000 tables, since every table is locked until the end of its own.
 	my @sessions = map {
 		my $sql = "DO \$\$ BEGIN FOR i IN 1 .. $count LOOP IF i % 2 = $_ THEN"
-		  . " EXECUTE format('CREATE TABLE %I ()', (ARRAY['a','B','_','é','Z','😀'])[1 + i % 6] || substr(md5(i::text), 1, 4) || i);"
+		  . " EXECUTE format('CREATE TABLE %I ($columns)', (ARRAY['a','B','_','é','Z','😀'])[1 + i % 6] || substr(md5(i::text), 1, 4) || i);"
 		  . " END IF; IF i % 10000 = 0 THEN COMMIT; END IF; END LOOP; END \$\$";
 		my @commands = map { ('-c', $_) } "SET SESSION AUTHORIZATION $role", "SET search_path = $ident", $sql;
 		IPC::Run::start([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), @commands ], '<', '/dev/null')
@@ -256,6 +310,13 @@ sub start_pgbouncer
 	$process->{port} = $port;
 	$process->await(qr/process up/, 20);
 	return $process;
+}
+
+# pgbouncer_version(): as a number that can be compared: 1.024 for 1.24.
+sub pgbouncer_version
+{
+	my ($major, $minor) = `pgbouncer --version` =~ /^PgBouncer (\d+)\.(\d+)/m or die "pgbouncer does not tell its version\n";
+	return sprintf '%d.%03d', $major, $minor;
 }
 
 # start_fake_server(SUB, ADDRESS = 127.0.0.1, PORT = any): listens there and calls SUB->(socket, number of the connection from 1) for

@@ -110,7 +110,7 @@ sub calm
 	{
 		local $ENV{DQDS_TEST_REMOTE};
 		as_started($node);
-		system_log('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, 'start') unless postmaster($node);
+		system_log($node->installed_command('pg_ctl'), '-D', $node->data_dir, '-l', $node->logfile, 'start') unless postmaster($node);
 	}
 	# PgBouncer 1.18 ends itself now and then when clients come and go ("bad client state"), which is no fault of ours.
 	$world->{pooler}->restart unless $world->{pooler}->running;
@@ -214,7 +214,7 @@ sub child
 sub restart
 {
 	my ($self, $node, $mode) = @_;
-	my @command = ('pg_ctl', '-s', '-D', $node->data_dir, '-l', $node->logfile, '-m', $mode, '-t', 60, 'restart');
+	my @command = ($node->installed_command('pg_ctl'), '-s', '-D', $node->data_dir, '-l', $node->logfile, '-m', $mode, '-t', 60, 'restart');
 	return $self->child('restart of ' . $node->name, sub { as_started($node); exec { $command[0] } @command; });
 }
 
