@@ -1,10 +1,12 @@
 -- privileges: who may do what: levels, owners, grants, and who decides inside SECURITY DEFINER.
 \pset format unaligned
 
--- The extension's own objects. All of them are described.
+-- The extension's own objects. All of them are described. (From version 17 on the types of rows and arrays, which are made
+-- with a table or another type, are members as well.)
 CREATE VIEW member AS SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS object FROM pg_depend d
 	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-	WHERE e.extname = 'dqds' AND d.deptype = 'e';
+	WHERE e.extname = 'dqds' AND d.deptype = 'e' AND NOT (d.classid = 'pg_type'::regclass
+		AND EXISTS (SELECT FROM pg_type t WHERE t.oid = d.objid AND (t.typrelid <> 0 OR t.typelem <> 0)));
 SELECT count(*) > 50 AS enough FROM member;
 SELECT object AS without_comment FROM member
 WHERE obj_description(objid, classid::regclass::name) IS NULL ORDER BY object COLLATE "C";

@@ -54,7 +54,7 @@ $remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id
 	like($by->{tls}{hint},           qr/verify-full/, 'with what to do');
 	is($by->{authenticate}{message}, 'user "reader" is logged in', 'authenticate');
 	is($by->{database}{message},     'database "postgres" is open', 'database');
-	like($by->{server}{message},     qr/^version 15\.\S+.*, a primary, connected directly$/, 'server');
+	like($by->{server}{message},     qr/^version \Q${\ $remote->pg_version}\E\b.*, a primary, connected directly$/, 'server');
 	is($by->{schemas}{message},      'schemas: 2, of which user "reader" may use 2', 'schemas');
 	is($by->{tables}{message},       'tables and views: 2 to be listed, of which user "reader" may read 1', 'tables');
 	is(join(' ', grep { !defined $by->{$_}{elapsed_ms} } @steps), 'model database schemas tables', 'the others take time');
@@ -175,9 +175,7 @@ is($sql->query(q(SELECT * FROM dqds_diagnose_connection('nope')))->{error}{sqlst
 	like(diagnose(connection_model($remote, port => '' . $pooler->port))->{server}{message}, qr/, a primary, behind a pooler or look-alike$/, 'behind PgBouncer');
 	$pooler->stop;
 
-	my $standby = PostgreSQL::Test::Cluster->new('standby');
-	$remote->backup('base');
-	$standby->init_from_backup($remote, 'base', has_streaming => 1);
+	my $standby = standby_of($remote, 'standby');
 	# It has the primary's settings, but for the port.
 	$standby->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
 	$standby->start;

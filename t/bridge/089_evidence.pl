@@ -64,6 +64,15 @@ my @logins = (
 	# PostgreSQL 18: OAuth; and a mechanism that nobody knows.
 	map({ [ "SASL by $_ alone", says(pg_auth(10, "$_\0\0")), {}, 'authentication_failed', undef, qr/asks for a kind of authentication that is not supported$/, qr/scram-sha-256/ ] } qw(OAUTHBEARER SCRAM-SHA-512)),
 	[ 'SASL by nothing', says(pg_auth(10, "\0")), {}, 'authentication_failed', undef, qr/asks for a kind of authentication that is not supported$/, qr/scram-sha-256/ ],
+	# libpq 18 takes the first one of these and gives up, older ones know the second alone: what the server asks for then is refused.
+	[ 'SASL by OAUTHBEARER or SCRAM-SHA-256', sub {
+			my ($client) = @_;
+			send_bytes($client, pg_auth(10, "OAUTHBEARER\0SCRAM-SHA-256\0\0"));
+			my (undef, $body) = pg_read_message($client);
+			my ($nonce) = $body =~ /,r=(.+)$/s;
+			send_bytes($client, pg_auth(11, "r=${nonce}x,s=c2FsdHNhbHRzYWx0c2FsdA==,i=2000000000"));
+			hold($client);
+		}, {}, 'authentication_failed', undef, qr/asks for (a kind of authentication that is not supported|too many iterations of SCRAM)$/, qr/scram/i ],
 	# A hot standby, for a role whose transactions are serializable.
 	[ 'serializable on a standby', after_password(reported('0A000', 'cannot use serializable mode in a hot standby', 'GetSerializableTransactionSnapshot')), {}, 'remote_error', '0A000', qr/serializable, which a hot standby does not take$/, qr/-c default_transaction_isolation=repeatable\\ read\.$/ ],
 	[ 'the same in Russian', after_password(reported('0A000', 'нельзя', 'GetSerializableTransactionSnapshot')), {}, 'remote_error', '0A000', qr/serializable, which a hot standby/, qr/repeatable\\ read/ ],

@@ -114,7 +114,7 @@ mark_log();
 	$remote->restart;
 	is($sql->query($list)->{error}, undef, 'the remote was restarted: the next call works');
 	is($sql->query($list)->{error}, undef, 'and the one after it');
-	$remote->restart('immediate');
+	restart_at_once($remote);
 	is($sql->query($list)->{error}, undef, 'the remote was stopped at once and started: the next call works');
 	mark_log();
 	sessions();

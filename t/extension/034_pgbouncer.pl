@@ -81,7 +81,7 @@ foreach my $mode (sort keys %pooler)
 	fails($sql, "$mode mode: a wrong password", connection_model($remote, port => $port, password => 'wrong'), 'authentication_failed',
 		sqlstate => '08P01', within => 5);
 	fails($sql, "$mode mode: an unknown database", connection_model($remote, port => $port, database => 'nowhere'), 'database_not_found',
-		sqlstate => '08P01', within => 5);
+		sqlstate => pgbouncer_version() < 1.024 ? '08P01' : '3D000', within => 5);
 	fails($sql, "$mode mode: options, which poolers refuse", connection_model($remote, port => $port, options => '-c geqo=off'), 'invalid_connection',
 		sqlstate => '08P01', within => 5, hint => qr/ignore_startup_parameters/);
 	$sql->must('SELECT dqds_close_idle()');
@@ -94,7 +94,7 @@ foreach my $mode (sort keys %pooler)
 	is(answers($sql, $mode), $expected, "$mode mode: before the restart of the database");
 	$remote->restart;
 	is(answers($sql, $mode), $expected, "$mode mode: after the restart of the database");
-	$remote->restart('immediate');
+	restart_at_once($remote);
 	is(answers($sql, $mode), $expected, "$mode mode: after the immediate restart of the database");
 }
 
