@@ -15,7 +15,7 @@ use Test::More;
 # Standard output is the log of PostgreSQL's test framework; this is what the caller sees.
 my $out = Test::More->builder->output;
 
-my @groups = split ' ', $ENV{BENCH_ONLY} || 'Warm Catalog Fleet Bridge Bulkhead';
+my @groups = split ' ', $ENV{BENCH_ONLY} || 'Warm Catalog Fleet Bridge Bulkhead Import';
 my @figures;
 foreach my $group (@groups)
 {
