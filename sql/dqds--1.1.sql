@@ -228,7 +228,7 @@ RETURNS TABLE (
 	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connection';
+AS 'MODULE_PATHNAME', 'dqds_test_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_test_connection(text, boolean) IS 'log in to a remote data source and report the outcome';
 
 CREATE FUNCTION @extschema@.dqds_test_connection(connection json, verify_name_uniqueness boolean DEFAULT true)
@@ -237,7 +237,7 @@ RETURNS TABLE (
 	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connection';
+AS 'MODULE_PATHNAME', 'dqds_test_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_test_connection(json, boolean) IS 'log in to a remote data source and report the outcome';
 
 CREATE FUNCTION @extschema@.dqds_test_connection(connection jsonb, verify_name_uniqueness boolean DEFAULT true)
@@ -246,7 +246,7 @@ RETURNS TABLE (
 	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connection';
+AS 'MODULE_PATHNAME', 'dqds_test_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_test_connection(jsonb, boolean) IS 'log in to a remote data source and report the outcome';
 
 CREATE FUNCTION @extschema@.dqds_test_connections(connections text[] DEFAULT NULL)
@@ -255,7 +255,7 @@ RETURNS TABLE (
 	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connections';
+AS 'MODULE_PATHNAME', 'dqds_test_connections_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, in parallel';
 
 -- For literals: one name, or an array of names between braces.
@@ -265,7 +265,7 @@ RETURNS TABLE (
 	server_version text, tls text, elapsed_ms double precision
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connections';
+AS 'MODULE_PATHNAME', 'dqds_test_connections_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_test_connections(text) IS 'test the named connection';
 
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection text)
@@ -273,7 +273,7 @@ RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection json)
@@ -281,7 +281,7 @@ RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_diagnose_connection(connection jsonb)
@@ -289,7 +289,7 @@ RETURNS TABLE (
 	step text, status text, elapsed_ms double precision, message text, hint text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_diagnose_connection';
+AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection text, include_system boolean DEFAULT false)
@@ -298,7 +298,7 @@ RETURNS TABLE (
 	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_schemas';
+AS 'MODULE_PATHNAME', 'dqds_list_schemas_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_schemas(text, boolean) IS 'list the schemas of a remote data source that its user may use';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection json, include_system boolean DEFAULT false)
@@ -307,7 +307,7 @@ RETURNS TABLE (
 	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_schemas';
+AS 'MODULE_PATHNAME', 'dqds_list_schemas_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_schemas(json, boolean) IS 'list the schemas of a remote data source that its user may use';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection jsonb, include_system boolean DEFAULT false)
@@ -316,7 +316,7 @@ RETURNS TABLE (
 	extension text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_schemas';
+AS 'MODULE_PATHNAME', 'dqds_list_schemas_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_schemas(jsonb, boolean) IS 'list the schemas of a remote data source that its user may use';
 
 CREATE FUNCTION @extschema@.dqds_list_tables(connection text, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
@@ -328,7 +328,7 @@ RETURNS TABLE (
 	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_tables';
+AS 'MODULE_PATHNAME', 'dqds_list_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_tables(text, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
 CREATE FUNCTION @extschema@.dqds_list_tables(connection json, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
@@ -340,7 +340,7 @@ RETURNS TABLE (
 	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_tables';
+AS 'MODULE_PATHNAME', 'dqds_list_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_tables(json, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
 CREATE FUNCTION @extschema@.dqds_list_tables(connection jsonb, schema_name text DEFAULT NULL, table_name_contains text DEFAULT NULL,
@@ -352,7 +352,7 @@ RETURNS TABLE (
 	can_select boolean
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_tables';
+AS 'MODULE_PATHNAME', 'dqds_list_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_tables(jsonb, text, text, integer, boolean, boolean, text, boolean) IS 'list the tables and views of a remote schema, or of all that its user may use, that its user has some privilege on; size_bytes only with include_sizes';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text[] DEFAULT NULL)
@@ -363,7 +363,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(text, text, text[]) IS 'list the columns of the tables of a remote schema';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection json, schema_name text, table_names text[] DEFAULT NULL)
@@ -374,7 +374,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(json, text, text[]) IS 'list the columns of the tables of a remote schema';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
@@ -385,7 +385,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
 
 -- A literal is resolved as text, not as text[], so these take the name of one table, or the text of an array.
@@ -397,7 +397,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(text, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection json, schema_name text, table_names text)
@@ -408,7 +408,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(json, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
 
 CREATE FUNCTION @extschema@.dqds_list_columns(connection jsonb, schema_name text, table_names text)
@@ -419,7 +419,7 @@ RETURNS TABLE (
 	identity text, is_unique boolean, primary_key_position integer, collation text
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_columns';
+AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text) IS 'list the columns of one table of a remote schema, or of those in an array like {a,b}';
 
 CREATE FUNCTION @extschema@.dqds_list_constraints(connection text, schema_name text, table_names text[] DEFAULT NULL)
@@ -567,37 +567,37 @@ COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'return the conne
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_connection';
+AS 'MODULE_PATHNAME', 'dqds_create_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, text) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model json)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_connection';
+AS 'MODULE_PATHNAME', 'dqds_create_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, json) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_create_connection(name text, model jsonb)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_connection';
+AS 'MODULE_PATHNAME', 'dqds_create_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_connection(text, jsonb) IS 'register a connection under a name; the caller becomes its owner';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_update_connection';
+AS 'MODULE_PATHNAME', 'dqds_update_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, text) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model json)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_update_connection';
+AS 'MODULE_PATHNAME', 'dqds_update_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, json) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_update_connection(name text, model jsonb)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_update_connection';
+AS 'MODULE_PATHNAME', 'dqds_update_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_update_connection(text, jsonb) IS 'replace the model of a connection; the mask ******** keeps a stored secret';
 
 CREATE FUNCTION @extschema@.dqds_patch_connection(name text, patch text)
@@ -621,13 +621,13 @@ COMMENT ON FUNCTION @extschema@.dqds_patch_connection(text, jsonb) IS 'change so
 CREATE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_drop_connection';
+AS 'MODULE_PATHNAME', 'dqds_drop_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'drop a connection with its grants and imports';
 
 CREATE FUNCTION @extschema@.dqds_rename_connection(name text, new_name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_rename_connection';
+AS 'MODULE_PATHNAME', 'dqds_rename_connection_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_rename_connection(text, text) IS 'give a connection another name; grants and imports stay';
 
 CREATE FUNCTION @extschema@.dqds_import_tables(connection text, schema_name text, table_name_contains text DEFAULT NULL,
@@ -636,7 +636,7 @@ RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_import_tables';
+AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_import_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
@@ -645,7 +645,7 @@ RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_import_tables';
+AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_import_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
@@ -654,25 +654,25 @@ RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, status text, column_count integer
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_import_tables';
+AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
+AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
+AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE FUNCTION @extschema@.dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_unimport_tables';
+AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 -- ---- for the bridge -------------------------------------------------------------------------------
@@ -682,13 +682,13 @@ COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'fo
 CREATE FUNCTION pg_catalog.dqds_test_connection_json(model text, verify_name_uniqueness boolean, details boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_test_connection_json';
+AS 'MODULE_PATHNAME', 'dqds_test_connection_json_1_1';
 COMMENT ON FUNCTION pg_catalog.dqds_test_connection_json(text, boolean, boolean) IS 'dqds_test_connection for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_list_schemas_json(connection_name text, include_system boolean)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_schemas_json';
+AS 'MODULE_PATHNAME', 'dqds_list_schemas_json_1_1';
 COMMENT ON FUNCTION pg_catalog.dqds_list_schemas_json(text, boolean) IS 'dqds_list_schemas for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_list_tables_json(connection_name text, schema_name text, table_name_contains text, max_rows integer, details boolean,
@@ -696,7 +696,7 @@ CREATE FUNCTION pg_catalog.dqds_list_tables_json(connection_name text, schema_na
 	include_sizes boolean DEFAULT false)
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'dqds_list_tables_json';
+AS 'MODULE_PATHNAME', 'dqds_list_tables_json_1_1';
 COMMENT ON FUNCTION pg_catalog.dqds_list_tables_json(text, text, text, integer, boolean, boolean, boolean, text, boolean) IS 'dqds_list_tables for the bridge';
 
 CREATE FUNCTION pg_catalog.dqds_list_columns_json(connection_name text, schema_name text, table_name text)
@@ -904,13 +904,13 @@ COMMENT ON FUNCTION @extschema@.dqds_set_connection_owner(text, text) IS 'give a
 CREATE FUNCTION @extschema@.dqds_create_credential(name text, secret text, allowed_hosts text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_credential';
+AS 'MODULE_PATHNAME', 'dqds_create_credential_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_credential(text, text, text) IS 'store a secret that models refer to as ${credential://name}, towards the listed hosts only';
 
 CREATE FUNCTION @extschema@.dqds_replace_credential(name text, secret text, allowed_hosts text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_replace_credential';
+AS 'MODULE_PATHNAME', 'dqds_replace_credential_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_replace_credential(text, text, text) IS 'replace the secret of a credential, and its hosts unless NULL';
 
 CREATE FUNCTION @extschema@.dqds_drop_credential(name text)
@@ -955,20 +955,20 @@ COMMENT ON VIEW @extschema@.dqds_credentials IS 'the stored credentials, without
 CREATE FUNCTION @extschema@.dqds_create_token(role regrole, expires_in interval DEFAULT '90 days', description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_token';
+AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 -- For literals: they are resolved as text, so these are chosen before any function that another role may have put beside them.
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in text DEFAULT '90 days', description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_token';
+AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in interval, description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'dqds_create_token';
+AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id bigint)

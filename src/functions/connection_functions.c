@@ -33,14 +33,14 @@
 #include "registry/registry.h"
 #include "registry/roles.h"
 
-PG_FUNCTION_INFO_V1(dqds_create_connection);
+PG_FUNCTION_INFO_V1(dqds_create_connection_1_1);
 PG_FUNCTION_INFO_V1(dqds_create_connection_json);
-PG_FUNCTION_INFO_V1(dqds_update_connection);
+PG_FUNCTION_INFO_V1(dqds_update_connection_1_1);
 PG_FUNCTION_INFO_V1(dqds_update_connection_json);
 PG_FUNCTION_INFO_V1(dqds_patch_connection);
-PG_FUNCTION_INFO_V1(dqds_drop_connection);
+PG_FUNCTION_INFO_V1(dqds_drop_connection_1_1);
 PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
-PG_FUNCTION_INFO_V1(dqds_rename_connection);
+PG_FUNCTION_INFO_V1(dqds_rename_connection_1_1);
 
 /*
  * A new name must not be a spelling of a model, either: after the connection has been
@@ -229,7 +229,7 @@ create_connection(FunctionCallInfo fcinfo, ModelReader read)
 
 /* dqds_create_connection(name, model): the name given here wins over the model's own */
 Datum
-dqds_create_connection(PG_FUNCTION_ARGS)
+dqds_create_connection_1_1(PG_FUNCTION_ARGS)
 {
 	create_connection(fcinfo, spelled_model_argument);
 	PG_RETURN_VOID();
@@ -296,7 +296,7 @@ update_connection(FunctionCallInfo fcinfo, const char *command, ModelReader read
 
 /* dqds_update_connection(name, model): a mask keeps the secret that is stored */
 Datum
-dqds_update_connection(PG_FUNCTION_ARGS)
+dqds_update_connection_1_1(PG_FUNCTION_ARGS)
 {
 	update_connection(fcinfo, "dqds_update_connection", spelled_model_argument, false);
 	PG_RETURN_VOID();
@@ -337,7 +337,7 @@ drop_connection(const Caller *caller, FunctionCallInfo fcinfo)
 
 /* dqds_drop_connection(name): its imports and grants go with it */
 Datum
-dqds_drop_connection(PG_FUNCTION_ARGS)
+dqds_drop_connection_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 
@@ -367,7 +367,7 @@ dqds_drop_connection_json(PG_FUNCTION_ARGS)
 
 /* dqds_rename_connection(name, new_name): imports and grants stay */
 Datum
-dqds_rename_connection(PG_FUNCTION_ARGS)
+dqds_rename_connection_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

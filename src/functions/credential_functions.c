@@ -24,8 +24,8 @@
 #include "registry/owner_call.h"
 #include "registry/registry.h"
 
-PG_FUNCTION_INFO_V1(dqds_create_credential);
-PG_FUNCTION_INFO_V1(dqds_replace_credential);
+PG_FUNCTION_INFO_V1(dqds_create_credential_1_1);
+PG_FUNCTION_INFO_V1(dqds_replace_credential_1_1);
 PG_FUNCTION_INFO_V1(dqds_drop_credential);
 PG_FUNCTION_INFO_V1(dqds_grant_credential);
 PG_FUNCTION_INFO_V1(dqds_revoke_credential);
@@ -100,7 +100,7 @@ add_hosts(OwnerCall *call, FunctionCallInfo fcinfo, int n)
 
 /* dqds_create_credential(name, secret, allowed_hosts) */
 Datum
-dqds_create_credential(PG_FUNCTION_ARGS)
+dqds_create_credential_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -126,7 +126,7 @@ dqds_create_credential(PG_FUNCTION_ARGS)
 
 /* dqds_replace_credential(name, secret, allowed_hosts): without hosts, those stored stay */
 Datum
-dqds_replace_credential(PG_FUNCTION_ARGS)
+dqds_replace_credential_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

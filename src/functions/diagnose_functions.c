@@ -15,11 +15,11 @@
 #include "functions/diagnosis_steps.h"
 #include "listing/rows.h"
 
-PG_FUNCTION_INFO_V1(dqds_diagnose_connection);
+PG_FUNCTION_INFO_V1(dqds_diagnose_connection_1_1);
 
 /* dqds_diagnose_connection(connection) */
 Datum
-dqds_diagnose_connection(PG_FUNCTION_ARGS)
+dqds_diagnose_connection_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

@@ -25,8 +25,8 @@
 #include "listing/rows.h"
 #include "registry/owner_call.h"
 
-PG_FUNCTION_INFO_V1(dqds_import_tables);
-PG_FUNCTION_INFO_V1(dqds_unimport_tables);
+PG_FUNCTION_INFO_V1(dqds_import_tables_1_1);
+PG_FUNCTION_INFO_V1(dqds_unimport_tables_1_1);
 
 /* Imports belong to a registered connection: a model must name one that the caller may use, and lead there. */
 static void
@@ -95,7 +95,7 @@ put_not_found(void *argument, const char *schema, const char *table)
 
 /* dqds_import_tables(connection, schema_name, table_name_contains, table_names, tables_import_limit) */
 Datum
-dqds_import_tables(PG_FUNCTION_ARGS)
+dqds_import_tables_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -118,7 +118,7 @@ dqds_import_tables(PG_FUNCTION_ARGS)
 
 /* dqds_unimport_tables(connection, schema_name, table_names): how many were forgotten */
 Datum
-dqds_unimport_tables(PG_FUNCTION_ARGS)
+dqds_unimport_tables_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

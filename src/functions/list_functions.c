@@ -22,9 +22,9 @@
 #include "registry/registry.h"
 #include "wire/question.h"
 
-PG_FUNCTION_INFO_V1(dqds_list_schemas);
-PG_FUNCTION_INFO_V1(dqds_list_tables);
-PG_FUNCTION_INFO_V1(dqds_list_columns);
+PG_FUNCTION_INFO_V1(dqds_list_schemas_1_1);
+PG_FUNCTION_INFO_V1(dqds_list_tables_1_1);
+PG_FUNCTION_INFO_V1(dqds_list_columns_1_1);
 
 /* Where the rows go, and what they say besides. */
 typedef struct Output
@@ -182,7 +182,7 @@ run_rows(Listing *listing, Question question, const Caller *caller, FunctionCall
 
 /* dqds_list_schemas(connection, include_system) */
 Datum
-dqds_list_schemas(PG_FUNCTION_ARGS)
+dqds_list_schemas_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -207,7 +207,7 @@ dqds_list_schemas(PG_FUNCTION_ARGS)
  * include_partitions, case_insensitive, table_name_excludes, include_sizes)
  */
 Datum
-dqds_list_tables(PG_FUNCTION_ARGS)
+dqds_list_tables_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -231,7 +231,7 @@ dqds_list_tables(PG_FUNCTION_ARGS)
 
 /* dqds_list_columns(connection, schema_name, table_names) */
 Datum
-dqds_list_columns(PG_FUNCTION_ARGS)
+dqds_list_columns_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

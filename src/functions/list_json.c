@@ -21,8 +21,8 @@
 #include "registry/registry.h"
 #include "wire/question.h"
 
-PG_FUNCTION_INFO_V1(dqds_list_schemas_json);
-PG_FUNCTION_INFO_V1(dqds_list_tables_json);
+PG_FUNCTION_INFO_V1(dqds_list_schemas_json_1_1);
+PG_FUNCTION_INFO_V1(dqds_list_tables_json_1_1);
 
 /* Where the elements go. */
 typedef struct Output
@@ -131,7 +131,7 @@ run_json(Listing *listing, Question question, const Caller *caller, FunctionCall
 
 /* dqds_list_schemas_json(connection_name, include_system) */
 Datum
-dqds_list_schemas_json(PG_FUNCTION_ARGS)
+dqds_list_schemas_json_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -155,7 +155,7 @@ dqds_list_schemas_json(PG_FUNCTION_ARGS)
  * include_partitions, case_insensitive, table_name_excludes, include_sizes)
  */
 Datum
-dqds_list_tables_json(PG_FUNCTION_ARGS)
+dqds_list_tables_json_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

@@ -29,8 +29,8 @@
 #include "model/model_bounds.h"
 #include "registry/registry.h"
 
-PG_FUNCTION_INFO_V1(dqds_test_connection);
-PG_FUNCTION_INFO_V1(dqds_test_connections);
+PG_FUNCTION_INFO_V1(dqds_test_connection_1_1);
+PG_FUNCTION_INFO_V1(dqds_test_connections_1_1);
 
 #define RESULT_COLUMNS 9
 
@@ -72,7 +72,7 @@ put_result(const TestResult *result, Datum *values, bool *nulls)
 
 /* dqds_test_connection(connection, verify_name_uniqueness) */
 Datum
-dqds_test_connection(PG_FUNCTION_ARGS)
+dqds_test_connection_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
@@ -167,7 +167,7 @@ connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 
 /* dqds_test_connections(connections): all at once, a row each */
 Datum
-dqds_test_connections(PG_FUNCTION_ARGS)
+dqds_test_connections_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

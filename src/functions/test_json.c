@@ -23,7 +23,7 @@
 #include "listing/json_out.h"
 #include "model/model.h"
 
-PG_FUNCTION_INFO_V1(dqds_test_connection_json);
+PG_FUNCTION_INFO_V1(dqds_test_connection_json_1_1);
 
 /* Nothing without warnings: most models have none. */
 static void
@@ -104,7 +104,7 @@ only_name(const Caller *caller, FunctionCallInfo fcinfo)
  * model of nothing but a name tests the registered connection.
  */
 Datum
-dqds_test_connection_json(PG_FUNCTION_ARGS)
+dqds_test_connection_json_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;

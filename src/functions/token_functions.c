@@ -28,7 +28,7 @@
 #include "registry/registry.h"
 #include "registry/roles.h"
 
-PG_FUNCTION_INFO_V1(dqds_create_token);
+PG_FUNCTION_INFO_V1(dqds_create_token_1_1);
 PG_FUNCTION_INFO_V1(dqds_revoke_token);
 PG_FUNCTION_INFO_V1(dqds_token_role);
 
@@ -109,7 +109,7 @@ hash_of(const char *token)
 
 /* dqds_create_token(role, expires_in, description): the token, to be seen this once */
 Datum
-dqds_create_token(PG_FUNCTION_ARGS)
+dqds_create_token_1_1(PG_FUNCTION_ARGS)
 {
 	Caller caller;
 	StatementScope scope;
