@@ -171,8 +171,8 @@ dqds_drop_credential(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static const GrantTable credential_grant = {"credential", "dqds_credential_grant",
-											"dqds_credential_grant_pkey", find_credential};
+static const GrantTable credential_grant = {"credential", REGISTRY_CREDENTIAL_GRANT,
+											find_credential};
 
 /* dqds_grant_credential(name, role) */
 Datum

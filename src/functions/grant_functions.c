@@ -65,14 +65,13 @@ grant_change(FunctionCallInfo fcinfo, const GrantTable *grant, const char *comma
 	owner_call_add(&call, REGROLEOID, ObjectIdGetDatum(role), false);
 	(void) owner_call(&caller, function, &call, &nothing);
 	/* A grant that is newer than the snapshot of this transaction could not be taken away. */
-	if (nothing &&
-		(names_role || registry_names_grantee(&caller, grant->table, grant->index, id, role)))
+	if (nothing && (names_role || registry_names_grantee(&caller, grant->table, id, role)))
 		owner_call_found_nothing(grant->what);
 	statement_show(&scope);
 }
 
-static const GrantTable connection_grant = {"connection", "dqds_connection_grant",
-											"dqds_connection_grant_pkey", connection_to_grant};
+static const GrantTable connection_grant = {"connection", REGISTRY_CONNECTION_GRANT,
+											connection_to_grant};
 
 /* dqds_grant_connection(name, role) */
 Datum

@@ -7,14 +7,15 @@
 
 #include "fmgr.h"
 
+#include "registry/registry.h"
+
 typedef struct Caller Caller;
 
-/* A table of grants: what it grants (for messages), its index, and how an argument becomes an id. */
+/* A table of grants: what it grants (for messages), and how an argument becomes an id. */
 typedef struct GrantTable
 {
 	const char *what;
-	const char *table;
-	const char *index;
+	RegistryTable table;
 	int64 (*find)(const Caller *caller, FunctionCallInfo fcinfo);
 } GrantTable;
 

@@ -11,14 +11,13 @@
  * a right that was revoked, or a password that was replaced, must not live on in
  * an old snapshot.  One that is read in several steps is read by one snapshot.
  *
- * Owns: the column numbers of the registry's tables.  It must not write.
+ * Owns: what the columns of the registry's tables mean, for those who read them.
+ * It must not write.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
@@ -46,106 +45,8 @@
 #include "base/remote_text.h"
 #include "model/target.h"
 #include "registry/registry.h"
+#include "registry/registry_scan.h"
 #include "registry/roles.h"
-
-/* Columns, in the order of the install script. */
-#define CONNECTION_ID          1
-#define CONNECTION_NAME        2
-#define CONNECTION_NAME_HASH   3
-#define CONNECTION_OWNER       4
-#define CONNECTION_MODEL       5
-#define CONNECTION_ENVIRONMENT 6
-
-#define SECRET_CONNECTION_ID 1
-#define SECRET_SECRETS       2
-
-/* The same in both tables of grants. */
-#define GRANT_OBJECT_ID 1
-#define GRANT_GRANTEE   2
-
-#define CREDENTIAL_ID            1
-#define CREDENTIAL_NAME          2
-#define CREDENTIAL_SECRET        3
-#define CREDENTIAL_ALLOWED_HOSTS 4
-
-#define TOKEN_ROLE       2
-#define TOKEN_HASH       3
-#define TOKEN_EXPIRES_AT 6
-
-#define IMPORTED_CONNECTION_ID 2
-#define IMPORTED_SCHEMA_NAME   3
-#define IMPORTED_TABLE_NAME    4
-
-/* ---- scans ---------------------------------------------------------------------------- */
-
-typedef struct Scan
-{
-	Relation table;
-	SysScanDesc desc;
-} Scan;
-
-static Oid
-registry_relation(Oid schema, const char *name)
-{
-	Oid oid = get_relname_relid(name, schema);
-
-	if (!OidIsValid(oid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation \"%s\" of extension dqds is missing", name),
-						errhint("Bring the extension up to date: ALTER EXTENSION dqds UPDATE.")));
-	return oid;
-}
-
-/*
- * Scan a table of the registry by one of its indexes, or whole with index NULL.
- * Without a snapshot, what has been committed by now is seen: for a table that
- * is no system catalog, the catalog snapshot is always taken anew.
- */
-static void
-scan_begin(Scan *scan, Oid schema, const char *table, const char *index, Snapshot snapshot,
-		   int nkeys, ScanKey keys)
-{
-	Oid index_oid = index == NULL ? InvalidOid : registry_relation(schema, index);
-
-	scan->table = table_open(registry_relation(schema, table), AccessShareLock);
-	scan->desc = systable_beginscan(scan->table, index_oid, index != NULL, snapshot, nkeys, keys);
-}
-
-/* One moment for several scans; to be given back with UnregisterSnapshot. */
-static Snapshot
-snapshot_of_now(const Caller *caller)
-{
-	Oid table = registry_relation(caller->schema, "dqds_connection");
-
-	return RegisterSnapshot(GetCatalogSnapshot(table));
-}
-
-static void
-scan_end(Scan *scan)
-{
-	systable_endscan(scan->desc);
-	table_close(scan->table, AccessShareLock);
-}
-
-static Datum
-column(Scan *scan, HeapTuple tuple, int number)
-{
-	bool isnull;
-
-	return heap_getattr(tuple, number, RelationGetDescr(scan->table), &isnull);
-}
-
-static char *
-text_column(Scan *scan, HeapTuple tuple, int number)
-{
-	return TextDatumGetCString(column(scan, tuple, number));
-}
-
-static void
-bigint_key(ScanKey key, int number, int64 value)
-{
-	ScanKeyInit(key, number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
-}
 
 /* ---- connections ------------------------------------------------------------------------ */
 
@@ -158,8 +59,7 @@ read_secrets(const Caller *caller, int64 connection_id, Snapshot snapshot)
 	Jsonb *secrets = NULL;
 
 	bigint_key(&key, SECRET_CONNECTION_ID, connection_id);
-	scan_begin(&scan, caller->schema, "dqds_connection_secret", "dqds_connection_secret_pkey",
-			   snapshot, 1, &key);
+	scan_begin(&scan, caller->schema, REGISTRY_SECRET, true, snapshot, 1, &key);
 	tuple = systable_getnext(scan.desc);
 	if (HeapTupleIsValid(tuple))
 		secrets = DatumGetJsonbPCopy(column(&scan, tuple, SECRET_SECRETS));
@@ -213,8 +113,7 @@ registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
 	bool found = false;
 
 	bigint_key(&key, CONNECTION_NAME_HASH, DatumGetInt64(hash));
-	scan_begin(&scan, caller->schema, "dqds_connection", "dqds_connection_name_hash_key", snapshot,
-			   1, &key);
+	scan_begin(&scan, caller->schema, REGISTRY_CONNECTION, true, snapshot, 1, &key);
 	tuple = systable_getnext(scan.desc);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -231,7 +130,7 @@ registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
 
 /* Does role have what was granted to one of the grantees in a table of grants? */
 static bool
-was_granted(const Caller *caller, const char *table, const char *index, int64 id, Oid role)
+was_granted(const Caller *caller, RegistryTable table, int64 id, Oid role)
 {
 	Scan scan;
 	ScanKeyData key;
@@ -239,7 +138,7 @@ was_granted(const Caller *caller, const char *table, const char *index, int64 id
 	bool granted = false;
 
 	bigint_key(&key, GRANT_OBJECT_ID, id);
-	scan_begin(&scan, caller->schema, table, index, NULL, 1, &key);
+	scan_begin(&scan, caller->schema, table, true, NULL, 1, &key);
 	while (!granted && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 	{
 		Oid grantee = DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE));
@@ -255,8 +154,7 @@ was_granted(const Caller *caller, const char *table, const char *index, int64 id
  * transaction's snapshot is.
  */
 bool
-registry_names_grantee(const Caller *caller, const char *table, const char *index, int64 id,
-					   Oid role)
+registry_names_grantee(const Caller *caller, RegistryTable table, int64 id, Oid role)
 {
 	Scan scan;
 	ScanKeyData key;
@@ -264,7 +162,7 @@ registry_names_grantee(const Caller *caller, const char *table, const char *inde
 	bool found = false;
 
 	bigint_key(&key, GRANT_OBJECT_ID, id);
-	scan_begin(&scan, caller->schema, table, index, NULL, 1, &key);
+	scan_begin(&scan, caller->schema, table, true, NULL, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 		found = DatumGetObjectId(column(&scan, tuple, GRANT_GRANTEE)) == role;
 	scan_end(&scan);
@@ -274,19 +172,18 @@ registry_names_grantee(const Caller *caller, const char *table, const char *inde
 /* Tables whose rows belong to a connection or to a credential, with an index on its id. */
 typedef struct Dependants
 {
-	const char *table;
-	const char *index;
-	AttrNumber owner_id;
+	RegistryTable table;
+	int owner_id; /* a column */
 } Dependants;
 
 static const Dependants of_connection[] = {
-	{"dqds_connection_secret", "dqds_connection_secret_pkey", SECRET_CONNECTION_ID},
-	{"dqds_connection_grant", "dqds_connection_grant_pkey", GRANT_OBJECT_ID},
-	{"dqds_imported_table", "dqds_imported_table_name_key", IMPORTED_CONNECTION_ID},
+	{REGISTRY_SECRET, SECRET_CONNECTION_ID},
+	{REGISTRY_CONNECTION_GRANT, GRANT_OBJECT_ID},
+	{REGISTRY_IMPORTED_TABLE, IMPORTED_CONNECTION_ID},
 };
 
 static const Dependants of_credential[] = {
-	{"dqds_credential_grant", "dqds_credential_grant_pkey", GRANT_OBJECT_ID},
+	{REGISTRY_CREDENTIAL_GRANT, GRANT_OBJECT_ID},
 };
 
 static bool
@@ -300,7 +197,7 @@ any_left(const Caller *caller, const Dependants *dependants, int count, int64 id
 		ScanKeyData key;
 
 		bigint_key(&key, dependants[i].owner_id, id);
-		scan_begin(&scan, caller->schema, dependants[i].table, dependants[i].index, NULL, 1, &key);
+		scan_begin(&scan, caller->schema, dependants[i].table, true, NULL, 1, &key);
 		found = HeapTupleIsValid(systable_getnext(scan.desc));
 		scan_end(&scan);
 	}
@@ -336,8 +233,7 @@ bool
 registry_may_use(const Caller *caller, const RegistryEntry *entry)
 {
 	return has_privs_of_role(caller->role, entry->owner) ||
-		   was_granted(caller, "dqds_connection_grant", "dqds_connection_grant_pkey", entry->id,
-					   caller->role) ||
+		   was_granted(caller, REGISTRY_CONNECTION_GRANT, entry->id, caller->role) ||
 		   caller_is_admin(caller);
 }
 
@@ -381,7 +277,7 @@ registry_usable(const Caller *caller)
 	HeapTuple tuple;
 	List *entries = NIL;
 
-	scan_begin(&scan, caller->schema, "dqds_connection", NULL, snapshot, 0, NULL);
+	scan_begin(&scan, caller->schema, REGISTRY_CONNECTION, false, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 	{
 		RegistryEntry *entry = palloc(sizeof(RegistryEntry));
@@ -412,7 +308,7 @@ registry_visit(const Caller *caller, void (*visit)(const RegistryEntry *entry, v
 	Scan scan;
 	HeapTuple tuple;
 
-	scan_begin(&scan, caller->schema, "dqds_connection", NULL, snapshot, 0, NULL);
+	scan_begin(&scan, caller->schema, REGISTRY_CONNECTION, false, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan.desc)))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -442,7 +338,7 @@ registry_find_credential(const Caller *caller, const char *name, Credential *cre
 	bool found;
 
 	ScanKeyInit(&key, CREDENTIAL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	scan_begin(&scan, caller->schema, "dqds_credential", "dqds_credential_name_key", NULL, 1, &key);
+	scan_begin(&scan, caller->schema, REGISTRY_CREDENTIAL, true, NULL, 1, &key);
 	tuple = systable_getnext(scan.desc);
 	found = HeapTupleIsValid(tuple);
 	if (found)
@@ -463,8 +359,7 @@ bool
 registry_credential(const Caller *caller, const char *name, Oid role, Credential *credential)
 {
 	return registry_find_credential(caller, name, credential) &&
-		   was_granted(caller, "dqds_credential_grant", "dqds_credential_grant_pkey",
-					   credential->id, role);
+		   was_granted(caller, REGISTRY_CREDENTIAL_GRANT, credential->id, role);
 }
 
 /* ---- tokens ----------------------------------------------------------------------------------- */
@@ -479,7 +374,7 @@ registry_token_role(const Caller *caller, Datum token_hash)
 	Oid role = InvalidOid;
 
 	ScanKeyInit(&key, TOKEN_HASH, BTEqualStrategyNumber, F_BYTEAEQ, token_hash);
-	scan_begin(&scan, caller->schema, "dqds_token", "dqds_token_hash_key", NULL, 1, &key);
+	scan_begin(&scan, caller->schema, REGISTRY_TOKEN, true, NULL, 1, &key);
 	tuple = systable_getnext(scan.desc);
 	if (HeapTupleIsValid(tuple) &&
 		DatumGetTimestampTz(column(&scan, tuple, TOKEN_EXPIRES_AT)) > GetCurrentTimestamp())
@@ -498,8 +393,7 @@ scan_imported_tables(const Caller *caller, int64 connection_id, const char *sche
 	bigint_key(&keys[0], IMPORTED_CONNECTION_ID, connection_id);
 	ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(schema_name));
-	scan_begin(scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key", NULL, 2,
-			   keys);
+	scan_begin(scan, caller->schema, REGISTRY_IMPORTED_TABLE, true, NULL, 2, keys);
 }
 
 /*
@@ -570,8 +464,8 @@ imported_schemas_visit(const Caller *caller, int64 connection_id,
 		if (last != NULL)
 			ScanKeyInit(&keys[1], IMPORTED_SCHEMA_NAME, BTGreaterStrategyNumber, F_TEXT_GT,
 						CStringGetTextDatum(last));
-		scan_begin(&scan, caller->schema, "dqds_imported_table", "dqds_imported_table_name_key",
-				   NULL, last == NULL ? 1 : 2, keys);
+		scan_begin(&scan, caller->schema, REGISTRY_IMPORTED_TABLE, true, NULL, last == NULL ? 1 : 2,
+				   keys);
 		tuple = systable_getnext(scan.desc);
 		last = HeapTupleIsValid(tuple) ? text_column(&scan, tuple, IMPORTED_SCHEMA_NAME) : NULL;
 		scan_end(&scan);

@@ -13,6 +13,18 @@
 
 typedef struct Caller Caller;
 
+/* Its tables. */
+typedef enum RegistryTable
+{
+	REGISTRY_CONNECTION,
+	REGISTRY_SECRET,
+	REGISTRY_CONNECTION_GRANT,
+	REGISTRY_CREDENTIAL,
+	REGISTRY_CREDENTIAL_GRANT,
+	REGISTRY_TOKEN,
+	REGISTRY_IMPORTED_TABLE
+} RegistryTable;
+
 typedef struct RegistryEntry
 {
 	int64 id;
@@ -27,8 +39,7 @@ extern bool registry_find(const Caller *caller, const char *name, RegistryEntry 
 extern bool registry_may_use(const Caller *caller, const RegistryEntry *entry);
 extern bool registry_connection_left(const Caller *caller, int64 id);
 extern bool registry_credential_left(const Caller *caller, int64 id);
-extern bool registry_names_grantee(const Caller *caller, const char *table, const char *index,
-								   int64 id, Oid role);
+extern bool registry_names_grantee(const Caller *caller, RegistryTable table, int64 id, Oid role);
 extern bool registry_may_edit(const Caller *caller, const RegistryEntry *entry);
 extern void registry_get(const Caller *caller, const char *name, RegistryEntry *entry);
 
