@@ -3,10 +3,11 @@
  *		Opens a connection to the control database and makes its session ready.
  *
  * It refuses what a bridge must not run on: a login or anonymous role that is a
- * superuser, a database without the extension, names that other roles could redirect.
- * Every reason is one of the fixed texts of this file: libpq's own words may
- * quote any part of the connection string, and the server's may be in any
- * language.
+ * superuser, a database without the extension or with too old a version of it, names
+ * that other roles could redirect.
+ * Every reason is one of the fixed texts of this file, at most with the version of
+ * the extension: libpq's own words may quote any part of the connection string, and
+ * the server's may be in any language.
  */
 #include <poll.h>
 #include <stdatomic.h>
@@ -193,6 +194,27 @@ check_login_role(const PGresult *result, const Options *options, OpenFailure *fa
 	return true;
 }
 
+/* The oldest version of the extension that has every function that this program calls. */
+#define NEEDED_MAJOR 1
+#define NEEDED_MINOR 1
+
+static bool
+check_version(const char *version, OpenFailure *failure)
+{
+	int major = 0;
+	int minor = 0;
+
+	if (sscanf(version, "%d.%d", &major, &minor) >= 1 &&
+		(major > NEEDED_MAJOR || (major == NEEDED_MAJOR && minor >= NEEDED_MINOR)))
+		return true;
+	snprintf(
+		failure->why, sizeof(failure->why),
+		"the extension dqds in it is of version %.20s, but %d.%d or later is needed; run ALTER "
+		"EXTENSION dqds UPDATE",
+		version, NEEDED_MAJOR, NEEDED_MINOR);
+	return false;
+}
+
 static bool
 set_up(ControlConnection *connection, const Options *options, int64_t deadline_ms,
 	   OpenFailure *failure)
@@ -207,7 +229,8 @@ set_up(ControlConnection *connection, const Options *options, int64_t deadline_m
 		give_reason(failure, "its session does not keep its search_path");
 	else if (PQgetisnull(result, 0, 3))
 		give_reason(failure, "the extension dqds is not installed in it");
-	else if (check_login_role(result, options, failure))
+	else if (check_version(PQgetvalue(result, 0, 3), failure) &&
+			 check_login_role(result, options, failure))
 	{
 		snprintf(connection->version, sizeof(connection->version), "PostgreSQL %.40s, dqds %.40s",
 				 PQparameterStatus(connection->pg, "server_version"), PQgetvalue(result, 0, 3));
