@@ -64,7 +64,7 @@ ifneq ($(wildcard $(PGXS)),)
 EXTENSION = dqds
 MODULE_big = dqds
 OBJS = $(EXTENSION_SOURCES:.c=.o)
-DATA = sql/dqds--$(DQDS_VERSION).sql
+DATA = $(sort $(wildcard sql/dqds--*.sql))
 EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS) fuzz/build
 
 # What `make test-sanitize` and `make test-valgrind` build, in a copy of this directory: objects of different builds do not

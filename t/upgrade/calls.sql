@@ -1,0 +1,71 @@
+-- Calls whose answers are the same in 1.0 and, after the upgrade, in 1.1. :port is that of the remote source.
+\set VERBOSITY sqlstate
+\set ECHO queries
+\set model '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "' :port '", "database": "postgres", "user": "reader", "password": "reader-secret"}}'
+
+SET ROLE viewer;
+SELECT connection_name, provider_type, host, database, "user", owner, model - 'connection_hash' FROM dqds_connections;
+SELECT (model ->> 'connection_hash') ~ '^\d+$' FROM dqds_connections;
+SELECT connection_name, schema_name, table_name, table_kind, comment FROM dqds_imported_tables ORDER BY 1, 2, 3;
+SELECT * FROM dqds_imported_columns ORDER BY 1, 2, 3, 4;
+SELECT dqds_connection_json('by credential');
+SELECT * FROM dqds_list_schemas('shop');
+SET ROLE operator;
+SELECT connection_name, owner FROM dqds_connections ORDER BY 1;
+SELECT connection_test_result, error_code, sqlstate, tls FROM dqds_test_connection('shop');
+SELECT connection_test_result, error_code, sqlstate FROM dqds_test_connection(:'model'::jsonb);
+SELECT connection_name, connection_test_result, error_code FROM dqds_test_connections();
+SELECT step, status FROM dqds_diagnose_connection('shop');
+SELECT connection_name, schema_name, already_imported, import_table_job_parameters FROM dqds_list_schemas('shop');
+SELECT connection_name, schema_name, table_name, already_imported, table_kind, comment FROM dqds_list_tables('shop', 'shop');
+SELECT connection_name, schema_name, table_name, ordinal_position, column_name, column_type, length, "precision", scale, nullable, primary_key, comment
+	FROM dqds_list_columns('shop', 'shop', ARRAY['orders', 'odd']);
+SELECT column_name FROM dqds_list_columns('shop', 'shop', '{recent}');
+SELECT dqds_list_schemas_json('shop', false);
+SELECT dqds_list_tables_json('shop', 'shop', NULL, NULL, false);
+SELECT dqds_test_connection_json(:'model', true, false)::jsonb ->> 'connectionTestResult';
+SELECT dqds_rename_connection('shop', 'mine');
+SET ROLE editor;
+SELECT connection_name, owner, model #>> '{postgresql,password}', model ->> 'can_edit' FROM dqds_connections ORDER BY 1;
+SELECT connection_name, connection_test_result, error_code FROM dqds_test_connections();
+SELECT table_name, status, column_count FROM dqds_import_tables('shop', 'shop') ORDER BY 1;
+SELECT table_name, status, column_count FROM dqds_import_tables('dollars', 'spare');
+SELECT dqds_unimport_tables('dollars', 'spare');
+SELECT dqds_update_connection('shop', (SELECT model FROM dqds_connections WHERE connection_name = 'shop'));
+SELECT connection_test_result FROM dqds_test_connection('shop');
+SELECT dqds_rename_connection('dollars', 'dollar signs');
+SELECT dqds_rename_connection('dollar signs', 'dollars');
+SELECT dqds_update_connection('environment', :'model'::jsonb);
+SELECT string_agg(piece, '') ~ '"a \\"b' FROM dqds_import_tables_json('{"connectionName": "shop", "schemaName": "shop", "tableNames": ["odd"]}', 'key') AS piece;
+SET ROLE "Odd editor";
+SELECT connection_name, owner FROM dqds_connections ORDER BY 1;
+SELECT connection_test_result, error_code FROM dqds_test_connection('postgresql://reader:name-secret@127.0.0.1/postgres');
+SELECT connection_test_result FROM dqds_test_connection('host=db');
+SET ROLE admin;
+SELECT connection_name, connection_test_result, error_code FROM dqds_test_connections(ARRAY['environment', 'environment of another', 'by credential', 'properties']);
+SELECT credential_name, allowed_hosts, granted_to FROM dqds_credentials ORDER BY 1;
+SELECT token_id, role, description, expired FROM dqds_tokens;
+SELECT dqds_grant('viewer', 'nobody'), dqds_revoke('viewer', 'nobody');
+SELECT dqds_grant_connection('dollars', 'nobody'), dqds_revoke_connection('dollars', 'nobody');
+SELECT dqds_replace_credential('unused', 'y'), dqds_grant_credential('unused', 'nobody'), dqds_revoke_credential('unused', 'nobody');
+SET ROLE lister;
+SELECT table_name FROM dqds_list_tables('shop', 'shop');
+SELECT column_name FROM dqds_list_columns('shop', 'shop', '{odd}');
+SELECT schema_name FROM dqds_list_schemas('shop');
+SET ROLE friend;
+SELECT table_name FROM dqds_list_tables('shop', 'shop');
+SELECT column_name FROM dqds_list_columns('shop', 'shop');
+SET ROLE auditor;
+SELECT count(*) FROM dqds_connection_grant;
+SELECT count(*) FROM dqds_connection;
+SET ROLE nobody;
+SELECT * FROM dqds_connections;
+SELECT * FROM dqds_test_connections();
+SELECT dqds_close_idle() >= 0;
+RESET ROLE;
+SELECT dqds_token_role(sha256(token::bytea)) FROM made_token;
+SELECT * FROM my_connections ORDER BY 1;
+SELECT * FROM my_tables;
+SELECT my_listing();
+SELECT id, name FROM dqds_connection ORDER BY 1;
+SELECT connection_id, grantee FROM dqds_connection_grant ORDER BY connection_id, grantee::text;
