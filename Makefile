@@ -11,19 +11,46 @@
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
-#   make install   installs the extension into the server of PG_CONFIG and the bridge into bridgedir
+#   make install   installs the extension into the server of PG_CONFIG, its documents beside those of the server, and the bridge
+#                  into bindir, which is bin below prefix, which is /usr/local; DESTDIR is put before all of them
+#   make installcheck  the SQL tests on a server that has the extension and is running (PGHOST, PGPORT)
+#
+# Objects go into the current directory: make -f DIRECTORY/Makefile builds elsewhere.
 #
 # run, test and soak work before PostgreSQL's build files are there; everything else is PGXS and needs them.
 
+# Where this file is.
+top := $(if $(VPATH),$(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-bridgedir ?= /usr/local/bin
+SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+LIBPQ_INCLUDE := $(shell $(PG_CONFIG) --includedir 2>/dev/null)
+LIBPQ_LIB := $(shell $(PG_CONFIG) --libdir 2>/dev/null)
+
+# What is wrong with PG_CONFIG, if anything is.
+ifeq ($(PGXS),)
+missing = $(PG_CONFIG) is not there or cannot be run
+else ifeq ($(wildcard $(PGXS)),)
+missing = $(PG_CONFIG) names $(PGXS), which is not there
+else ifeq ($(wildcard $(SERVER_INCLUDE)/postgres.h),)
+missing = $(PG_CONFIG) names $(SERVER_INCLUDE), where postgres.h is not
+endif
+
+# For the bridge; what PGXS calls prefix and bindir from here on are the server's.
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+ifndef bridgedir
+bridgedir := $(bindir)
+endif
 
 # The version stands in one place.
-DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" dqds.control)
+DQDS_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" '$(top)/dqds.control')
 
-# Every file is named: a stray one must not slip into the module or the tests.
-EXTENSION_SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
+# files: those of this directory that fit a pattern, by their names in it.
+files = $(sort $(patsubst $(top)/%,%,$(wildcard $(addprefix $(top)/,$(1)))))
+
+EXTENSION_SOURCES := $(call files,src/*.c src/*/*.c)
 
 BRIDGE_SOURCES = \
 	bridge/access.c \
@@ -57,14 +84,14 @@ REGRESS = setup model secrets registry privileges listing import
 BRIDGE = bridge/dqds-bridge
 BRIDGE_OBJS = $(BRIDGE_SOURCES:.c=.o)
 
-ifneq ($(wildcard $(PGXS)),)
+ifndef missing
 
 # --- The extension, by PGXS ---------------------------------------------------------------------
 
 EXTENSION = dqds
 MODULE_big = dqds
 OBJS = $(EXTENSION_SOURCES:.c=.o)
-DATA = $(sort $(wildcard sql/dqds--*.sql))
+DATA = $(call files,sql/dqds--*.sql)
 EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS) fuzz/build
 
 # What `make test-sanitize` and `make test-valgrind` build, in a copy of this directory: objects of different builds do not
@@ -86,11 +113,8 @@ endif
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wduplicated-cond -Wlogical-op \
 	-Wno-unused-parameter -Wno-missing-field-initializers -Werror
-LIBPQ_INCLUDE := $(shell $(PG_CONFIG) --includedir)
-LIBPQ_LIB := $(shell $(PG_CONFIG) --libdir)
-SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server)
 
-PG_CPPFLAGS = -Isrc -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
+PG_CPPFLAGS = -I$(top)/src -I$(libpq_srcdir) -DDQDS_VERSION='"$(DQDS_VERSION)"' \
 	$(if $(WERROR),-isystem $(SERVER_INCLUDE) -isystem $(LIBPQ_INCLUDE))
 # PostgreSQL compares int with lengthof(), a size_t, everywhere.
 PG_CFLAGS = $(if $(WERROR),$(WARNINGS) -Wno-sign-compare)
@@ -130,15 +154,20 @@ $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
 
 # Coarse, but never wrong: after a change of a header or a flag everything is compiled again.
-$(OBJS): $(wildcard src/*.h src/*/*.h) Makefile dqds.control
-$(BRIDGE_OBJS): $(wildcard bridge/*.h) src/base/error_codes.h Makefile dqds.control
+$(OBJS): $(call files,src/*.h src/*/*.h) Makefile dqds.control
+$(BRIDGE_OBJS): $(call files,bridge/*.h) src/base/error_codes.h Makefile dqds.control
 
-include fuzz/fuzz.mk
+# Where the objects go, if that is not where the sources are. (As a target, a directory would be found beside the sources.)
+ifneq ($(top),.)
+$(shell mkdir -p $(sort $(dir $(OBJS) $(BRIDGE_OBJS)) packaging/instrument))
+endif
 
-install: install-bridge
-uninstall: uninstall-bridge
+include $(top)/fuzz/fuzz.mk
 
-.PHONY: install-bridge uninstall-bridge
+install: install-bridge install-docs
+uninstall: uninstall-bridge uninstall-docs
+
+.PHONY: install-bridge uninstall-bridge install-docs uninstall-docs
 install-bridge: $(BRIDGE)
 	$(MKDIR_P) '$(DESTDIR)$(bridgedir)'
 	$(INSTALL_PROGRAM) $(BRIDGE) '$(DESTDIR)$(bridgedir)/'
@@ -146,11 +175,23 @@ install-bridge: $(BRIDGE)
 uninstall-bridge:
 	rm -f '$(DESTDIR)$(bridgedir)/$(notdir $(BRIDGE))'
 
-else # no PGXS
+# They refer to each other by their places, and other extensions have a README.md, too.
+DOCUMENTS = $(call files,README.md doc/*.md)
+DOCUMENTS_DIR = $(DESTDIR)$(docdir)/extension/dqds
+
+install-docs:
+	$(MKDIR_P) '$(DOCUMENTS_DIR)/doc'
+	$(INSTALL_DATA) '$(top)/README.md' '$(DOCUMENTS_DIR)/'
+	$(INSTALL_DATA) $(addprefix $(top)/,$(filter doc/%,$(DOCUMENTS))) '$(DOCUMENTS_DIR)/doc/'
+
+uninstall-docs:
+	rm -f $(DOCUMENTS:%='$(DOCUMENTS_DIR)/%')
+
+else # nothing to build with
 
 .PHONY: all install uninstall installcheck clean
 all install uninstall installcheck:
-	@echo "dqds: the files to build with are missing; install them by: packaging/install-packages run" >&2
+	@echo "dqds: $(missing); set PG_CONFIG, or install what is missing by: packaging/install-packages run" >&2
 	@exit 1
 
 clean:
@@ -161,38 +202,38 @@ endif
 
 .PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes test-servers soak bench format clean-run
 run:
-	@packaging/run
+	@'$(top)'/packaging/run
 
 test:
-	@packaging/test
+	@'$(top)'/packaging/test
 
 test-sanitize test-valgrind:
-	@TEST_UNDER=$(@:test-%=%) packaging/test
+	@TEST_UNDER=$(@:test-%=%) '$(top)'/packaging/test
 
 fuzz:
-	@packaging/fuzz
+	@'$(top)'/packaging/fuzz
 
 fuzz-http fuzz-model fuzz-replies:
-	@packaging/fuzz $(@:fuzz-%=%)
+	@'$(top)'/packaging/fuzz $(@:fuzz-%=%)
 
 test-remotes:
-	@packaging/test-remotes
+	@'$(top)'/packaging/test-remotes
 
 test-servers:
-	@packaging/test-servers
+	@'$(top)'/packaging/test-servers
 
 # One test file, which takes a minute or two longer than its load.
 soak: SOAK_SECONDS ?= 600
 soak:
-	@TESTS=t/bridge/060_soak.pl TEST_FILE_TIMEOUT=$$(($(SOAK_SECONDS) + 600)) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) packaging/test
+	@TESTS=t/bridge/060_soak.pl TEST_FILE_TIMEOUT=$$(($(SOAK_SECONDS) + 600)) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) '$(top)'/packaging/test
 
 bench:
-	@packaging/bench
+	@'$(top)'/packaging/bench
 
 clean: clean-run
 clean-run:
-	@packaging/run --clean
-	@rm -rf .remotes .servers
+	@'$(top)'/packaging/run --clean
+	@rm -rf '$(top)/.remotes' '$(top)/.servers'
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
+	cd '$(top)' && clang-format -i $(call files,src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
