@@ -80,6 +80,8 @@ BRIDGE_SOURCES = \
 	bridge/watchdog.c
 
 REGRESS = setup model secrets registry privileges listing import
+# Whatever the server's own databases are in.
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 BRIDGE = bridge/dqds-bridge
 BRIDGE_OBJS = $(BRIDGE_SOURCES:.c=.o)

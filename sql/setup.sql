@@ -34,7 +34,7 @@ $$;
 -- shown(text): a text of dqds as it is shown here: with no port, and with an alarm in place of a password.
 CREATE FUNCTION shown(message text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN message ~ 'regress-secret' THEN 'A PASSWORD IS SHOWN'
-		ELSE replace(replace(message, current_setting('port'), 'PORT'), current_database(), 'DATABASE') END
+		ELSE replace(replace(message, '127.0.0.1:' || current_setting('port'), '127.0.0.1:PORT'), current_database(), 'DATABASE') END
 $$;
 
 -- attempt(statement): what a statement comes to: its first row, or SQLSTATE, message and hint of its error.
