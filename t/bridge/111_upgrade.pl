@@ -122,7 +122,9 @@ foreach my $call (@old)
 	my %named = map { /^(\w+)/ => 1 } @old;
 	is(join(' ', $sql->column(q(SELECT DISTINCT proname FROM pg_proc WHERE proname ~ '^dqds' AND probin IS NOT NULL ORDER BY 1))), join(' ', sort grep { $_ ne 'dqds_drop_connection_json' } keys %named, 'dqds_close_idle'), 'those are all that 1.0 has in C');
 }
+is($sql->query(q(SELECT dqds_drop_connection('shop')))->{error}{message}, "function \"dqds_drop_connection\" belongs to dqds 1.0, but the library of dqds is $version", 'and whose it is');
 is($sql->value('SELECT dqds_close_idle()'), 0, 'what has not changed works');
+is(join(' ', $sql->column("SELECT source || ' ' || coalesce(path, 'no path') FROM pg_extension_update_paths('dqds') WHERE target = '$version' ORDER BY 1")), "1.0 1.0--$version", 'every older version can be updated');
 unlike(slurp_file($control->logfile), qr/told-to-no-one/, 'no password of these calls is in the log');
 
 # The bridge tells it, too, and finds out by itself when it is done.
@@ -211,6 +213,26 @@ command_ok(file_in($second, 'registry', "$tmp/upgraded.sql", '-v', 'ON_ERROR_STO
 is(line_differences(catalog_of($second, 'registry'), catalog_of($control, 'registry')), '', 'the catalog of the restored database is that of the upgraded one');
 is(line_differences(rows($second, 'registry'), rows($control, 'registry')), '', 'so is the registry');
 is(answers($second, 'registry'), with_port(slurp_file("$dir/answers-1.0.txt")), 'and every call is answered as by 1.0');
+
+# --- Columns are found by their names -------------------------------------------------------------------------------------------
+
+# Not by their numbers, which may differ, and not by those that a session has looked up before the table was changed.
+{
+	my $session = DqdsTest::Sql->connect($second, database => 'registry');
+	my $outcome = sub { return join ' ', map { $_ // '-' } @{ ($session->rows(q(SELECT connection_test_result, error_code FROM dqds_test_connection('shop'))))[0] }{qw(connection_test_result error_code)} };
+	my $swap = sub {
+		my ($table, $column) = @_;
+		my ($type) = $second->safe_psql('registry', "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '$table'::regclass AND attname = '$column'");
+		$second->safe_psql('registry', "ALTER TABLE $table ADD COLUMN newer $type; UPDATE $table SET newer = $column; ALTER TABLE $table RENAME COLUMN $column TO older; ALTER TABLE $table RENAME COLUMN newer TO $column; UPDATE $table SET older = $_[2]");
+	};
+	is($outcome->(), 'SUCCESS -', 'a session has read the registry');
+	$swap->('dqds_connection_secret', 'secrets', q('{"postgresql": {"password": "wrong"}}'));
+	is($outcome->(), 'SUCCESS -', 'the secret is that of the column that has the name');
+	$swap->('dqds_connection', 'model', q('{"provider_type": "mysql"}'));
+	is($outcome->(), 'SUCCESS -', 'so is the model');
+	$second->safe_psql('registry', 'ALTER TABLE dqds_connection_secret RENAME COLUMN secrets TO hidden');
+	is($session->query(q(SELECT * FROM dqds_test_connection('shop')))->{error}{message}, 'column "secrets" of relation "dqds_connection_secret" of extension dqds is missing', 'a column that is missing is named');
+}
 
 done_testing();
 

@@ -137,6 +137,18 @@ my $from = -s $control->logfile;
 $sql->must(q(SET search_path = here, pg_catalog; SELECT 'a'::pg_catalog.text = 'b'::pg_catalog.text, pg_catalog.now() OPERATOR(pg_catalog.>) now(); SELECT * FROM pg_namespace LIMIT 1));
 is(sprung_since($from), join(', ', map { "$_ as $owner of $owner" } qw(now operator pg_namespace)), 'they spring when they are looked up');
 
+# The scripts of an upgrade run as a superuser, too. (Functions of 1.0 were not bound: none is called.)
+foreach my $old (map { m{dqds--([\d.]+)\.sql$} && $1 ne $version ? $1 : () } sort glob 'sql/dqds--*.sql')
+{
+	$sql->must("CREATE EXTENSION dqds VERSION '$old' SCHEMA here");
+	$sql->must(q(INSERT INTO here.dqds_connection (name, owner, model, written_by_admin)
+		VALUES ('c', current_user::pg_catalog.regrole, '{"provider_type": "postgresql", "postgresql": {"host": "${DQDS_SECRET_X}", "user": "a$${"}}', true))) if $old eq '1.0';
+	my $from_here = -s $control->logfile;
+	$sql->must('ALTER EXTENSION dqds UPDATE');
+	is(sprung_since($from_here), '', "ALTER EXTENSION UPDATE from $old runs none of them");
+	$sql->must('DROP EXTENSION dqds');
+}
+
 $from = -s $control->logfile;
 $sql->must('CREATE EXTENSION dqds SCHEMA here');
 is(sprung_since($from), '', 'CREATE EXTENSION runs none of them');
