@@ -1,10 +1,11 @@
 /*
  * address.c
- *		Addresses of the network, as bytes, and where they really lead.
+ *		Network addresses as bytes, and the addresses that they lead to.
  *
- * One address has many spellings, and some lead to another one: an IPv4 address
- * inside an IPv6 one, a gateway, the unspecified address.  Owns: which.  It must
- * not know what is permitted.
+ * An address has many spellings, and some addresses lead to another one: an
+ * IPv4 address inside an IPv6 one, a gateway, the unspecified address.  Owns:
+ * the forms that lead to another address.  It must not know which addresses are
+ * permitted.
  */
 #include "postgres.h"
 
@@ -14,7 +15,7 @@
 
 #include "base/address.h"
 
-/* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1? */
+/* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1?  */
 bool
 address_is_mapped(const Address *address)
 {
@@ -23,7 +24,7 @@ address_is_mapped(const Address *address)
 	return address->family == AF_INET6 && memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* IPv4-mapped, IPv4-compatible and NAT64 forms all reach an IPv4 address: make it that one. */
+/* Replace an IPv4-mapped, IPv4-compatible or NAT64 address by the IPv4 address that it reaches.  */
 void
 address_unwrap(Address *address)
 {
@@ -33,7 +34,7 @@ address_unwrap(Address *address)
 
 	if (address->family != AF_INET6)
 		return;
-	/* ::/128 and ::1 look like compatible addresses, but are not. */
+	/* ::/128 and ::1 look like compatible addresses, but are not.  */
 	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
 					(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
 	if (is_compatible || address_is_mapped(address) || memcmp(address->bytes, nat64, 12) == 0)
@@ -43,13 +44,13 @@ address_unwrap(Address *address)
 	}
 }
 
-/* Ways on which an IPv6 address leads to an IPv4 one, if the network has a gateway for it. */
+/* IPv6 prefixes that lead to an IPv4 address if the network has a gateway for them.  */
 static const struct
 {
 	unsigned char prefix[12];
 	int prefix_bytes;
-	int at;                 /* where the IPv4 address stands */
-	unsigned char inverted; /* 0xff: with all its bits turned over */
+	int at;                 /* offset of the IPv4 address */
+	unsigned char inverted; /* 0xff: with all its bits inverted */
 } gateways[] = {
 	{{0x20, 0x02}, 2, 2, 0},                          /* 6to4, RFC 3056 */
 	{{0x20, 0x01}, 4, 12, 0xff},                      /* Teredo, RFC 4380: the client */
@@ -58,7 +59,10 @@ static const struct
 	{{[8] = 0xff, [9] = 0xff}, 12, 12, 0},            /* SIIT, RFC 7915 */
 };
 
-/* To connect to the unspecified address is to connect to this machine: *loopback is where. */
+/*
+ * Is it 0.0.0.0 or ::, which connects to this machine?  Then *loopback is the
+ * address that is reached.
+ */
 bool
 address_is_unspecified(const Address *address, Address *loopback)
 {
@@ -75,14 +79,18 @@ address_is_unspecified(const Address *address, Address *loopback)
 	return true;
 }
 
-/* How many ways address_behind knows. */
+/* The number of ways that address_behind() knows.  */
 int
 address_ways(void)
 {
 	return lengthof(gateways);
 }
 
-/* The IPv4 address that an IPv6 one leads to by a way from 0 on; false when it is not of that kind. */
+/*
+ * The IPv4 address that an IPv6 address leads to by a way (from 0 to
+ * address_ways() - 1).  Returns false if the address does not have the prefix
+ * of that way.
+ */
 bool
 address_behind(const Address *address, int way, Address *behind)
 {
@@ -95,7 +103,7 @@ address_behind(const Address *address, int way, Address *behind)
 	return true;
 }
 
-/* An address in its usual spelling; false: it is none. */
+/* Parse an address in its usual spelling; returns false if the text is not one.  */
 bool
 address_from_text(const char *text, Address *address)
 {
@@ -108,7 +116,7 @@ address_from_text(const char *text, Address *address)
 	return true;
 }
 
-/* False: it is of another family. */
+/* Returns false if the address is neither IPv4 nor IPv6.  */
 bool
 address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 {
@@ -122,7 +130,7 @@ address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 	return true;
 }
 
-/* Is the host a literal address, in whatever spelling?  Never asks a name server. */
+/* Is the host a literal address, in any spelling?  Never queries a name server.  */
 bool
 address_is_literal(const char *host)
 {

@@ -1,13 +1,13 @@
 /*
  * address.h
- *		Addresses of the network, as bytes, and where they really lead.
+ *		Network addresses as bytes, and the addresses that they lead to.
  */
 #ifndef DQDS_ADDRESS_H
 #define DQDS_ADDRESS_H
 
 #include <sys/socket.h>
 
-/* An address of either family; IPv4 in the first four bytes. */
+/* An address of either family; an IPv4 address is in the first four bytes.  */
 typedef struct Address
 {
 	int family; /* AF_INET or AF_INET6 */

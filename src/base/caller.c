@@ -1,10 +1,11 @@
 /*
  * caller.c
- *		Who calls what, and which level the caller has.
+ *		The role that calls a SQL function, and the level that this role has.
  *
- * A level is the privilege to execute a function that it has and lower ones have not.
+ * A role has a level if it may execute a certain function that lower levels may
+ * not.
  *
- * It must not know what the function does.
+ * It must not know what the called function does.
  */
 #include "postgres.h"
 
@@ -24,10 +25,10 @@
 #include "base/extension_schema.h"
 
 /*
- * Fill in who calls which SQL function; to be done first in each of them.
- * PostgreSQL checked EXECUTE when the query began, and as the role of that time:
- * a cursor may be fetched from as another role, and after the privilege was
- * revoked.  Errors: 42501.
+ * Fill in the calling role and the SQL function; each SQL function calls this
+ * first.  PostgreSQL checked EXECUTE when the query began, for the role at that
+ * time: a cursor may be fetched from as another role, or after the privilege
+ * was revoked.  Errors: 42501.
  */
 void
 caller_init(Caller *caller, FunctionCallInfo fcinfo)
@@ -35,7 +36,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	HeapTuple tuple;
 	Form_pg_proc proc;
 
-	/* A long transaction would not hear of what was revoked meanwhile. */
+	/* Otherwise a long transaction would miss privileges that were revoked meanwhile.  */
 	AcceptInvalidationMessages();
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	if (!HeapTupleIsValid(tuple))
@@ -52,7 +53,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	ReleaseSysCache(tuple);
 }
 
-/* May the caller execute the function of the extension that has this name and these types? */
+/* May the caller execute the extension's function with this name and these argument types?  */
 static bool
 caller_may_execute(const Caller *caller, const char *name, const Oid *types, int count)
 {
@@ -63,7 +64,7 @@ caller_may_execute(const Caller *caller, const char *name, const Oid *types, int
 	return OidIsValid(function) && dqds_may_execute(function, caller->role);
 }
 
-/* A caller that may grant levels is an admin: the privilege itself is the level. */
+/* Is the caller an admin?  The privilege to grant levels is itself the level.  */
 bool
 caller_is_admin(const Caller *caller)
 {
@@ -72,7 +73,7 @@ caller_is_admin(const Caller *caller)
 	return caller_may_execute(caller, "dqds_grant", types, lengthof(types));
 }
 
-/* May the caller change connections of its own? */
+/* May the caller change its own connections?  */
 bool
 caller_is_editor(const Caller *caller)
 {
@@ -81,7 +82,7 @@ caller_is_editor(const Caller *caller)
 	return caller_may_execute(caller, "dqds_update_connection", types, lengthof(types));
 }
 
-/* May the caller test and list? */
+/* May the caller test connections and list what they hold?  */
 bool
 caller_is_operator(const Caller *caller)
 {

@@ -1,9 +1,9 @@
 /*
  * compat.h
- *		Every test of a server or library version stands here.
+ *		Differences between versions of the server and of libraries.
  *
  * It hides the differences between PostgreSQL 15 and 19 behind one spelling.
- * It must not hold logic of its own.
+ * All tests of a version in src are here.  It must not hold logic of its own.
  */
 #ifndef DQDS_COMPAT_H
 #define DQDS_COMPAT_H
@@ -27,13 +27,13 @@
 #error "dqds needs PostgreSQL 15 or later"
 #endif
 
-/* WaitEventSet moved into a header of its own in 18. */
+/* WaitEventSet moved into its own header in 18.  */
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
 
-/* A WaitEventSet that lives as long as the backend. */
+/* A WaitEventSet that lives as long as the backend.  */
 static inline WaitEventSet *
 dqds_create_wait_event_set(int nevents)
 {
@@ -44,7 +44,7 @@ dqds_create_wait_event_set(int nevents)
 #endif
 }
 
-/* Bytes that this process has allocated; always 0 where the C library does not tell. */
+/* Bytes that this process has allocated; always 0 where the C library does not report them.  */
 static inline size_t
 dqds_heap_in_use(void)
 {
@@ -57,7 +57,7 @@ dqds_heap_in_use(void)
 #endif
 }
 
-/* EXECUTE privilege on a function. */
+/* EXECUTE privilege on a function.  */
 static inline bool
 dqds_may_execute(Oid function, Oid role)
 {
@@ -68,7 +68,7 @@ dqds_may_execute(Oid function, Oid role)
 #endif
 }
 
-/* USAGE on a schema. */
+/* USAGE on a schema.  */
 static inline bool
 dqds_may_use_schema(Oid schema, Oid role)
 {
@@ -79,7 +79,7 @@ dqds_may_use_schema(Oid schema, Oid role)
 #endif
 }
 
-/* USAGE on a foreign server. */
+/* USAGE on a foreign server.  */
 static inline bool
 dqds_may_use_server(Oid server, Oid role)
 {
@@ -90,7 +90,7 @@ dqds_may_use_server(Oid server, Oid role)
 #endif
 }
 
-/* May a role become another one by SET ROLE?  Before 16 every member may. */
+/* May a role become another one by SET ROLE?  Before PostgreSQL 16 every member may.  */
 static inline bool
 dqds_may_become(Oid member, Oid role)
 {
@@ -101,7 +101,7 @@ dqds_may_become(Oid member, Oid role)
 #endif
 }
 
-/* What is known of a setting, or NULL. */
+/* The definition of a setting, or NULL.  */
 static inline struct config_generic *
 dqds_find_setting(const char *name)
 {
@@ -111,7 +111,7 @@ dqds_find_setting(const char *name)
 	struct config_generic **settings = get_guc_variables();
 
 	for (int i = 0; i < GetNumConfigOptions(); i++)
-		/* a placeholder has the spelling in which it was named first */
+		/* a placeholder keeps the spelling in which it was first named */
 		if (pg_strcasecmp(settings[i]->name, name) == 0)
 			return settings[i];
 	return NULL;

@@ -1,12 +1,12 @@
 /*
  * encoding.c
- *		Text of a remote that converts nothing, turned into this database's encoding and back.
+ *		Converts between this database's encoding and that of a remote server that converts nothing.
  *
- * A server that converts for its client refuses a whole answer for one character
- * that the client's encoding does not have.  Such a server is asked for its bytes
- * as they are, and they are converted here, where a single character can be
- * replaced.  The conversions are PostgreSQL's own, those of pg_catalog, whatever
- * the search_path is.
+ * A server that converts for its client fails to send a whole result if one
+ * character does not exist in the client's encoding.  Such a server is asked
+ * for its bytes unconverted, and they are converted here, where a single
+ * character can be replaced.  The conversions are PostgreSQL's own, from
+ * pg_catalog, whatever the search_path is.
  *
  * It must not know where the text came from or goes to.
  */
@@ -19,21 +19,21 @@
 
 #include "base/encoding.h"
 
-/* The encoding of text on our side.  A SQL_ASCII database says nothing of its own: UTF-8 is asked for there. */
+/* The encoding of text on our side.  For a SQL_ASCII database, which has none, this is UTF-8.  */
 static int
 our_encoding(void)
 {
 	return GetDatabaseEncoding() == PG_SQL_ASCII ? PG_UTF8 : GetDatabaseEncoding();
 }
 
-/* What stands in place of a character that our encoding does not have: static memory. */
+/* The replacement for a character that our encoding does not have; static memory.  */
 const char *
 remote_replacement(void)
 {
 	return our_encoding() == PG_UTF8 ? "\xEF\xBF\xBD" : "?";
 }
 
-/* The number of a server's encoding in pg_wchar.h; -1 for a name that is not known, or NULL. */
+/* The number of a server's encoding in pg_wchar.h; -1 for an unknown name, or NULL.  */
 int
 remote_encoding(const char *name)
 {
@@ -41,8 +41,9 @@ remote_encoding(const char *name)
 }
 
 /*
- * Can a server of that encoding (its name; NULL: not told) convert to ours and
- * back?  A SQL_ASCII server can, but does not know from what.
+ * Can a server with this encoding (its name; NULL if unknown) convert to ours
+ * and back?  A SQL_ASCII server cannot: it does not know what encoding its
+ * bytes have.
  */
 bool
 remote_can_convert(const char *server_encoding)
@@ -57,10 +58,10 @@ remote_can_convert(const char *server_encoding)
 }
 
 /*
- * Convert what can be converted at the beginning of text into out, which has room
- * for four times as many bytes and one more; returns how many bytes of text that
- * were.  Encodings that are the same are only checked.  Without a conversion
- * between the two, ASCII is what they share.
+ * Convert as much as possible from the beginning of text into out, which has
+ * room for four times as many bytes plus one; returns how many bytes of text
+ * were converted.  If both encodings are the same, the text is only checked.
+ * If there is no conversion between the two, only ASCII is converted.
  */
 static int
 convert_some(const char *text, int length, int from, int to, Oid conversion, char *out)
@@ -81,7 +82,10 @@ convert_some(const char *text, int length, int from, int to, Oid conversion, cha
 	return converted;
 }
 
-/* The length of the character that text begins with, if it is one of that encoding; else 1. */
+/*
+ * The length of the character at the beginning of text, or 1 if it is not valid
+ * in that encoding.
+ */
 static int
 character_length(int encoding, const char *text, int length)
 {
@@ -91,9 +95,9 @@ character_length(int encoding, const char *text, int length)
 }
 
 /*
- * text in another encoding, palloc'd, with replacement, of up to four bytes, in
- * place of each character that has no equivalent there; *exact becomes false if
- * there is one.  from is -1 for an encoding that is not known, and to may be.
+ * Return text in another encoding, palloc'd.  Each character that has no
+ * equivalent there becomes replacement, which has at most four bytes, and
+ * *exact is then set to false. from and to are -1 for an unknown encoding.
  */
 static char *
 convert(const char *text, int from, int to, const char *replacement, bool *exact)
@@ -124,10 +128,11 @@ convert(const char *text, int from, int to, const char *replacement, bool *exact
 }
 
 /*
- * Bytes that a remote sent, in the encoding of that number, as text: what our
- * encoding does not have is replaced.  REMOTE_CONVERTS, and SQL_ASCII, whose bytes
- * may be anything, are left to remote_text.  Returns its argument, or palloc'd
- * memory of up to four times its length.
+ * Convert bytes that a remote server sent from the encoding with this number;
+ * characters that our encoding does not have are replaced.  Bytes in
+ * REMOTE_CONVERTS, or in SQL_ASCII, where they may be anything, are left to
+ * remote_text().  Returns its argument, or palloc'd memory of up to four times
+ * its length.
  */
 const char *
 remote_decode(const char *bytes, int encoding)
@@ -138,7 +143,7 @@ remote_decode(const char *bytes, int encoding)
 	if (encoding == REMOTE_CONVERTS || encoding == PG_SQL_ASCII || encoding == ours ||
 		pg_is_ascii(bytes))
 		return bytes;
-	/* Each encoding is converted to UTF-8, but not to each other one. */
+	/* Every encoding can be converted to UTF-8, but not to every other one.  */
 	if (encoding >= 0 && encoding != PG_UTF8 && ours != PG_UTF8)
 	{
 		bytes = convert(bytes, encoding, PG_UTF8, "\xEF\xBF\xBD", &exact);
@@ -147,13 +152,13 @@ remote_decode(const char *bytes, int encoding)
 	return convert(bytes, encoding, ours, remote_replacement(), &exact);
 }
 
-/* Longer text is not converted: its encoded form, in between as well, is to fit into an allocation. */
+/* Longer text is not converted, so that each converted form fits into one allocation.  */
 #define MAX_ENCODED_BYTES (16 * 1024 * 1024)
 
 /*
- * Our text as the bytes of a remote's encoding.  False: it cannot be written
- * there, so that nothing at the remote is equal to it.  *bytes is text itself,
- * or palloc'd.
+ * Convert our text to the encoding of a remote server.  Returns false if it
+ * cannot be represented there, so that nothing at the remote server can be
+ * equal to it.  *bytes is text itself, or palloc'd.
  */
 bool
 remote_encode(const char *text, int encoding, const char **bytes)

@@ -1,11 +1,11 @@
 /*
  * encoding.h
- *		Text of a remote that converts nothing, turned into this database's encoding and back.
+ *		Converts between this database's encoding and that of a remote server that converts nothing.
  */
 #ifndef DQDS_ENCODING_H
 #define DQDS_ENCODING_H
 
-/* In place of an encoding's number: the remote converts, from and to ours. */
+/* Instead of the number of an encoding: the remote server converts from and to ours.  */
 #define REMOTE_CONVERTS (-2)
 
 extern int remote_encoding(const char *name);

@@ -1,12 +1,12 @@
 /*
  * error_codes.h
- *		The one list of the ways in which a remote data source can fail.
+ *		The list of the ways in which a remote data source can fail.
  *
  * Included by the extension (which raises the SQLSTATE) and by the bridge
  * (which turns the SQLSTATE back into the name).  Each X() entry gives the
  * symbol, the SQLSTATE of the private class QD, and the name that users see as
- * error_code in SQL and errorCode over REST.  Numbers are never reused: other
- * people's code tests for them.
+ * error_code in SQL and errorCode over REST.  Numbers are never reused, because
+ * other programs test for them.
  *
  * It must not include anything: the bridge has no server headers.
  */

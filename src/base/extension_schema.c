@@ -1,13 +1,13 @@
 /*
  * extension_schema.c
- *		Which schema the extension was created in.
+ *		The schema that the extension was created in.
  *
- * The functions that the bridge calls stand in pg_catalog (see the install
+ * The functions that the bridge calls are in pg_catalog (see the install
  * script), all others in the extension's schema.
  *
- * Owns: what it remembers of the functions in pg_catalog, because the answer
- * takes some microseconds, of which a listing has few.  It must not look up
- * anything by the name of a schema.
+ * Owns: a cache of the answers for functions in pg_catalog, because a look-up
+ * takes some microseconds, which would slow down a listing.  It must not look
+ * up anything by the name of a schema.
  */
 #include "postgres.h"
 
@@ -22,10 +22,13 @@
 
 #include "base/extension_schema.h"
 
-/* Two functions that share a place take it from each other. */
+/* Two functions with the same place evict each other.  */
 #define REMEMBERED 16
 
-/* A row of pg_proc is unchanged as long as these are the same: PL/pgSQL checks its cache of functions likewise. */
+/*
+ * A row of pg_proc is unchanged as long as xmin and tid are the same: PL/pgSQL
+ * checks its function cache in this way, too.
+ */
 typedef struct KnownFunction
 {
 	Oid function;
@@ -57,8 +60,8 @@ look_up_schema(void)
 }
 
 /*
- * The schema of the extension that a function belongs to; function is its row of
- * pg_proc.  InvalidOid if the extension is being dropped.
+ * The schema of the extension that a function belongs to; function is its row
+ * of pg_proc.  Returns InvalidOid if the extension is being dropped.
  */
 Oid
 extension_schema(HeapTuple function)

@@ -1,6 +1,6 @@
 /*
  * extension_schema.h
- *		Which schema the extension was created in.
+ *		The schema that the extension was created in.
  */
 #ifndef DQDS_EXTENSION_SCHEMA_H
 #define DQDS_EXTENSION_SCHEMA_H

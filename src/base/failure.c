@@ -1,9 +1,9 @@
 /*
  * failure.c
- *		The value that tells why a remote operation failed, and its way into ereport.
+ *		The value that says why a remote operation failed, and raising it as an error.
  *
- * It must not decide what a failure is: its callers do, and the files called failure_* for
- * what a remote server says.
+ * It must not decide what a failure is: its callers do and, for what a remote
+ * server or libpq reports, the files failure_*.c in postgres/.
  */
 #include "postgres.h"
 
@@ -23,7 +23,7 @@ static const struct
 #undef DQDS_TABLE_ROW
 };
 
-/* The name that users see: static memory. */
+/* The name that users see; static memory.  */
 const char *
 error_code_name(DqdsErrorCode code)
 {
@@ -31,8 +31,8 @@ error_code_name(DqdsErrorCode code)
 }
 
 /*
- * Nothing has failed, or what had was overcome: no word of it is left, since a success
- * carries none.
+ * Reset a Failure to success, without any message or hint of an earlier
+ * failure.
  */
 void
 failure_clear(Failure *failure)
@@ -41,9 +41,10 @@ failure_clear(Failure *failure)
 }
 
 /*
- * Note a failure.  The message is formatted into the current memory context, and
- * both it and the hint are made fit to be shown (visible_text).  hint may be NULL;
- * it is kept, and copied only if something in it has to be escaped.
+ * Record a failure.  The message is formatted into the current memory context
+ * and cut at 2 kB; both it and the hint are escaped for display (visible_text).
+ * hint may be NULL; the pointer is kept, and the text copied only if something
+ * in it has to be escaped.
  */
 void
 failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *fmt, ...)
@@ -55,7 +56,7 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 	va_start(args, fmt);
 	length = vsnprintf(buffer, sizeof(buffer), fmt, args);
 	va_end(args);
-	/* Cut between characters: text that is not valid could be stored, but not restored. */
+	/* Cut between characters: invalid text could be stored, but not restored from a dump.  */
 	if (length >= (int) sizeof(buffer))
 		buffer[pg_mbcliplen(buffer, sizeof(buffer) - 1, sizeof(buffer) - 8)] = '\0';
 
@@ -65,7 +66,7 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 	failure->sqlstate[0] = '\0';
 }
 
-/* Raise it as an error of class QD.  The remote's own SQLSTATE goes to DETAIL. */
+/* Raise a failure as an error of class QD.  The remote server's SQLSTATE goes to DETAIL.  */
 void
 failure_raise(const Failure *failure)
 {

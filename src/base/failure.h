@@ -1,6 +1,6 @@
 /*
  * failure.h
- *		The value that tells why a remote operation failed.
+ *		The value that says why a remote operation failed.
  */
 #ifndef DQDS_FAILURE_H
 #define DQDS_FAILURE_H
@@ -19,9 +19,9 @@ typedef enum FailureCause
 } FailureCause;
 
 /*
- * Why a remote operation failed.  code is DQDS_OK when it did not; the other
- * members then mean nothing.  The strings are palloc'd in the context that was
- * current when the failure was noted.
+ * Why a remote operation failed.  If code is DQDS_OK, it did not fail; a
+ * message may be set even then.  The message is palloc'd in the memory context
+ * that was current when the failure was recorded; the hint may be static.
  */
 typedef struct Failure
 {

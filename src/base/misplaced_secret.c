@@ -1,14 +1,17 @@
 /*
  * misplaced_secret.c
- *		Text that may be something else than a name, with a password in it.
+ *		Recognizes text, given where a name is expected, that may contain a password.
  *
- * Such text stays out of the log.  It must not know what it was given for.
+ * Such text is kept out of the log.  It must not know what the name is for.
  */
 #include "postgres.h"
 
 #include "base/misplaced_secret.h"
 
-/* Is there a token of the bridge in it, or what could be another one: this many digits of hexadecimal in a row? */
+/*
+ * A text with this many hexadecimal digits in a row may contain a token of the
+ * bridge, or another one.
+ */
 #define TOKEN_DIGITS 32
 
 static bool
@@ -25,7 +28,10 @@ has_token(const char *name)
 	return false;
 }
 
-/* Is there an @, and before it a sign that may part a user and a password, as in a URL or for Oracle? */
+/*
+ * Is there an @ with a : or / before it, which may separate user and password
+ * as in a URL or for Oracle?
+ */
 static bool
 has_user_part(const char *name)
 {
@@ -35,8 +41,8 @@ has_user_part(const char *name)
 }
 
 /*
- * May this be something else, given for a name by mistake, with a password in it:
- * a URI, a DSN, JSON, an assignment, a token?
+ * May this text, given as a name by mistake, be something else that contains a
+ * password: a URI, a DSN, JSON, an assignment, a token?
  */
 bool
 name_may_hold_secret(const char *name)
@@ -46,13 +52,16 @@ name_may_hold_secret(const char *name)
 
 	if (has_user_part(name))
 		return true;
-	/* Most names have none of the characters that all but tokens need; each call asks about its names. */
+	/*
+	 * A short cut, since each call checks its names: most of them have none of
+	 * these characters, without which only a token is possible.
+	 */
 	if (strpbrk(name, "{[\"'=: \t\n\v\f\r") == NULL)
 		return has_token(name);
 	if ((*first != '\0' && strchr("{[\"", *first) != NULL) || strchr(name, '=') != NULL ||
 		strstr(name, "://") != NULL)
 		return true;
-	/* A name may well have such a word in it, but hardly with a value behind it. */
+	/* A name may contain such a word, but hardly one that is followed by a value.  */
 	for (int i = 0; i < lengthof(words); i++)
 		for (const char *word = name; (word = strcasestr(word, words[i])) != NULL; word++)
 		{

@@ -1,6 +1,6 @@
 /*
  * misplaced_secret.h
- *		Text that may be something else than a name, with a password in it.
+ *		Recognizes text, given where a name is expected, that may contain a password.
  */
 #ifndef DQDS_MISPLACED_SECRET_H
 #define DQDS_MISPLACED_SECRET_H

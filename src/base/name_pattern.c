@@ -1,22 +1,22 @@
 /*
  * name_pattern.c
- *		Patterns of names, as the published interface has them.
+ *		Name patterns, as in the published interface.
  *
- * A * stands for any characters, or none; nothing else is special.  The case of
- * ASCII letters does not count.
+ * A * matches any number of characters, including none; no other character is
+ * special.  The case of ASCII letters is ignored.
  */
 #include "postgres.h"
 
 #include "base/name_pattern.h"
 
-/* Does the text have a * in it? */
+/* Does the text contain a *?  */
 bool
 is_name_pattern(const char *text)
 {
 	return strchr(text, '*') != NULL;
 }
 
-/* Bytes of other characters than ASCII ones are compared as they are, whatever the locale. */
+/* Non-ASCII characters are compared byte by byte, whatever the locale.  */
 static bool
 same_byte(char a, char b)
 {
@@ -24,15 +24,16 @@ same_byte(char a, char b)
 }
 
 /*
- * Does the pattern describe the whole name?  When what follows a * does not fit,
- * only the last * takes one more byte: no other choice could succeed where that
- * fails, so the time is at most the product of both lengths.
+ * Does the pattern match the whole name?  When the text after a * does not
+ * match, only the last * is extended by one byte: if that fails, no other
+ * choice can succeed.  So the time is at most proportional to the product of
+ * both lengths.
  */
 bool
 name_fits_pattern(const char *name, const char *pattern)
 {
-	const char *after_star = NULL; /* the pattern behind the last * */
-	const char *retry = NULL;      /* where the name goes on for it */
+	const char *after_star = NULL; /* the pattern after the last * */
+	const char *retry = NULL;      /* where in the name to match it next */
 
 	while (*name != '\0')
 	{

@@ -1,6 +1,6 @@
 /*
  * name_pattern.h
- *		Patterns of names, as the published interface has them.
+ *		Name patterns, as in the published interface.
  */
 #ifndef DQDS_NAME_PATTERN_H
 #define DQDS_NAME_PATTERN_H

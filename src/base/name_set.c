@@ -1,8 +1,9 @@
 /*
  * name_set.c
- *		A set of names, asked once for each row of a listing.
+ *		A set of names, searched once for each row of a listing.
  *
- * A sorted array: it is filled once, in any order, and then only asked.
+ * A sorted array: it is filled once, in any order, and then only searched.  It
+ * must not know what the names are of.
  */
 #include "postgres.h"
 
@@ -12,14 +13,14 @@
 
 struct NameSet
 {
-	MemoryContext context; /* of all of it */
+	MemoryContext context; /* of the set and its arrays */
 	char **names;
-	bool *marks; /* of each name; NULL until the set is first asked */
+	bool *marks; /* of each name; NULL until the first search */
 	int count;
 	int allocated;
 };
 
-/* An empty set in the current memory context. */
+/* An empty set in the current memory context.  */
 NameSet *
 name_set_make(void)
 {
@@ -31,7 +32,7 @@ name_set_make(void)
 	return set;
 }
 
-/* Add a name, which is kept, not copied; all are added before the set is first asked. */
+/* Add a name.  The pointer is kept, not copied.  All names must be added before the first search.  */
 void
 name_set_add(NameSet *set, char *name)
 {
@@ -50,7 +51,7 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Sorts the names, and leaves out those that come twice. */
+/* Sort the names and remove duplicates.  */
 static void
 sort_names(NameSet *set)
 {
@@ -61,12 +62,12 @@ sort_names(NameSet *set)
 		if (unique == 0 || strcmp(set->names[unique - 1], set->names[i]) != 0)
 			set->names[unique++] = set->names[i];
 	set->count = unique;
-	/* The current context may be one of a row. */
+	/* The current memory context may be that of a row.  */
 	set->marks =
 		MemoryContextAllocExtended(set->context, set->count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* The place of the name, -1 when it is not in the set. */
+/* The index of the name, or -1 if it is not in the set.  */
 static int
 find_name(NameSet *set, const char *name)
 {
@@ -80,14 +81,14 @@ find_name(NameSet *set, const char *name)
 	return found == NULL ? -1 : found - set->names;
 }
 
-/* Is the name in the set? */
+/* Is the name in the set?  */
 bool
 name_set_has(NameSet *set, const char *name)
 {
 	return find_name(set, name) >= 0;
 }
 
-/* The same, and marks it. */
+/* The same, and mark the name.  */
 bool
 name_set_mark(NameSet *set, const char *name)
 {
@@ -99,8 +100,8 @@ name_set_mark(NameSet *set, const char *name)
 }
 
 /*
- * Call visit for each name that was never marked, sorted by bytes, once for each
- * name however often it was added.
+ * Call visit for each name that was never marked, in byte order, and once for
+ * each name however often it was added.
  */
 void
 name_set_visit_unmarked(NameSet *set, void (*visit)(void *argument, const char *name),

@@ -1,6 +1,6 @@
 /*
  * name_set.h
- *		A set of names, asked once for each row of a listing.
+ *		A set of names, searched once for each row of a listing.
  */
 #ifndef DQDS_NAME_SET_H
 #define DQDS_NAME_SET_H

@@ -1,11 +1,11 @@
 /*
  * remote_text.c
- *		Text that came from outside, made fit to be stored, logged and shown.
+ *		Makes text from outside safe to store, log and show.
  *
  * Owns: which bytes are replaced because they are not valid in this database's
- * encoding, and which characters are escaped because a log or a terminal would
- * obey them or show something else than what is there.  It must not know where
- * the text came from.
+ * encoding, and which characters are escaped because a terminal would obey them
+ * or a reader of the log would be misled.  It must not know where the text came
+ * from.
  */
 #include "postgres.h"
 
@@ -15,9 +15,10 @@
 #include "base/remote_text.h"
 
 /*
- * Text from a remote server, valid in this database's encoding: bytes that are
- * not (a SQL_ASCII server sends what it has) become U+FFFD, or ? where that
- * cannot be written.  Returns its argument, or palloc'd memory.
+ * Make text from a remote server valid in this database's encoding.  Bytes that
+ * are not valid (a SQL_ASCII server sends whatever it has stored) become
+ * U+FFFD, or ? if the encoding is not UTF8.  Returns its argument, or palloc'd
+ * memory.
  */
 const char *
 remote_text(const char *value)
@@ -48,10 +49,10 @@ remote_text(const char *value)
 }
 
 /*
- * Characters that are not shown as they are, as code points of Unicode.  C0 with
- * DEL and C1 steer a terminal (U+009B begins an escape sequence), U+2028 and
- * U+2029 end a line, and the others (the Bidi_Control property of UAX #9) turn
- * the order of what follows.
+ * Characters that are escaped, as Unicode code points.  C0, DEL and C1 control
+ * a terminal (U+009B begins an escape sequence), U+2028 and U+2029 end a line,
+ * and the others (the Bidi_Control property of UAX #9) change the order in
+ * which the following characters are shown.
  */
 static const struct
 {
@@ -71,7 +72,7 @@ is_hidden(pg_wchar character)
 	return false;
 }
 
-/* Encodings of one byte in which 0x80 to 0x9F are the C1 controls, as in Unicode. */
+/* Is it a single-byte encoding in which 0x80 to 0x9F are the C1 controls, as in Unicode?  */
 static bool
 has_c1_bytes(int encoding)
 {
@@ -98,10 +99,10 @@ has_c1_bytes(int encoding)
 }
 
 /*
- * The character at text, which has left bytes, as a code point if it can be one
- * of hidden_characters, else 0; *step is its length.  A SQL_ASCII database holds
- * bytes of any encoding: they are read as UTF-8 where they are that, else as
- * LATIN1.
+ * The code point of the first character of text, which has left bytes, or 0 if
+ * it cannot be one of hidden_characters; *step is set to its length.  A
+ * SQL_ASCII database holds bytes of any encoding: they are read as UTF-8 if
+ * they are valid as such, else as LATIN1.
  */
 static pg_wchar
 next_character(const char *text, int left, int encoding, int *step)
@@ -129,10 +130,10 @@ next_character(const char *text, int left, int encoding, int *step)
 }
 
 /*
- * The same text, on one line and without anything that a terminal or the reader
- * of a log would take for something else: a line feed, carriage return or tab
- * becomes a blank, every other character of hidden_characters becomes \uXXXX.
- * Returns its argument if there is nothing to do, else palloc'd memory.
+ * Return the text on one line and without characters that control a terminal or
+ * mislead a reader: a line feed, carriage return or tab becomes a blank, every
+ * other character of hidden_characters becomes \uXXXX.  Returns its argument if
+ * there is nothing to escape, else palloc'd memory.
  */
 const char *
 visible_text(const char *text)
@@ -170,8 +171,8 @@ visible_text(const char *text)
 #define MAX_LINE_BYTES 256
 
 /*
- * What a remote says of itself: valid, at most MAX_LINE_BYTES of it, and fit to
- * be shown (visible_text).  Always palloc'd.
+ * A text with which a remote server describes itself: made valid, cut to
+ * MAX_LINE_BYTES bytes, and then escaped (visible_text).  Always palloc'd.
  */
 char *
 remote_line(const char *value)

@@ -1,6 +1,6 @@
 /*
  * remote_text.h
- *		Text that came from outside, made fit to be stored, logged and shown.
+ *		Makes text from outside safe to store, log and show.
  */
 #ifndef DQDS_REMOTE_TEXT_H
 #define DQDS_REMOTE_TEXT_H

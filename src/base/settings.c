@@ -1,8 +1,8 @@
 /*
  * settings.c
- *		The settings of the extension as variables, and its clock.
+ *		The variables behind the extension's settings, and its clock.
  *
- * dqds.c defines the settings.  It must not know what they are for.
+ * dqds.c defines the settings.  This file must not know what they are for.
  */
 #include "postgres.h"
 
@@ -23,16 +23,16 @@ char *dqds_secret_env_prefix;
 char *dqds_ssl_root_certs;
 
 /*
- * Until this module is loaded a setting of ours is a mere name to PostgreSQL:
- * any role may give it a value with its connection, which then hides that of the
- * configuration file, and is dropped when the module is loaded.  And a value in
- * the file that cannot be read is dropped with no more than a warning.  Either
- * would leave the default in force, which permits more: so note it, and connect
- * to nothing.
+ * Until this module is loaded, PostgreSQL knows no definition of our settings:
+ * any role may set one in its connection string.  That value hides the one in
+ * the configuration file, and is dropped when the module is loaded.  An invalid
+ * value in the file is dropped, too, with only a warning.  Either would leave
+ * the default in force, which permits more.  So the name of such a setting is
+ * recorded here, and the session then connects to nothing.
  */
 const char *dqds_lost_setting = NULL;
 
-/* Microseconds on a clock that never goes back. */
+/* The current time in microseconds, on a clock that never goes back.  */
 int64
 dqds_now_us(void)
 {

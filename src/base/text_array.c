@@ -1,13 +1,13 @@
 /*
  * text_array.c
- *		Arrays of text as a remote server sends them: {a,"b c",NULL}.
+ *		Parses arrays of text as a remote server sends them: {a,"b c",NULL}.
  *
- * Owns: their spelling.  PostgreSQL's own array_in would raise an error for what
- * is no array, and what a remote sends may be anything.  Only arrays of one
- * dimension that begin at 1 are read: others are never asked for.  Blanks around an
- * element do not belong to it, unless they are within quotation marks.
+ * Owns: the syntax of arrays.  PostgreSQL's array_in() would raise an error for
+ * an invalid array, and a remote server may send anything.  Only
+ * one-dimensional arrays that begin at 1 are read: no other array is ever
+ * requested.  Blanks around an element are ignored unless they are quoted.
  *
- * It must not know what the elements are.
+ * It must not know what the elements mean.
  */
 #include "postgres.h"
 
@@ -20,7 +20,7 @@
 
 #include "base/text_array.h"
 
-/* How many bytes stand before the quotation mark that ends an element; -1: there is none. */
+/* The number of bytes before the closing quotation mark, or -1 if there is none.  */
 static int
 quoted_length(const char *text)
 {
@@ -37,8 +37,8 @@ quoted_length(const char *text)
 }
 
 /*
- * Read an element within quotation marks, from behind the first of them; *at is
- * then behind the last.  NULL: there is no last one.
+ * Read a quoted element.  *at must be after its opening quotation mark, and is
+ * moved to after its closing one.  Returns NULL if there is no closing one.
  */
 static char *
 read_quoted(const char **at)
@@ -63,7 +63,7 @@ read_quoted(const char **at)
 	return element;
 }
 
-/* What array_in takes for blanks, whatever the locale. */
+/* What array_in() accepts as blanks, whatever the locale.  */
 #define BLANKS " \t\n\r\v\f"
 
 static void
@@ -72,7 +72,7 @@ skip_blanks(const char **at)
 	*at += strspn(*at, BLANKS);
 }
 
-/* An element without quotation marks; *at is then behind it.  False: there is none. */
+/* Read an unquoted element, and move *at to after it; returns false if there is none.  */
 static bool
 read_plain(const char **at, char **element)
 {
@@ -89,8 +89,8 @@ read_plain(const char **at, char **element)
 }
 
 /*
- * Read an element and the blanks around it; *at is then behind them.  False: there is
- * none.  *element is NULL for SQL's NULL.
+ * Read an element and the blanks around it, and move *at to after them.
+ * Returns false if there is none.  *element is NULL for a null element.
  */
 static bool
 read_element(const char **at, char **element)
@@ -105,8 +105,8 @@ read_element(const char **at, char **element)
 }
 
 /*
- * The elements of an array of text, in the current memory context: char *, and NULL
- * for SQL's NULL.  False: the text is no such array.
+ * Parse an array of text into a List of char *, palloc'd, with NULL for a null
+ * element.  Returns false if the text is not such an array.
  */
 bool
 text_array_parse(const char *literal, List **elements)
