@@ -1,19 +1,18 @@
 /*
  * foreign_server.c
- *		A target from a foreign server of postgres_fdw or dblink_fdw, and the caller's user mapping.
+ *		Makes a target of a foreign server of postgres_fdw or dblink_fdw and the caller's user mapping.
  *
- * A model that names a foreign server says nothing else about the place, or about
- * the login, which is always that of the role that calls, by PostgreSQL's own
- * rules: the role needs USAGE on the server, and its user mapping counts, or else
- * that of PUBLIC.  So the owner of a registered connection must not be able to
- * send the caller's password elsewhere or less protected, or to have the caller
- * log in with other options: beside the server a model may only have an sslmode,
- * which must not be weaker than that of the server.
+ * The login is always that of the calling role, by PostgreSQL's own rules: the
+ * role needs USAGE on the server, and its user mapping is used, or else that of
+ * PUBLIC.  The owner of a registered connection must not be able to send the
+ * caller's password elsewhere or with less protection, or to make the caller
+ * log in with other options.  So a model that names a foreign server may set
+ * only sslmode besides, which must not be weaker than that of the server.
  *
- * Owns: which options of a server and of a mapping are carried over, and which
- * cannot be.  No reference to a secret is looked for in them, since any role may
- * write its own mapping.  A mapping's password_required is not honoured: a
- * password must be given, and be used.
+ * Owns: which options of a server and of a mapping are used, ignored or
+ * refused.  References to secrets are not expanded in them, since any role may
+ * write its own mapping.  A mapping's password_required is ignored: a password
+ * must be given, and be used.
  */
 #include "postgres.h"
 
@@ -39,7 +38,10 @@
 #include "model/provider.h"
 #include "model/target.h"
 
-/* Wrappers whose options are those of libpq, by the function that validates them. */
+/*
+ * Foreign-data wrappers whose options are those of libpq, identified by their
+ * validator function.
+ */
 static const struct
 {
 	const char *library;
@@ -49,7 +51,7 @@ static const struct
 	{"$libdir/dblink", "dblink_fdw_validator"},
 };
 
-/* What server and mapping say about the place and the login, as text; NULL: nothing. */
+/* What server and mapping say about the place and the login, as text; NULL if nothing.  */
 typedef struct Login
 {
 	char *host;
@@ -73,7 +75,7 @@ static const struct
 	{"options", offsetof(Login, options)},   {"connect_timeout", offsetof(Login, connect_timeout)},
 };
 
-/* About what the wrapper does with a connection, or what is always the same here. */
+/* Options about how the wrapper uses a connection, or that are always the same here.  */
 static const char *const ignored_options[] = {
 	"analyze_sampling",
 	"async_capable",
@@ -94,11 +96,11 @@ static const char *const ignored_options[] = {
 	"use_scram_passthrough",
 };
 
-/* What must not stand beside a foreign server in a model. */
+/* Keys that a model with a foreign server must not have.  */
 static const char *const excluded_keys[] = {"host",     "port",    "database",  "user",
 											"password", "options", "properties"};
 
-/* A name as it stands in SQL, always quoted; palloc'd. */
+/* An SQL identifier, always quoted; palloc'd.  */
 static char *
 quoted(const char *name)
 {
@@ -147,7 +149,10 @@ mapping_missing(const char *server, const char *role, Failure *failure)
 
 /* ---- the catalog -------------------------------------------------------------------- */
 
-/* Is this the validator of a wrapper whose options are known here?  Only a superuser can make such a function. */
+/*
+ * Is this the validator function of one of the wrappers?  Only a superuser can
+ * create such a function.
+ */
 static bool
 is_known_validator(Oid function)
 {
@@ -169,11 +174,11 @@ is_known_validator(Oid function)
 	return known;
 }
 
-/* The server, if the role may use it; NULL: *failure tells why not. */
+/* The server, if the role may use it; else NULL, and *failure says why.  */
 static ForeignServer *
 find_server(const char *name, Oid role, Failure *failure)
 {
-	/* A longer name would be cut by the catalog's type. */
+	/* A longer name would be truncated to one that may exist.  */
 	ForeignServer *server = strlen(name) < NAMEDATALEN ? GetForeignServerByName(name, true) : NULL;
 
 	if (server == NULL)
@@ -194,7 +199,7 @@ find_server(const char *name, Oid role, Failure *failure)
 	return NULL;
 }
 
-/* The options of the role's user mapping, or of that of PUBLIC; false: there is neither. */
+/* The options of the role's user mapping, or of that of PUBLIC; false if there is neither.  */
 static bool
 find_mapping(const ForeignServer *server, Oid role, List **options)
 {
@@ -225,7 +230,7 @@ is_ignored(const char *option)
 	return false;
 }
 
-/* Where *login keeps an option; NULL: it is none of those. */
+/* The member of *login for an option, or NULL if there is none.  */
 static char **
 login_member(Login *login, const char *option)
 {
@@ -235,7 +240,7 @@ login_member(Login *login, const char *option)
 	return NULL;
 }
 
-/* Take one option over into *login or, if it is a property, into *target. */
+/* Store one option in *login or, if it is a property, in *target.  */
 static bool
 take_option(const char *server, const char *option, char *value, Login *login, Target *target,
 			Failure *failure)
@@ -293,7 +298,7 @@ set_place(const char *server, const Login *login, Target *target, Failure *failu
 	return true;
 }
 
-/* The mapping may be that of PUBLIC, which the caller cannot read: no password is shown or repeated. */
+/* The mapping may be that of PUBLIC, which the caller cannot read: its password is never shown.  */
 static bool
 set_login(const char *server, const Login *login, Target *target, Failure *failure)
 {
@@ -316,7 +321,7 @@ set_login(const char *server, const Login *login, Target *target, Failure *failu
 	target->password = login->password;
 	target->secret_values = lappend(target->secret_values, target->password);
 	target->stored_secret = true;
-	/* What a remote may repeat. */
+	/* The remote server may repeat these.  */
 	target->own_words = lappend(target->own_words, target->user);
 	target->own_words = lappend(target->own_words, target->database);
 	if (target->options != NULL)
@@ -324,7 +329,7 @@ set_login(const char *server, const Login *login, Target *target, Failure *failu
 	return true;
 }
 
-/* The stricter of the model's and the server's sslmode; the model's must be no weaker. */
+/* Use the model's sslmode, which must not be weaker than the server's, or else the server's.  */
 static bool
 set_sslmode(const char *server, const char *of_server, const char *of_model, Target *target,
 			Failure *failure)
@@ -343,7 +348,7 @@ set_sslmode(const char *server, const char *of_server, const char *of_model, Tar
 	return true;
 }
 
-/* How long the server's owner permits, if that is less than what the caller does. */
+/* The connect_timeout of the server applies if it is shorter than the caller's.  */
 static void
 set_timeout(const char *seconds, Target *target)
 {
@@ -353,7 +358,7 @@ set_timeout(const char *seconds, Target *target)
 		target->connect_timeout_ms = Min(number * 1000, target->connect_timeout_ms);
 }
 
-/* What a model is checked with that is not used. */
+/* Fill in placeholders for a model that is only checked.  */
 static bool
 set_anything(const char *sslmode, Target *target)
 {
@@ -366,7 +371,7 @@ set_anything(const char *sslmode, Target *target)
 	return true;
 }
 
-/* Does the model say nothing that only the server and the mapping may say? */
+/* Does the model leave out everything that only the server and the mapping may say?  */
 static bool
 stands_alone(JsonbContainer *section, const char *name, const Target *target, Failure *failure)
 {
@@ -389,10 +394,11 @@ stands_alone(JsonbContainer *section, const char *name, const Target *target, Fa
 }
 
 /*
- * Read a section that names a foreign server into *target, of which the port has
- * its default.  Without a scope only the model is checked, and nothing looked up.
- * False: *failure is DQDS_INVALID_CONNECTION, DQDS_PERMISSION_DENIED for a role
- * without USAGE, or DQDS_PASSWORD_REQUIRED for a mapping without a password.
+ * Read a section that names a foreign server into *target, whose port must be
+ * set to its default.  If target->scope is NULL, only the model is checked, and
+ * nothing is looked up.  Otherwise returns false if *failure was set: to
+ * DQDS_INVALID_CONNECTION, to DQDS_PERMISSION_DENIED for a role without USAGE,
+ * or to DQDS_PASSWORD_REQUIRED for a mapping without a password.
  */
 bool
 model_read_foreign_server(JsonbContainer *section, const char *name, Target *target,

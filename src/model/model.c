@@ -1,15 +1,15 @@
 /*
  * model.c
- *		The connection model: its keys, and what their values must be.
+ *		Reads members of the connection model, and checks their types and published words.
  *
- * model_form.c brings a model into the form in which it is kept, and
- * model_target.c makes a Target of it.  A JSON value of the wrong type in a known
- * key is an error (42804), raised at once and naming the key, because the caller's
- * program is wrong; a value of the right type that cannot be used is a Failure,
- * because a person can have typed it.
+ * model_form.c brings a model into the form in which it is stored, and
+ * model_target.c makes a Target of it.  A JSON value of the wrong type in a
+ * known key is an error (42804) that names the key and is raised at once,
+ * because the calling program is wrong; a value of the right type that cannot
+ * be used is a Failure, because a person may have typed it.
  *
- * Owns: the words of the published enums, but those of sslmode (provider.c).  It must
- * not look anything up, or depend on who the caller is.
+ * Owns: the words of the published enums, except those of sslmode (provider.c).
+ * It must not look anything up, or depend on the calling role.
  */
 #include "postgres.h"
 
@@ -24,13 +24,16 @@
 #include "model/model_internal.h"
 #include "model/provider.h"
 
-/* ---- the keys ------------------------------------------------------------------ */
+/* ---- published words ----------------------------------------------------------- */
 
 static const char *const engine_types[] = {"postgresql", "timescale", NULL};
 static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password",
 												   NULL};
 
-/* Members whose values are words of a published enum, besides sslmode, in the sections of these providers. */
+/*
+ * Members, besides sslmode, whose values are words of a published enum, by the
+ * providers whose sections have them.
+ */
 static const struct
 {
 	const char *key;
@@ -43,7 +46,10 @@ static const struct
 
 /* ---- reading members -------------------------------------------------------------- */
 
-/* Raise 42804 for a member of a section ("" for the top of the model), which must be what wanted says. */
+/*
+ * Raise 42804 for a member of a section ("" for the top level of the model);
+ * wanted says what it must be.
+ */
 void
 model_wrong_type(const char *section, const char *key, const char *wanted)
 {
@@ -52,7 +58,7 @@ model_wrong_type(const char *section, const char *key, const char *wanted)
 						   *section == '\0' ? "" : ".", key, wanted)));
 }
 
-/* A member that is there and not null. */
+/* Get a member; returns false if it is missing or null.  */
 bool
 model_member(JsonbContainer *object, const char *key, JsonbValue *value)
 {
@@ -61,7 +67,10 @@ model_member(JsonbContainer *object, const char *key, JsonbValue *value)
 		   value->type != jbvNull;
 }
 
-/* Is there a member that says something: not null, no empty string, and no object of such members? */
+/*
+ * Does the object have a member with a value, that is, not null, an empty
+ * string, or an object of only such members?
+ */
 bool
 model_has_value(JsonbContainer *object, const char *key)
 {
@@ -81,7 +90,10 @@ model_has_value(JsonbContainer *object, const char *key)
 	return false;
 }
 
-/* A string; NULL when it is missing, null or empty. */
+/*
+ * A member that must be a string, palloc'd; NULL if it is missing, null or
+ * empty.  Errors: 42804.
+ */
 char *
 model_string(JsonbContainer *object, const char *section, const char *key)
 {
@@ -94,7 +106,7 @@ model_string(JsonbContainer *object, const char *section, const char *key)
 	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
 }
 
-/* An object; NULL when it is missing or null. */
+/* A member that must be an object; NULL if it is missing or null.  Errors: 42804.  */
 JsonbContainer *
 model_object(JsonbContainer *object, const char *section, const char *key)
 {
@@ -113,7 +125,10 @@ model_numeric_text(Numeric number)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 }
 
-/* A string, a number or a boolean as text; NULL when missing, null or empty. */
+/*
+ * A string, a number or a boolean as text, palloc'd; NULL if it is null or
+ * empty. section and key are for the error 42804 that any other type raises.
+ */
 char *
 model_scalar(const JsonbValue *value, const char *section, const char *key)
 {
@@ -133,7 +148,10 @@ model_scalar(const JsonbValue *value, const char *section, const char *key)
 	}
 }
 
-/* Note that a member, named as above, has a value that cannot be used; always false. */
+/*
+ * Report that a member has an unusable value; wanted continues "It must be".
+ * Always returns false.
+ */
 bool
 model_invalid(Failure *failure, const char *section, const char *key, const char *wanted)
 {
@@ -143,7 +161,7 @@ model_invalid(Failure *failure, const char *section, const char *key, const char
 	return false;
 }
 
-/* Note that a member, named as above, is missing; always false. */
+/* Report that a member is missing.  Always returns false.  */
 bool
 model_missing(Failure *failure, const char *section, const char *key)
 {
@@ -153,7 +171,7 @@ model_missing(Failure *failure, const char *section, const char *key)
 	return false;
 }
 
-/* The root as an object. */
+/* The model as an object.  Errors: 42804 if it is something else.  */
 JsonbContainer *
 model_root(Jsonb *model)
 {
@@ -165,14 +183,14 @@ model_root(Jsonb *model)
 
 /* ---- what members must be ---------------------------------------------------------------- */
 
-/* The model's own connection_name, palloc'd; NULL when it has none. */
+/* The model's own connection_name, palloc'd; NULL if it has none.  */
 char *
 model_connection_name(Jsonb *model)
 {
 	return model_string(model_root(model), "", "connection_name");
 }
 
-/* Whether a password is demanded; default true. */
+/* Is a password required?  The default is true.  */
 bool
 model_password_required(Jsonb *model)
 {
@@ -185,7 +203,7 @@ model_password_required(Jsonb *model)
 	return value.val.boolean;
 }
 
-/* A member that is an object; NULL when it is anything else, or missing.  object may be NULL. */
+/* A member that is an object; NULL if it is missing or something else. object may be NULL.  */
 JsonbContainer *
 model_object_member(JsonbContainer *object, const char *key)
 {
@@ -197,7 +215,7 @@ model_object_member(JsonbContainer *object, const char *key)
 	return value.val.binary.data;
 }
 
-/* The model's provider, if that is one that works; nothing is raised. */
+/* Get the model's provider; returns false if it is not a supported one.  Raises no error.  */
 bool
 model_working_provider(JsonbContainer *root, Provider *provider)
 {
@@ -208,7 +226,7 @@ model_working_provider(JsonbContainer *root, Provider *provider)
 		   provider_rules(*provider)->works;
 }
 
-/* Is the member key of the provider's section one of these words, if it is there?  Or *failure is set. */
+/* If the provider's section has this member, is it one of these words?  If not, *failure is set.  */
 static bool
 check_word(JsonbContainer *section, Provider provider, const char *key, const char *const *words,
 		   Failure *failure)
@@ -223,7 +241,10 @@ check_word(JsonbContainer *section, Provider provider, const char *key, const ch
 	return model_invalid(failure, provider_name(provider), key, one_of_words(words));
 }
 
-/* Are those members of the provider's section that have published words one of them?  Or *failure is set. */
+/*
+ * Does each member of the provider's section that has published words hold one
+ * of them?  If not, *failure is set.
+ */
 bool
 model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
 {
@@ -236,7 +257,7 @@ model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
 	return true;
 }
 
-/* Note that nothing can connect to this provider yet; always false. */
+/* Report that this provider is not supported yet.  Always returns false.  */
 bool
 model_unsupported(Provider provider, Failure *failure)
 {

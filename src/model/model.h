@@ -1,6 +1,6 @@
 /*
  * model.h
- *		What a model says, for those who have no target of it.
+ *		Questions about a model for callers that do not need a target made of it.
  */
 #ifndef DQDS_MODEL_H
 #define DQDS_MODEL_H

@@ -1,11 +1,11 @@
 /*
  * model_bounds.c
- *		How large a model and its name may be.
+ *		Limits on the size of a model and on names of connections.
  *
- * jsonb keeps 1e131071 in a few bytes and writes 131,072 digits, and many JSON parsers
- * refuse such numbers, and deep nesting: one such model would make a list of
- * connections unreadable.  So what is out of bounds is refused whichever way it
- * comes in.  Nothing here takes more time or memory than is in proportion to the
+ * jsonb stores 1e131071 in a few bytes and writes it as 131,072 digits.  Many
+ * JSON parsers refuse such numbers, and deep nesting: one such model would make
+ * a list of connections unreadable.  So a model beyond these limits is refused
+ * wherever it comes from.  Time and memory used here are proportional to the
  * input.
  *
  * It must not know the keys of a model.
@@ -31,8 +31,8 @@
 /* ---- names ------------------------------------------------------------------------------ */
 
 /*
- * Is this text a model rather than a name?  Its first character other than
- * white space is a brace.  The text need not end with a zero byte.
+ * Is this text a model rather than a name?  It is if its first character other
+ * than white space is a brace.  The text need not be null-terminated.
  */
 bool
 model_looks_like_one(const char *text, size_t length)
@@ -44,7 +44,7 @@ model_looks_like_one(const char *text, size_t length)
 	return at < length && text[at] == '{';
 }
 
-/* The length of a text in JSON, as escape_json() writes it. */
+/* The length of a text as a JSON string, as escape_json() writes it.  */
 static size_t
 quoted_length(const char *text, size_t bytes)
 {
@@ -64,9 +64,9 @@ quoted_length(const char *text, size_t bytes)
 
 /*
  * May a connection have this name?  A name that looks like a model would be
- * taken for one where a connection may be either, and one that is too long makes
- * answers of every list of connections too long.  False: *failure is
- * DQDS_INVALID_CONNECTION, and shows nothing of the name.
+ * taken for one where an argument may be either, and a name that is too long
+ * would make every list of connections too long.  If not, *failure is
+ * DQDS_INVALID_CONNECTION, and does not show the name.
  */
 bool
 model_name_usable(const char *name, Failure *failure)
@@ -91,7 +91,7 @@ model_name_usable(const char *name, Failure *failure)
 
 /* ---- bounds ------------------------------------------------------------------------------- */
 
-/* Note that a model is too long; always false. */
+/* Report that a model is too long.  Always returns false.  */
 bool
 model_too_large(Failure *failure)
 {
@@ -100,7 +100,7 @@ model_too_large(Failure *failure)
 	return false;
 }
 
-/* Note that a model has too many levels; always false. */
+/* Report that a model has too many levels.  Always returns false.  */
 bool
 model_too_deep(Failure *failure)
 {
@@ -109,24 +109,24 @@ model_too_deep(Failure *failure)
 	return false;
 }
 
-/* An object or array that the walk through a model is in. */
+/* An object or array that contains the current position.  */
 typedef struct Level
 {
 	bool is_array;
-	bool has_items; /* the next one follows a comma */
+	bool has_items; /* the next item is preceded by a comma */
 	JsonbValue key; /* of the current member; jbvNull in arrays */
 } Level;
 
 typedef struct Walk
 {
-	size_t bytes; /* of the text so far */
-	int level;    /* 0: outside of the outermost object */
+	size_t bytes; /* of the text up to here */
+	int level;    /* 0: outside the outermost object */
 	Level levels[MAX_MODEL_LEVELS + 1];
-	Datum too_much;   /* numbers from here on have too many digits, */
-	Datum too_little; /* and those down from here */
+	Datum too_much;   /* this number and larger ones have too many digits, */
+	Datum too_little; /* and so have this one and smaller ones */
 } Walk;
 
-/* May a number be written out without more than some hundred digits? */
+/* Is a number short enough to be written out, so that its digits can be counted?  */
 static bool
 is_short(const Walk *walk, Datum number)
 {
@@ -135,7 +135,7 @@ is_short(const Walk *walk, Datum number)
 		   DatumGetBool(DirectFunctionCall2(numeric_gt, number, walk->too_little));
 }
 
-/* Count a number's characters; false when it has more than MAX_NUMBER_DIGITS digits. */
+/* Count a number's characters; returns false if it has more than MAX_NUMBER_DIGITS digits.  */
 static bool
 count_number(Walk *walk, Numeric number)
 {
@@ -152,7 +152,7 @@ count_number(Walk *walk, Numeric number)
 	return digits <= MAX_NUMBER_DIGITS;
 }
 
-/* Name the member that the number is, or that the arrays around the number are in. */
+/* Report the member that holds the number, directly or within arrays.  Always returns false.  */
 static bool
 number_too_long(const Walk *walk, Failure *failure)
 {
@@ -175,7 +175,7 @@ number_too_long(const Walk *walk, Failure *failure)
 	return false;
 }
 
-/* A member, element or container begins: what stands before it in the text? */
+/* Count the separator before a member, element or container.  */
 static void
 count_separator(Walk *walk)
 {
@@ -229,8 +229,8 @@ number_from(const char *written)
 }
 
 /*
- * Is a model small enough to be kept and to be given back?  False: *failure is
- * DQDS_INVALID_CONNECTION.  A model that is no object is the error 42804.
+ * Is a model small enough to be stored and returned?  If not, *failure is
+ * DQDS_INVALID_CONNECTION.  Errors: 42804 for a model that is not an object.
  */
 bool
 model_within_bounds(Jsonb *model, Failure *failure)

@@ -1,6 +1,6 @@
 /*
  * model_bounds.h
- *		How large a model and its name may be.
+ *		Limits on the size of a model and on names of connections.
  */
 #ifndef DQDS_MODEL_BOUNDS_H
 #define DQDS_MODEL_BOUNDS_H

@@ -1,9 +1,9 @@
 /*
  * model_check.c
- *		May this model be registered?
+ *		Checks whether a model can be registered.
  *
- * Owns: what is asked of a model before it is kept.  References to secrets are looked at when
- * they are used.
+ * Owns: the requirements that a model must meet to be stored.  It must not
+ * resolve references to secrets.
  */
 #include "postgres.h"
 
@@ -17,8 +17,8 @@
 #include "model/target.h"
 
 /*
- * What members that are known must be, in the section of whichever provider: a
- * model is given back whole, to clients that are strict about all of it.
+ * Check the types of known members in the section of any provider: a model is
+ * returned whole, to clients that are strict about every section.
  */
 static bool
 check_section(JsonbContainer *root, Provider provider, Failure *failure)
@@ -34,14 +34,16 @@ check_section(JsonbContainer *root, Provider provider, Failure *failure)
 	(void) model_object(section, name, "properties");
 	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
 		model_wrong_type(name, "port", "a string or a number");
-	/* Words alike mean others elsewhere: MySQL has an sslmode of its own. */
+	/* The same key can have other words elsewhere: MySQL has its own sslmode.  */
 	return !provider_rules(provider)->works || model_check_enums(section, provider, failure);
 }
 
 /*
- * Can this model be registered?  One of a provider that works must lead to a
- * usable target; of the others only the provider type and the shape are known.
- * References to secrets are looked at when they are used.
+ * Can this model be registered?  A model of a supported provider must give a
+ * usable target; of other models only the provider type and the types of
+ * members are checked.  References to secrets are not resolved until they are
+ * used.  If the model cannot be registered, *failure is set.  Errors: 42804 for
+ * a value of the wrong JSON type.
  */
 bool
 model_validate(const NormalModel *normal, Failure *failure)

@@ -1,6 +1,6 @@
 /*
  * model_check.h
- *		May this model be registered?
+ *		Checks whether a model can be registered.
  */
 #ifndef DQDS_MODEL_CHECK_H
 #define DQDS_MODEL_CHECK_H

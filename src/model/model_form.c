@@ -1,9 +1,10 @@
 /*
  * model_form.c
- *		The form in which a model is kept: secrets apart, masks in their place.
+ *		Brings a model into the form in which it is stored: secrets apart, masks in their place.
  *
- * Owns: which members are secrets, which are computed, and when a mask may stand
- * for the secret that is stored.  It must not judge whether a model can be used.
+ * Owns: which members are secrets, which are computed, and when a mask may
+ * stand for the stored secret.  It must not judge whether a model can be used,
+ * only whether it is within bounds.
  */
 #include "postgres.h"
 
@@ -23,21 +24,21 @@
 #include "model/model_internal.h"
 #include "model/provider.h"
 
-/* Members whose value is a secret, wherever they stand. */
+/* Members whose values are secrets, wherever they are in the model.  */
 static const char *const secret_keys[] = {"password", "json_key_content", "access_token",
 										  "client_secret"};
 
-/* In maps that users fill themselves, these words in a name mark a secret. */
+/* In maps with names that users choose, a name with one of these words marks a secret.  */
 static const char *const user_maps[] = {"properties", "advanced_properties"};
 static const char *const secret_words[] = {"password", "secret", "token", "key"};
 
-/* Computed for each caller, whatever was sent; connection_name is a column of its own. */
+/* Computed for each caller, whatever was sent; connection_name has its own column.  */
 static const char *const computed_keys[] = {
 	"connection_name", "connection_hash", "can_edit",          "can_collect_statistics",
 	"can_run_checks",  "can_delete_data", "yaml_parsing_error"};
 #define JOB_TEMPLATE_SUFFIX "_job_template"
 
-/* Changing these does not send the stored secret anywhere else. */
+/* A change of these does not send the stored secret anywhere else.  */
 static const char *const harmless_keys[] = {"options", "postgresql_engine_type",
 											"redshift_authentication_mode"};
 
@@ -88,7 +89,7 @@ typedef struct Normalizer
 	JsonbValue *secrets_result;
 	bool any_secret;
 	bool kept_secret;
-	char *missing_secret; /* a mask came for a secret that is not stored */
+	char *missing_secret; /* a mask was sent for a secret that is not stored */
 } Normalizer;
 
 static void
@@ -122,7 +123,10 @@ is_mask(const JsonbValue *value)
 		   strncmp(value->val.string.val, DQDS_MASK, strlen(DQDS_MASK)) == 0;
 }
 
-/* The secret goes aside, the mask takes its place; a mask brings the stored secret back. */
+/*
+ * Move a secret to the secrets and push the mask in its place; if the value is
+ * itself a mask, take the stored secret.
+ */
 static void
 push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer *stored)
 {
@@ -151,8 +155,9 @@ is_array(const JsonbValue *value)
 }
 
 /*
- * An array is not taken apart: one that holds a secret, at any depth, is a
- * secret as a whole, and so is the mask in the place of one that is stored.
+ * Is this member, an array, secret?  Arrays are not split: one that contains a
+ * secret, at any depth, is a secret as a whole, and so is the mask of such an
+ * array that is stored.
  */
 static bool
 is_secret_array(char *key, const JsonbValue *value, JsonbContainer *stored, bool in_user_map)
@@ -216,7 +221,7 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 	push_token(normalizer, WJB_END_OBJECT);
 }
 
-/* A member as a jsonb, null when it is missing. */
+/* A member as a jsonb, null if it is missing.  */
 static Datum
 member_datum(JsonbContainer *object, const char *key)
 {
@@ -227,7 +232,7 @@ member_datum(JsonbContainer *object, const char *key)
 	return JsonbPGetDatum(JsonbValueToJsonb(&value));
 }
 
-/* A provider's section without what may change while a stored secret is kept. */
+/* A provider's section without the keys that may change while a stored secret is kept.  */
 static Datum
 section_identity(Jsonb *model, const char *key)
 {
@@ -241,7 +246,7 @@ section_identity(Jsonb *model, const char *key)
 	return section;
 }
 
-/* The properties that are secrets, of one provider: their masks look alike, whatever they hide. */
+/* The secret properties of one provider, which cannot be compared by their masks.  */
 static Datum
 hidden_properties(Jsonb *secrets, const char *provider)
 {
@@ -271,7 +276,7 @@ same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets
 					section_identity(stored_model, "provider_type"));
 }
 
-/* Do two models, in their kept form, lead to the same database, as whomever? */
+/* Do two models, in their stored form, lead to the same database, as any user?  */
 bool
 model_same_database(Jsonb *model, Jsonb *stored_model)
 {
@@ -291,7 +296,7 @@ model_same_database(Jsonb *model, Jsonb *stored_model)
 	return true;
 }
 
-/* Do two models of the same provider, in their kept form, send the same options along? */
+/* Do two models of the same provider, in their stored form, have the same options?  */
 bool
 model_same_options(Jsonb *model, Jsonb *stored_model)
 {
@@ -306,7 +311,10 @@ model_same_options(Jsonb *model, Jsonb *stored_model)
 	return true;
 }
 
-/* Note that the mask in this member stands for nothing; always false. */
+/*
+ * Report that the mask in this member cannot be replaced by a stored secret.
+ * Always returns false.
+ */
 bool
 model_secret_missing(Failure *failure, const char *key)
 {
@@ -319,11 +327,12 @@ model_secret_missing(Failure *failure, const char *key)
 }
 
 /*
- * Bring a model into the form in which it is kept: no nulls, no computed keys,
- * port as a string, secrets apart.  A mask is replaced by the secret of
- * stored_secrets (both stored_* NULL: there is none), provided that the model
- * leads to the same place as stored_model; otherwise, and when the kept form is
- * out of bounds, *failure is DQDS_INVALID_CONNECTION.  Everything is palloc'd.
+ * Bring a model into the form in which it is stored: no nulls, no computed
+ * keys, port as a string, secrets apart.  A mask is replaced by the secret in
+ * stored_secrets, provided that the model leads to the same place as
+ * stored_model (both are NULL for a new model).  Otherwise, and if the stored
+ * form is out of bounds, it returns false and *failure is
+ * DQDS_INVALID_CONNECTION.  The result is palloc'd.
  */
 bool
 model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, NormalModel *result,
@@ -332,7 +341,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	Normalizer normalizer = {0};
 	char *name = model_connection_name(input);
 
-	/* It is left out, but must be what it should be. */
+	/* It is removed, but must be valid.  */
 	if (name != NULL && !model_name_usable(name, failure))
 		return false;
 	normalize_object(&normalizer, model_root(input),
@@ -342,7 +351,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
-	/* A mask can be longer than what it stands for. */
+	/* A mask can be longer than the secret that it replaces.  */
 	if (!model_within_bounds(result->model, failure))
 		return false;
 	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))

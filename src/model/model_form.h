@@ -1,6 +1,6 @@
 /*
  * model_form.h
- *		The form in which a model is kept: secrets apart, masks in their place.
+ *		Brings a model into the form in which it is stored: secrets apart, masks in their place.
  */
 #ifndef DQDS_MODEL_FORM_H
 #define DQDS_MODEL_FORM_H
@@ -9,12 +9,12 @@
 
 #include "base/failure.h"
 
-/* A model as it is kept: secrets replaced by the mask, and apart from it what was masked. */
+/* A model as it is stored: with masks in place of secrets, and the secrets apart.  */
 typedef struct NormalModel
 {
 	Jsonb *model;
-	Jsonb *secrets;   /* NULL when there are none */
-	bool kept_secret; /* a mask was sent, and a stored secret put in its place */
+	Jsonb *secrets;   /* NULL if there are none */
+	bool kept_secret; /* a mask was sent and replaced by a stored secret */
 } NormalModel;
 
 extern bool model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets,

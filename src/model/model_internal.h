@@ -1,7 +1,6 @@
 /*
  * model_internal.h
- *		How the members of a model are read, and what the keys of a section mean, for
- *		the files that know the connection model.
+ *		Reading members of a model and recognizing its keys, for the files that read models.
  */
 #ifndef DQDS_MODEL_INTERNAL_H
 #define DQDS_MODEL_INTERNAL_H
@@ -13,22 +12,22 @@
 #include "model/provider.h"
 #include "model/target.h"
 
-/* The key of a section postgresql that names a foreign server. */
+/* The key of a section postgresql that names a foreign server.  */
 #define FOREIGN_SERVER "foreign_server"
 
-/* What is at stake when a key has no effect. */
+/* The consequence if a key has no effect.  */
 typedef enum KeyKind
 {
 	KEY_PLAIN,
-	KEY_HOST, /* another server is connected to */
-	KEY_TLS   /* the connection is less safe */
+	KEY_HOST, /* another server is reached */
+	KEY_TLS   /* the connection is less secure */
 } KeyKind;
 
-/* What an unknown key probably means (model_keys.c). */
+/* What an unknown key probably means (model_keys.c).  */
 typedef struct KeyMeaning
 {
-	const char *meant;  /* the key; NULL: there is nothing like it */
-	const char *reason; /* why to leave it out; NULL: it may be renamed */
+	const char *meant;  /* the known key; NULL if none is similar */
+	const char *reason; /* why it should be left out; NULL if it can be renamed */
 	KeyKind kind;
 	bool is_typo; /* a guess */
 } KeyMeaning;
@@ -48,12 +47,13 @@ extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, const
 								 Failure *failure);
 
 /*
- * Without what references stand for.  Access tokens that are given for a password
- * have some thousand; SCRAM hashes all of it again and again.
+ * The limit without the values of references.  Access tokens used as passwords
+ * have a few thousand bytes; the limit bounds the time of SCRAM, which hashes
+ * the password many times.
  */
 #define MAX_PASSWORD_BYTES 8000
 
-/* Begins what a host must be, in words that continue "It must be" (model_values.c). */
+/* The beginning of what a host must be, continuing "It must be" (model_values.c).  */
 #define HOST_WANTED "one host name or address"
 
 extern bool model_integer(const char *text, long min, long max, int *result);

@@ -1,10 +1,10 @@
 /*
  * model_keys.c
- *		The keys of a connection model, and what an unknown one probably means.
+ *		The keys of a connection model, and what an unknown key probably means.
  *
- * Owns: the keys that mean something here, and the other names that people give
- * them.  It must not look into a model: model_warnings.c does, and says what
- * becomes of an unknown key.
+ * Owns: the keys that have an effect, and other names that people use for them.
+ * It must not read a model: model_warnings.c does, and decides what happens to
+ * an unknown key.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "model/properties.h"
 #include "model/provider.h"
 
-#define MAX_PLAIN_KEY 40 /* longer than any key, and than any other name of one */
+#define MAX_PLAIN_KEY 40 /* longer than any key, and any other name of one */
 
 #define URL_REASON         "\"host\", \"port\", \"database\" and \"user\" say the same"
 #define ROOTS_REASON       "the setting dqds.ssl_root_certs says who is trusted"
@@ -22,12 +22,12 @@
 
 /* ---- the keys ------------------------------------------------------------------------ */
 
-/* In the section of a provider that works. */
+/* Keys in the section of a supported provider.  */
 static const struct
 {
 	const char *key;
 	KeyKind kind;
-	ProviderSet providers; /* in whose sections it may stand */
+	ProviderSet providers; /* whose sections may have it */
 } section_keys[] = {
 	{"host", KEY_HOST, .providers = LIBPQ_PROVIDERS},
 	{"port", .providers = LIBPQ_PROVIDERS},
@@ -42,18 +42,17 @@ static const struct
 	{FOREIGN_SERVER, KEY_HOST, .providers = ONLY(PROVIDER_POSTGRESQL)},
 };
 
-/* Keys at the top that mean something here, or are published and long enough to be misspelt. */
+/* Keys at the top level that have an effect, or are published and long enough to be misspelt.  */
 static const char *const top_keys[] = {"connection_name",     "provider_type",
 									   "password_required",   "parallel_jobs_limit",
 									   "advanced_properties", "schedule_on_instance"};
 
-/* What is written for what, as plain_key() makes it. */
+/* Other names of keys, in the form that plain_key() makes.  */
 static const struct
 {
 	const char *written;
 	const char *meant;
-	const char
-		*reason; /* why to leave it out; then no key does the same, and meant tells the kind */
+	const char *reason; /* why it should be left out; then meant is only a key of the same kind */
 } synonyms[] = {
 	{"hostname", "host"},
 	{"hostaddr", "host"},
@@ -143,10 +142,10 @@ static const struct
 	{"fdwserver", FOREIGN_SERVER},
 };
 
-/* People put these before the name of a key. */
+/* Prefixes that people add to the names of keys.  */
 static const char *const prefixes[] = {"postgresql", "postgres", "pg", "database", "db"};
 
-/* The name of a section for which people write another. */
+/* Other names of sections.  */
 static const struct
 {
 	const char *written;
@@ -155,7 +154,10 @@ static const struct
 
 /* ---- keys that are alike --------------------------------------------------------------- */
 
-/* Letters and digits of a key, small; false when there are none, or too many. */
+/*
+ * Copy the letters and digits of a key, in lower case, to plain; returns false
+ * if there are none, or too many.
+ */
 static bool
 plain_key(const char *key, char *plain)
 {
@@ -173,7 +175,7 @@ plain_key(const char *key, char *plain)
 	return length > 0;
 }
 
-/* Is plain what plain_key() makes of this key? */
+/* Is plain the result of plain_key() for this key?  */
 static bool
 is_plain_of(const char *plain, const char *key)
 {
@@ -183,8 +185,8 @@ is_plain_of(const char *plain, const char *key)
 }
 
 /*
- * How many characters of one plain key must be changed, left out, put in, or
- * exchanged with the next one, to make the other of it.
+ * The edit distance between two plain keys: how many characters must be
+ * changed, removed, inserted, or swapped with the next one.
  */
 static int
 distance_between(const char *a, const char *b)
@@ -209,7 +211,7 @@ distance_between(const char *a, const char *b)
 	return rows[la][lb];
 }
 
-/* Could this plain key be the other key, mistyped? */
+/* Could this plain key be a typing error for the other key?  */
 static bool
 is_typo_of(const char *plain, const char *key)
 {
@@ -220,12 +222,12 @@ is_typo_of(const char *plain, const char *key)
 	if (!plain_key(key, other) || strlen(other) <= 3)
 		return false;
 	permitted = strlen(other) > 7 ? 2 : 1;
-	/* Each character more or less is a change: a model may have very many keys. */
+	/* A short cut, as a model may have very many keys: a difference in length is a lower bound.  */
 	return abs((int) strlen(plain) - (int) strlen(other)) <= permitted &&
 		   distance_between(plain, other) <= permitted;
 }
 
-/* Is this ssl or tls, in whatever case? */
+/* Does the text begin with ssl or tls, in any case?  */
 static bool
 is_tls_word(const char *text)
 {
@@ -233,8 +235,8 @@ is_tls_word(const char *text)
 }
 
 /*
- * Does a word of the key begin with ssl or tls, or the key end with it?  Words begin
- * after a sign, or with a capital.
+ * Does a word of the key begin with ssl or tls, or does the key end with it?  A
+ * word begins after a character that is not a letter, or with a capital letter.
  */
 static bool
 speaks_of_tls(const char *key)
@@ -263,7 +265,7 @@ kind_of(const char *key)
 	return KEY_PLAIN;
 }
 
-/* Those of other providers' sections are found as well, but not where they are mistyped. */
+/* Keys of other providers' sections are found as well, unless mistyped.  */
 static bool
 find_section_key(Provider provider, const char *plain,
 				 bool (*is_like)(const char *plain, const char *key), KeyMeaning *meaning)
@@ -323,7 +325,7 @@ find_without_prefix(Provider provider, const char *plain, KeyMeaning *meaning)
 	return false;
 }
 
-/* Does a key mean something in the section of the provider, which works? */
+/* Is a key known in the section of this provider, which is a supported one?  */
 bool
 key_is_known(Provider provider, const char *key, int length)
 {
@@ -333,7 +335,10 @@ key_is_known(Provider provider, const char *key, int length)
 	return false;
 }
 
-/* What a key that is not known probably means in the section of the provider, which works. */
+/*
+ * What an unknown key in the section of this provider, a supported one,
+ * probably means; meant is NULL if no known key is similar.
+ */
 KeyMeaning
 key_meaning(Provider provider, const char *key)
 {
@@ -355,7 +360,10 @@ key_meaning(Provider provider, const char *key)
 	return meaning;
 }
 
-/* What a key at the top probably means there; nothing when it is one of those known. */
+/*
+ * What a key at the top level probably means there; meant is NULL if it is
+ * known, or no known key is similar.
+ */
 KeyMeaning
 key_meaning_at_top(const char *key)
 {
@@ -378,7 +386,10 @@ key_meaning_at_top(const char *key)
 	return meaning;
 }
 
-/* Does a key at the top belong into the section of the provider?  Then *meaning tells as what. */
+/*
+ * Does a key at the top level belong in the section of the provider?  Then
+ * *meaning says as which key.
+ */
 bool
 key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning)
 {

@@ -1,12 +1,13 @@
 /*
  * model_patch.c
- *		A model with changes: a merge patch as of RFC 7396.
+ *		Applies a merge patch (RFC 7396) to a model.
  *
  * Objects are merged member by member, null removes a member, and every other
- * value replaces what was there, arrays included.
+ * value, including an array, replaces the old one.
  *
- * It must not know the keys of a model, or what a mask stands for: a patch goes
- * onto the model with its masks, and the result the way of every other model.
+ * It must not know the keys of a model, or what a mask stands for: a patch is
+ * applied to the model with its masks, and the result is treated like any other
+ * model.
  */
 #include "postgres.h"
 
@@ -27,7 +28,10 @@ as_object(const JsonbValue *value)
 			   : NULL;
 }
 
-/* The value of a member that the patch has: an object is merged into old (NULL: there is no object). */
+/*
+ * Push a member of the patch.  An object is merged into old, which is NULL if
+ * the model has no object there.
+ */
 static void
 push_change(JsonbBuilder *state, JsonbValue *key, JsonbContainer *old, JsonbValue *change)
 {
@@ -42,7 +46,7 @@ push_change(JsonbBuilder *state, JsonbValue *key, JsonbContainer *old, JsonbValu
 		(void) dqds_push_jsonb(state, WJB_VALUE, change);
 }
 
-/* The members of the object, changed as the patch says. */
+/* Push the members of the object, changed by the patch.  */
 static void
 push_old_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
@@ -70,7 +74,7 @@ push_old_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *pa
 	}
 }
 
-/* The members that only the patch has. */
+/* Push the members that only the patch has.  */
 static void
 push_new_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
@@ -92,7 +96,10 @@ push_new_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *pa
 	}
 }
 
-/* Push an object as a patch changes it; NULL: there is none, so the patch is all of it, but for its nulls. */
+/*
+ * Push an object, changed by the patch.  If object is NULL, the result is the
+ * patch without its nulls.
+ */
 static JsonbValue *
 push_patched(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
@@ -105,8 +112,8 @@ push_patched(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 }
 
 /*
- * A model as a patch changes it, palloc'd.  Both must be objects, which is what
- * model_within_bounds() makes sure of; the result may be out of bounds.
+ * Apply a patch to a model; the result is palloc'd.  Both must be objects
+ * within bounds (model_within_bounds); the result may be out of bounds.
  */
 Jsonb *
 model_patch(Jsonb *model, Jsonb *patch)

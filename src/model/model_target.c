@@ -1,11 +1,11 @@
 /*
  * model_target.c
- *		A validated Target from a connection model.
+ *		Makes a validated Target of a connection model.
  *
- * Owns: which members of a working provider's section make up a target, and which
- * of them refer to secrets.  It must not connect, or depend on who the caller is:
- * the SecretScope that it is given tells what may be resolved, and whose user
- * mapping of a foreign server counts (foreign_server.c).
+ * Owns: which members of a supported provider's section make up a target, and
+ * which of them may refer to secrets.  It must not connect, or find out who the
+ * caller is: the SecretScope says what may be resolved, and whose user mapping
+ * of a foreign server is used (foreign_server.c).
  */
 #include "postgres.h"
 
@@ -48,7 +48,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	fault = host_fault(target->host);
 	if (fault == NULL)
 		return true;
-	/* What a reference stands for is not described. */
+	/* Say nothing about the value of a reference.  */
 	return model_invalid(failure, name, "host",
 						 secret_has_reference(written) ? HOST_WANTED : fault);
 }
@@ -87,7 +87,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	target->shown_user = secret_shown(target->user);
 	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
-	/* A reference can stand for nothing; libpq would take the operating system's user. */
+	/* A reference can have an empty value; libpq would then use the operating system's user.  */
 	if (*target->user == '\0')
 		return model_missing(failure, name, "user");
 	target->database = model_string(section, name, "database");
@@ -109,7 +109,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
 }
 
-/* The property of that name; NULL when it may not be set. */
+/* The property with this name; NULL, and *failure is set, if it may not be set.  */
 static const Property *
 allowed_property(Provider provider, const char *section, const char *key, Failure *failure)
 {
@@ -122,7 +122,7 @@ allowed_property(Provider provider, const char *section, const char *key, Failur
 	return property;
 }
 
-/* Set one property, with references still in its value. */
+/* Set one property, after resolving the references in its value.  */
 static bool
 read_property(const char *section, const char *key, char *value, Target *target, Failure *failure)
 {
@@ -175,18 +175,21 @@ read_password(JsonbContainer *section, const char *name, JsonbContainer *secrets
 	target->password = model_string(section, name, "password");
 	if (target->password != NULL && secrets != NULL)
 		target->password = model_string(secrets, name, "password");
-	/* A mask with nothing behind it: the secrets were left out of a dump. */
+	/* A mask without a stored secret: the secrets were left out of a dump.  */
 	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
 		target->password = NULL;
 	if (target->password == NULL)
 		return true;
-	/* Before anything is looked up: how long a secret is must not show. */
+	/*
+	 * This is checked before references are resolved, so that it does not
+	 * reveal the length of a secret.
+	 */
 	if (secret_literal_length(target->password) > MAX_PASSWORD_BYTES)
 		return model_invalid(failure, name, "password",
 							 psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
 	if (!secret_resolve(target, member_path(name, "password"), &target->password, failure))
 		return false;
-	/* A reference can stand for nothing. */
+	/* A reference can have an empty value.  */
 	if (*target->password == '\0')
 		target->password = NULL;
 	else
@@ -251,8 +254,9 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 }
 
 /*
- * PostgreSQL closes a connection without a word when the startup packet has more
- * than 10,000 bytes (MAX_STARTUP_PACKET_LENGTH).  The rest of it has room in 500.
+ * PostgreSQL closes a connection without a message if the startup packet has
+ * more than 10,000 bytes (MAX_STARTUP_PACKET_LENGTH).  The rest of it fits into
+ * 500.
  */
 #define MAX_STARTUP_VALUES 9500
 
@@ -284,10 +288,11 @@ fits_startup_packet(const Target *target, Failure *failure)
 }
 
 /*
- * Read a model, with its secrets apart or (NULL) still in it, into *target, in
- * the current memory context.  References to secrets are resolved by scope, or
- * taken as good where that is NULL.  connection_id is left 0.  False: *failure tells
- * what cannot be used.  Raises 42804 for a value of the wrong JSON type.
+ * Read a model into *target, in the current memory context. secrets is NULL if
+ * they are still in the model.  References to secrets are resolved as scope
+ * permits; if it is NULL, they are assumed to be valid. connection_id is left
+ * 0.  Returns false if the model cannot be used, and *failure says why.
+ * Errors: 42804 for a value of the wrong JSON type.
  */
 bool
 model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
@@ -309,7 +314,7 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 		   fits_startup_packet(target, failure);
 }
 
-/* How many operations at once a stored model permits; 0: any number. */
+/* How many operations a stored model permits at once; 0 means any number.  */
 int
 model_parallel_limit(Jsonb *model)
 {
@@ -319,7 +324,10 @@ model_parallel_limit(Jsonb *model)
 	return read_limit(model_root(model), &target, &ignored) ? target.parallel_limit : 0;
 }
 
-/* The model's provider; false: *failure tells what is wrong with its provider_type. */
+/*
+ * Get the model's provider; returns false if its provider_type is not valid,
+ * and *failure says why.
+ */
 bool
 model_find_provider(JsonbContainer *root, Provider *provider, Failure *failure)
 {

@@ -1,10 +1,10 @@
 /*
  * model_values.c
- *		Values as people write them: what is understood, and what is wrong with others.
+ *		Checks values as people write them, and says what is wrong with them.
  *
- * Owns: the form of a host and of a database's name, which texts begin or end
- * with something that cannot be seen, and how that is worded.  It must not know
- * where in a model a value stands, or look anything up.
+ * Owns: the form of a host and of a database's name, and which characters are
+ * invisible.  It must not know where in a model a value is, or look anything
+ * up.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
-/* Digits only, within the bounds. */
+/* Parse an integer of digits only; returns false if it is something else or out of range.  */
 bool
 model_integer(const char *text, long min, long max, int *result)
 {
@@ -33,12 +33,12 @@ model_integer(const char *text, long min, long max, int *result)
 	return true;
 }
 
-/* ---- what cannot be seen ------------------------------------------------------------ */
+/* ---- invisible characters ----------------------------------------------------------- */
 
 /*
- * Characters beyond ASCII that look like nothing or like a blank: those of the
- * Unicode categories Zs, Zl and Zp, U+0085, and what is pasted along unseen
- * (zero-width characters, marks of direction, the byte order mark).
+ * Non-ASCII characters that are invisible or look like a blank: the Unicode
+ * categories Zs, Zl and Zp, U+0085, and characters that are pasted unnoticed
+ * (zero-width characters, directional marks, the byte order mark).
  */
 static const struct
 {
@@ -50,7 +50,7 @@ static const struct
 	{0x2066, 0x2069}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
 };
 
-/* Is the character at text, which has left bytes, one of them, or of ASCII's? */
+/* Is the first character of text, which has left bytes, one of these or ASCII white space?  */
 static bool
 is_blank(const char *text, int left)
 {
@@ -69,8 +69,8 @@ is_blank(const char *text, int left)
 }
 
 /*
- * Does a text begin or end with white space, or with another character that
- * cannot be seen?  Beyond ASCII that is known in UTF8 databases only.
+ * Does a text begin or end with white space, or with another invisible
+ * character?  Non-ASCII characters are recognized in UTF8 databases only.
  */
 bool
 text_has_blank_ends(const char *text)
@@ -106,7 +106,10 @@ is_ipv6(const char *text, size_t length)
 	return inet_pton(AF_INET6, address, bytes) == 1;
 }
 
-/* An IPv6 address may stand in brackets, as in a URL: the host without them, palloc'd or as it is. */
+/*
+ * Remove the brackets around an IPv6 address, as in a URL.  Returns its
+ * argument, or palloc'd memory.
+ */
 char *
 host_without_brackets(char *host)
 {
@@ -136,11 +139,10 @@ has_character_of(const char *host, const char *characters)
 }
 
 /*
- * Why a text is no host, in words that continue "It must be"; NULL: it is one.
- * A list, a socket directory or an abstract socket would make libpq connect to
- * something else than what was checked.  An international name is not
- * converted: what the policy allows, and what a certificate holds, is its ASCII
- * form.
+ * What is wrong with a host, in words that continue "It must be"; NULL if it is
+ * valid.  A list, a socket directory or an abstract socket would make libpq
+ * connect to something other than the host that was checked.  An international
+ * name is not converted: the policy and certificates hold its ASCII form.
  */
 const char *
 host_fault(const char *host)
@@ -170,7 +172,7 @@ host_fault(const char *host)
 
 /* ---- databases -------------------------------------------------------------------------- */
 
-/* The parameters of a connection string, of all versions of libpq. */
+/* The parameters of a connection string, in all versions of libpq.  */
 static const char *const conninfo_keywords[] = {
 	"application_name",
 	"channel_binding",
@@ -220,10 +222,9 @@ static const char *const conninfo_keywords[] = {
 };
 
 /*
- * Does this, written for the name of a database, begin like a connection string?
- * libpq takes it for a name (expand_dbname is 0), and a name may hold any
- * character; but a person who writes host=... means something else, which would
- * not be done.
+ * Does the name of a database begin like a connection string? libpq takes it as
+ * a name (expand_dbname is 0), and a name may contain any character; but a
+ * person who writes host=... means something else.
  */
 bool
 database_is_conninfo(const char *database)

@@ -1,17 +1,17 @@
 /*
  * model_warnings.c
- *		What in a model has no effect: found, named, and refused where that is dangerous.
+ *		Finds keys in a model that have no effect, and refuses them where that is dangerous.
  *
- * A model may hold keys of other programs, which are kept.  So that nothing that
- * a person has written is without effect unseen, each unknown key in the section
- * of the model's provider is reported; and one that looks like a setting of TLS,
- * or like the host, makes the model unusable: a connection that is less safe than
- * it was meant to be, or leads elsewhere, must not look like a success.  At the
- * top of a model only those are reported that look like a known one, or belong
- * into the section.
+ * A model may hold keys of other programs, which are kept.  Each unknown key in
+ * the section of the model's provider is reported, so that a key without effect
+ * does not go unnoticed.  A key that looks like a TLS setting, or like the
+ * host, makes the model unusable: a connection that is less secure than
+ * intended, or leads elsewhere, must not look like a success.  At the top level
+ * of a model, keys are reported only if they look like a known one, or belong
+ * in the section.
  *
- * Owns: the words of warnings.  It must not show a value.  Members that are null
- * or an empty string count as missing.
+ * Owns: the texts of warnings.  It must not show a value.  Members that are
+ * null or an empty string count as missing.
  */
 #include "postgres.h"
 
@@ -37,8 +37,9 @@ has_value(const JsonbValue *value)
 }
 
 /*
- * The next key of an object that has a value and, if the object is the section
- * of that provider (else NULL), is not known there; NULL: there is none left.  Palloc'd.
+ * The next key of an object that has a value, palloc'd; NULL if there is none
+ * left.  If section is not NULL, the object is that provider's section, and
+ * known keys are skipped.
  */
 static char *
 next_key(JsonbIterator **iterator, const Provider *section)
@@ -58,7 +59,7 @@ next_key(JsonbIterator **iterator, const Provider *section)
 	return NULL;
 }
 
-/* A key as it may be shown: cut, and on one line. */
+/* A key for display: cut, and on one line.  */
 static const char *
 shown_key(const char *key)
 {
@@ -83,8 +84,8 @@ advice(const char *key, const KeyMeaning *meaning)
 }
 
 /*
- * Is the section of the provider, which works, without unknown keys
- * that look like the host or like a setting of TLS?  Else *failure is
+ * Is the section of this provider, a supported one, without unknown keys that
+ * look like the host or like a TLS setting?  If not, *failure is
  * DQDS_INVALID_CONNECTION, and names the key and what it probably means.
  */
 bool
@@ -99,7 +100,7 @@ model_check_keys(JsonbContainer *section, Provider provider, Failure *failure)
 	{
 		KeyMeaning meaning = key_meaning(provider, key);
 
-		/* A guess must not take a key from another program, where the host is said anyway. */
+		/* If there is a host, a key that is only similar to it may belong to another program.  */
 		if (meaning.kind == KEY_PLAIN ||
 			(meaning.kind == KEY_HOST && meaning.is_typo && model_member(section, "host", &host)))
 			continue;
@@ -110,7 +111,7 @@ model_check_keys(JsonbContainer *section, Provider provider, Failure *failure)
 	return true;
 }
 
-/* Is the first letter or digit of a key one with which ssl or tls begins? */
+/* Is the first letter or digit of a key an s or a t, as in ssl or tls?  */
 static bool
 may_be_tls(const JsonbValue *key)
 {
@@ -125,9 +126,9 @@ may_be_tls(const JsonbValue *key)
 }
 
 /*
- * Is there no setting of TLS at the top of the model, where it has no effect?
- * Else *failure is DQDS_INVALID_CONNECTION, and tells the section, of
- * the provider, that it belongs into.
+ * Is the top level of the model without TLS settings, which have no effect
+ * there?  If not, *failure is DQDS_INVALID_CONNECTION, and names the provider's
+ * section in which the setting belongs.
  */
 bool
 model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
@@ -144,7 +145,7 @@ model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
 
 		if (token == WJB_KEY)
 			key = item;
-		/* Each call comes here, and most keys begin otherwise. */
+		/* This runs in each call, and most keys begin otherwise.  */
 		if (token != WJB_VALUE || !may_be_tls(&key) || !has_value(&item))
 			continue;
 		text = pnstrdup(key.val.string.val, key.val.string.len);
@@ -159,11 +160,11 @@ model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
 	return true;
 }
 
-/* ---- what stands in the place of what is missing ---------------------------------------- */
+/* ---- missing members ----------------------------------------------------------------------- */
 
 /*
- * Note that a member of the section called name is missing, and if there is an
- * unknown key that means it, which; always false.
+ * Report that a member of the provider's section is missing, and name the
+ * unknown key that probably means it, if there is one.  Always returns false.
  */
 bool
 model_missing_key(JsonbContainer *section, Provider provider, const char *wanted, Failure *failure)
@@ -187,8 +188,9 @@ model_missing_key(JsonbContainer *section, Provider provider, const char *wanted
 }
 
 /*
- * The same of a member at the top of the model; section is NULL, or the provider whose
- * section it is, into which keys belong.
+ * The same for a member at the top level of the model.  If the missing member
+ * is the section of a provider, section is that provider, and a key that
+ * belongs in it is named, too; else it is NULL.
  */
 bool
 model_missing_at_top(JsonbContainer *root, const char *wanted, const Provider *section,
@@ -262,7 +264,7 @@ add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 	return warnings;
 }
 
-/* Names may hold any character, but those that cannot be seen were hardly meant. */
+/* Names may contain any character, but invisible ones at the ends are probably a mistake.  */
 static List *
 add_value_warnings(List *warnings, JsonbContainer *section, const char *name)
 {
@@ -278,9 +280,9 @@ add_value_warnings(List *warnings, JsonbContainer *section, const char *name)
 }
 
 /*
- * What a person should know of a model that can be used, or not: a palloc'd list of
- * char *, each fit to be shown, and of a bounded length.  Nothing is raised, and
- * nothing is said of a provider that does not work.
+ * The warnings about a model, whether it can be used or not: a palloc'd list of
+ * char *, each safe to show, and of bounded length.  Raises no error, and
+ * reports nothing about an unsupported provider.
  */
 List *
 model_warnings(Jsonb *model)

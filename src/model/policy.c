@@ -1,16 +1,17 @@
 /*
  * policy.c
- *		What may be connected to, and for how long that may take.
+ *		Decides which hosts may be connected to, and how long that may take.
  *
- * Owns: the meaning of dqds.allowed_hosts and dqds.denied_hosts.  It decides; it
- * never connects.
+ * Owns: the meaning of dqds.allowed_hosts and dqds.denied_hosts.  It must not
+ * connect.
  *
  * An entry of the host lists is a name pattern (with * for any characters), an
  * address, or a network in CIDR notation, each with an optional :port; an IPv6
- * address with a port stands in brackets.  Deny wins.  Name patterns are matched
- * against the host as written, unless that is an address in whatever spelling,
- * which only * alone matches; addresses against what the host resolved to, after
- * unwrapping IPv4 inside IPv6, because ::ffff:127.0.0.1 is 127.0.0.1 to the kernel.
+ * address with a port is enclosed in brackets.  Deny wins.  Name patterns are
+ * matched against the host as written, except that an address in any spelling
+ * is matched only by * alone.  Addresses are matched against those that the
+ * host resolves to, after unwrapping IPv4 inside IPv6, because ::ffff:127.0.0.1
+ * is 127.0.0.1 to the kernel.
  */
 #include "postgres.h"
 
@@ -29,10 +30,10 @@
 #include "model/target.h"
 
 /*
- * The time that a registered connection may take to connect when caller uses it:
- * what its owner wrote into the model must not keep others waiting for longer
- * than they want.  A member of the owner's role counts as the owner, a superuser
- * does not.
+ * Limit the time that a registered connection may take to connect: a timeout
+ * that its owner wrote into the model must not make another caller wait longer
+ * than its own dqds.connect_timeout.  A member of the owner's role counts as
+ * the owner, a superuser does not.
  */
 void
 policy_limit_timeout(const Caller *caller, Oid owner, Target *target)
@@ -46,10 +47,10 @@ policy_limit_timeout(const Caller *caller, Oid owner, Target *target)
 typedef struct HostRule
 {
 	bool is_network;
-	char pattern[256]; /* of a name; lower case */
+	char pattern[256]; /* for names, in lower case */
 	Address network;
 	int prefix_bits;
-	int port; /* 0: any */
+	int port; /* 0 for any */
 } HostRule;
 
 static bool
@@ -65,7 +66,7 @@ in_network(const Address *address, const HostRule *rule)
 		   (address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
 }
 
-/* Does the name match the pattern, in which * stands for any characters?  Both are lower case. */
+/* Does the name match the pattern, in which * matches any characters?  Both are in lower case.  */
 static bool
 name_matches(const char *pattern, const char *name)
 {
@@ -103,7 +104,7 @@ is_any(const char *pattern)
 	return strspn(pattern, "*") == strlen(pattern);
 }
 
-/* A number from 0 to max with nothing behind it. */
+/* Parse a number from 0 to max; returns false if anything follows it.  */
 static bool
 small_number(const char *text, int max, int *number)
 {
@@ -119,7 +120,7 @@ small_number(const char *text, int max, int *number)
 	return true;
 }
 
-/* Cut ":port" off an entry, if it has one; false when the port is no port. */
+/* Remove ":port" from an entry, if it has one; returns false if the port is not valid.  */
 static bool
 split_port(char *entry, int *port)
 {
@@ -146,7 +147,10 @@ split_port(char *entry, int *port)
 	return true;
 }
 
-/* 10.*, 010.0.0.1 and 0x7f.1 are not names, and as patterns they would miss every other spelling. */
+/*
+ * Is the pattern meant as an address? 10.*, 010.0.0.1 and 0x7f.1 are not names,
+ * and as patterns they would miss every other spelling.
+ */
 static bool
 looks_like_address(const char *pattern)
 {
@@ -158,7 +162,7 @@ looks_like_address(const char *pattern)
 	return strspn(pattern, "0123456789.*") == strlen(pattern) && strpbrk(pattern, "0123456789");
 }
 
-/* Read one entry; entry is scribbled on. */
+/* Parse one entry, which is modified; returns false if it is not valid.  */
 static bool
 parse_rule(char *entry, HostRule *rule)
 {
@@ -180,7 +184,7 @@ parse_rule(char *entry, HostRule *rule)
 		rule->prefix_bits = bits;
 		if (slash != NULL && !small_number(slash + 1, bits, &rule->prefix_bits))
 			return false;
-		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8. */
+		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8.  */
 		if (rule->prefix_bits >= 96 && address_is_mapped(&rule->network))
 		{
 			address_unwrap(&rule->network);
@@ -199,7 +203,7 @@ parse_rule(char *entry, HostRule *rule)
 	return true;
 }
 
-/* Take the next entry of a comma-separated list; NULL at its end.  The list is scribbled on. */
+/* The next entry of a comma-separated list, which is modified; NULL at its end.  */
 static char *
 next_entry(char **list)
 {
@@ -222,7 +226,7 @@ next_entry(char **list)
 	return entry;
 }
 
-/* The first entry of a host list that is none, palloc'd; NULL: the list is good. */
+/* The first invalid entry of a host list, palloc'd; NULL if the list is valid.  */
 char *
 policy_bad_host(const char *list)
 {
@@ -240,7 +244,7 @@ policy_bad_host(const char *list)
 	return NULL;
 }
 
-/* GUC check hook of both host lists. */
+/* GUC check hook for both host lists.  */
 bool
 policy_check_hosts(char **newval, void **extra, GucSource source)
 {
@@ -257,9 +261,9 @@ policy_check_hosts(char **newval, void **extra, GucSource source)
 }
 
 /*
- * Is the target in the list?  With an address, networks count; without one, name
- * patterns do.  *has_networks tells whether the list could still match once the
- * address is known.
+ * Does the list match the target?  If address is NULL, name patterns are
+ * compared, else networks.  *has_networks is set to true if the list could
+ * still match once the address is known.
  */
 static bool
 list_matches(const char *list, const Target *target, const Address *address, bool *has_networks)
@@ -274,7 +278,7 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 
 	for (char *c = name; *c != '\0'; c++)
 		*c = pg_tolower((unsigned char) *c);
-	/* A trailing dot makes a name absolute, not different. */
+	/* A trailing dot makes a name absolute, but does not change its meaning.  */
 	length = strlen(name);
 	if (length > 1 && name[length - 1] == '.')
 		name[length - 1] = '\0';
@@ -308,7 +312,7 @@ refuse(const Target *target, const char *list, Failure *failure)
 	return false;
 }
 
-/* Every credential in use must allow the host; address is NULL while only the name is known. */
+/* Every credential in use must allow the host; address is NULL while only the name is known.  */
 static bool
 credentials_allow(const Target *target, const Address *address, Failure *failure)
 {
@@ -329,7 +333,10 @@ credentials_allow(const Target *target, const Address *address, Failure *failure
 	return true;
 }
 
-/* Decide on the name as written, before it is resolved. */
+/*
+ * May the target be connected to, by its name as written, before that is
+ * resolved?  If not, *failure says why.
+ */
 bool
 policy_allows_name(const Target *target, Failure *failure)
 {
@@ -352,7 +359,10 @@ policy_allows_name(const Target *target, Failure *failure)
 	return credentials_allow(target, NULL, failure);
 }
 
-/* Decide on an address that is about to be connected to, or that a session is connected to. */
+/*
+ * May the target be connected to at this address, to which a session connects
+ * or is connected?  If not, *failure says why.
+ */
 bool
 policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Failure *failure)
 {
@@ -365,7 +375,10 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 		return refuse(target, "dqds.denied_hosts", failure);
 	as_is = address;
 	address_unwrap(&address);
-	/* A rule for 64:ff9b::/96 is about the way, one for 10.0.0.0/8 about where it leads. */
+	/*
+	 * A rule for 64:ff9b::/96 matches the address as it is, a rule for
+	 * 10.0.0.0/8 the address behind it.
+	 */
 	if (list_matches(dqds_denied_hosts, target, &address, &networks) ||
 		(as_is.family != address.family &&
 		 list_matches(dqds_denied_hosts, target, &as_is, &networks)))

@@ -1,6 +1,6 @@
 /*
  * policy.h
- *		What may be connected to, and for how long that may take.
+ *		Decides which hosts may be connected to, and how long that may take.
  */
 #ifndef DQDS_POLICY_H
 #define DQDS_POLICY_H

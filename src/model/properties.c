@@ -2,10 +2,10 @@
  * properties.c
  *		The parameters that a model's properties may set, by provider, and their values.
  *
- * Owns: the allow-list, and what each value must be.  libpq itself complains of
- * some wrong values only, and takes others for "off": so it gets none that it
- * does not know.  This file must not know where a value comes from, a model or a
- * foreign server.
+ * Owns: the allow-list, and what each value must be. libpq reports only some
+ * wrong values, and takes others as "off", so it must never get one that it
+ * does not know.  This file must not know whether a value comes from a model or
+ * from a foreign server.
  */
 #include "postgres.h"
 
@@ -24,8 +24,9 @@ static const char *const attributes[] = {"any",     "read-write",     "read-only
 static const char *const tls_versions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
 
 /*
- * libpq has more; those that read files, change the target, or start another
- * protocol stay out.  The lower part are names that users know from JDBC.
+ * libpq has more parameters; those that read files, change the target, or start
+ * another protocol are left out.  The last ones are names that users know from
+ * JDBC.
  */
 static const Property properties[] = {
 	{"application_name", LIBPQ_PROVIDERS, "application_name", PROPERTY_TEXT},
@@ -53,14 +54,14 @@ static const Property properties[] = {
 	{"ssl", LIBPQ_PROVIDERS, NULL, PROPERTY_SSL, .protects = true},
 };
 
-/* A property by its place in the list; NULL beyond its end. */
+/* The property at a position of the list, counted from 0; NULL beyond its end.  */
 const Property *
 property_at(int position)
 {
 	return position < lengthof(properties) ? &properties[position] : NULL;
 }
 
-/* Look a property of a provider up by its exact name; NULL when it is not allowed. */
+/* The property of a provider with exactly this name; NULL if it is not allowed.  */
 const Property *
 property_find(Provider provider, const char *name)
 {
@@ -71,7 +72,7 @@ property_find(Provider provider, const char *name)
 	return NULL;
 }
 
-/* The names of all of the provider's, for a person to read: palloc'd. */
+/* The names of all properties of the provider, for a message; palloc'd.  */
 char *
 property_names(Provider provider)
 {
@@ -93,7 +94,7 @@ add_parameter(Target *target, const char *keyword, char *value)
 			target->parameters[i].value = value;
 			return;
 		}
-	/* A check in every build: Debian's PostgreSQL has no assertions. */
+	/* Not an assertion: Debian's PostgreSQL is built without them.  */
 	if (target->nparameters >= MAX_TARGET_PARAMETERS)
 		elog(ERROR, "too many connection parameters");
 	target->parameters[target->nparameters].keyword = keyword;
@@ -101,7 +102,10 @@ add_parameter(Target *target, const char *keyword, char *value)
 	target->nparameters++;
 }
 
-/* The property's word that a value is, in whatever case, as libpq spells it; NULL: it is none. */
+/*
+ * The word of the property that a value is, in any case, in libpq's spelling;
+ * NULL if there is none.
+ */
 static const char *
 find_word(const Property *property, const char *value)
 {
@@ -111,7 +115,7 @@ find_word(const Property *property, const char *value)
 	return NULL;
 }
 
-/* What a value that is none of its words should have been. */
+/* What a value must be if it is none of the property's words, continuing "It must be".  */
 static const char *
 wanted_words(const Property *property)
 {
@@ -152,7 +156,7 @@ apply_switch(const Property *property, const char *value, Target *target, const 
 		target->allow_cleartext = on;
 	else if (property->use == PROPERTY_BOOLEAN)
 		add_parameter(target, property->keyword, pstrdup(on ? "1" : "0"));
-	/* What JDBC calls ssl=true is the strictest mode there; here it is a floor. */
+	/* In JDBC ssl=true is the strictest mode; here it is a minimum.  */
 	else if (on && target->sslmode == NULL)
 		target->sslmode = pstrdup("require");
 	return true;
@@ -173,8 +177,9 @@ apply_word(const Property *property, const char *value, Target *target, const ch
 }
 
 /*
- * Set a property of the target; value is kept.  False: the value cannot be used,
- * and *wanted says what it must be, in words that continue "It must be".
+ * Set a property of the target; the pointer value is kept.  Returns false if
+ * the value cannot be used; then *wanted says what it must be, in words that
+ * continue "It must be".
  */
 bool
 property_apply(const Property *property, char *value, Target *target, const char **wanted)

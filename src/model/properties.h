@@ -9,12 +9,12 @@
 
 typedef struct Target Target;
 
-/* How a property of a model reaches the library that connects. */
+/* How a property of a model is passed to the library that connects.  */
 typedef enum PropertyUse
 {
-	PROPERTY_TEXT,            /* handed on as it is */
-	PROPERTY_INTEGER,         /* the same, a number that is not negative */
-	PROPERTY_BOOLEAN,         /* true or false, handed on as 1 or 0 */
+	PROPERTY_TEXT,            /* passed on unchanged */
+	PROPERTY_INTEGER,         /* the same, for a number that is not negative */
+	PROPERTY_BOOLEAN,         /* true or false, passed on as 1 or 0 */
 	PROPERTY_WORD,            /* one of the property's words */
 	PROPERTY_CONNECT_TIMEOUT, /* our own deadline, in seconds */
 	PROPERTY_CLEARTEXT,       /* allow_cleartext_password */
@@ -23,13 +23,13 @@ typedef enum PropertyUse
 
 typedef struct Property
 {
-	const char *name;      /* as users write it */
-	ProviderSet providers; /* in whose sections it may stand */
-	const char *keyword;   /* the library's; NULL: it is not told */
+	const char *name;      /* in a model */
+	ProviderSet providers; /* whose sections may have it */
+	const char *keyword;   /* the library's; NULL if it is not passed on */
 	PropertyUse use;
-	const char *const *words; /* of PROPERTY_WORD, with NULL at the end */
-	const char *reason;       /* why there are no other words; may be NULL */
-	bool protects;            /* what is sent, from others: it is about TLS */
+	const char *const *words; /* of PROPERTY_WORD, terminated by NULL */
+	const char *reason;       /* why other words are not allowed; may be NULL */
+	bool protects;            /* it is about TLS, so it protects what is sent */
 } Property;
 
 extern const Property *property_at(int position);

@@ -1,9 +1,10 @@
 /*
  * provider.c
- *		The provider types, and what is of each one only.
+ *		The provider types, and how they differ.
  *
- * Owns: the table of providers.  Other tables of the model have a column with the
- * providers that a row is for.  It must not know how a provider is connected to.
+ * Owns: the table of providers.  Other tables of the model have a column with
+ * the providers to which a row applies.  It must not know how to connect to a
+ * provider.
  */
 #include "postgres.h"
 
@@ -14,7 +15,7 @@
 static const char *const libpq_sslmodes[] = {"disable",   "allow",       "prefer", "require",
 											 "verify-ca", "verify-full", NULL};
 
-/* What all that libpq connects to have in common. */
+/* The values that all providers reached with libpq have in common.  */
 #define BY_LIBPQ .works = true, .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
 
 static const ProviderRules providers[NUM_PROVIDERS] = {
@@ -38,21 +39,21 @@ static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_TRINO] = {"trino"},
 };
 
-/* What is known of a provider; NULL beyond the last one. */
+/* The table's row for a provider; NULL beyond the last one.  */
 const ProviderRules *
 provider_rules(Provider provider)
 {
 	return provider < NUM_PROVIDERS ? &providers[provider] : NULL;
 }
 
-/* Its name; NULL likewise. */
+/* The name of a provider, static memory; NULL beyond the last one.  */
 const char *
 provider_name(Provider provider)
 {
 	return provider < NUM_PROVIDERS ? providers[provider].name : NULL;
 }
 
-/* The provider of this name, which has length bytes; false: there is none. */
+/* Find the provider with this name, which has length bytes; returns false if there is none.  */
 bool
 provider_find(const char *name, int length, Provider *provider)
 {
@@ -65,14 +66,14 @@ provider_find(const char *name, int length, Provider *provider)
 	return false;
 }
 
-/* Is a row of a table with this set for the provider? */
+/* Does the set contain the provider?  */
 bool
 provider_is_in(Provider provider, ProviderSet set)
 {
 	return (set & ONLY(provider)) != 0;
 }
 
-/* How strict an sslmode of the provider is, from 0 on; -1: it is none. */
+/* How strict an sslmode of the provider is, from 0 for the weakest; -1 if it is not one.  */
 int
 provider_sslmode_rank(Provider provider, const char *sslmode)
 {
@@ -84,7 +85,7 @@ provider_sslmode_rank(Provider provider, const char *sslmode)
 	return -1;
 }
 
-/* What a value that is none of these words must be, in words that continue "It must be"; palloc'd. */
+/* What a value must be if it is none of these words, continuing "It must be"; palloc'd.  */
 char *
 one_of_words(const char *const *words)
 {
@@ -96,7 +97,7 @@ one_of_words(const char *const *words)
 	return list.data;
 }
 
-/* The names of those that work, for a person to read; palloc'd. */
+/* The names of the supported providers, for a message; palloc'd.  */
 char *
 provider_working_names(void)
 {

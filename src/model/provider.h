@@ -1,11 +1,11 @@
 /*
  * provider.h
- *		The provider types, and what is of each one only.
+ *		The provider types, and how they differ.
  */
 #ifndef DQDS_PROVIDER_H
 #define DQDS_PROVIDER_H
 
-/* The published enum of provider types; the first three work. */
+/* The published enum of provider types; the first three are supported.  */
 typedef enum Provider
 {
 	PROVIDER_POSTGRESQL,
@@ -29,7 +29,7 @@ typedef enum Provider
 	NUM_PROVIDERS
 } Provider;
 
-/* Some of them, for a column of a table. */
+/* A set of providers, for a column of a table.  */
 typedef uint32 ProviderSet;
 
 #define ONLY(provider) ((ProviderSet) 1 << (provider))
@@ -39,11 +39,11 @@ typedef uint32 ProviderSet;
 
 typedef struct ProviderRules
 {
-	const char *name; /* as it is published; that of its section, too */
-	bool works;       /* the following are of those that work */
+	const char *name; /* as published; also of its section */
+	bool works;       /* it is supported; the members below are set only then */
 	int default_port;
-	const char *default_database; /* NULL: the name of the user, as PostgreSQL does */
-	const char *const *sslmodes;  /* from the weakest to the strictest, with NULL at the end */
+	const char *default_database; /* NULL for the name of the user, as in PostgreSQL */
+	const char *const *sslmodes;  /* from the weakest to the strictest, terminated by NULL */
 	const char *default_sslmode;
 } ProviderRules;
 

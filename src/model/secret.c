@@ -1,6 +1,6 @@
 /*
  * secret.c
- *		References to secrets, ${...}, in the values of a model.
+ *		Expands references to secrets, ${...}, in the values of a model, and hides secrets in texts.
  *
  *	${credential://NAME}	a stored credential that was granted to the model's role, as
  *				the password or a part of it: elsewhere it would be sent in the
@@ -11,22 +11,23 @@
  *
  *	$${	a literal ${, wherever it stands outside of a reference
  *
- * A value is read from left to right.  A ${ that no brace follows, and every
- * other $, stands for itself; so $$${x} is $${x}, and a literal text is written
- * by putting a $ before each ${ in it.  What a reference stands for is not read
- * again.
+ * A value is read from left to right.  A ${ without a closing brace after it,
+ * and every other $, stands for itself; so $$${x} is $${x}, and a literal text
+ * is written by putting a $ before each ${ in it.  The value of a reference is
+ * not expanded again.
  *
- * A reference that is unknown and one that is forbidden read alike, and no
- * message ever shows more than the reference's name.  A credential brings its
- * list of hosts along, which policy.c then demands of the target.
+ * Unknown and forbidden references give the same message, and no message ever
+ * shows more than the reference's name.  A credential comes with a list of
+ * hosts, which policy.c then enforces.
  *
- * No error tells anything about a secret.  The text of the model alone can be too
- * long, before a secret takes the place of a reference.  And a secret is masked
- * in a remote's text only when it does not stand in the model's own words, which
- * the remote may have repeated: otherwise the mask would show which of many
- * guesses, say in the name of the user, is right.  Options are repeated by a remote
- * after it has read them, without their backslashes: where they come together with
- * a stored secret, none of its words about a login are shown (failure_login.c).
+ * No error reveals anything about a secret.  Only the text of the model can be
+ * too long, before references are replaced by secrets.  A secret is masked in
+ * text from a remote server only if it is not part of the model's own words,
+ * which the server may have repeated: otherwise the mask would show which of
+ * many guesses, say in the name of the user, is right.  A server repeats
+ * options after parsing them, without their backslashes: if options come
+ * together with a stored secret, none of the server's text about a login is
+ * shown (failure_login.c).
  */
 #include "postgres.h"
 
@@ -43,23 +44,23 @@
 #define MAX_SHOWN         200
 
 #define ESCAPE  "$${"
-#define LITERAL "${" /* what the escape stands for */
+#define LITERAL "${" /* the meaning of the escape */
 
-/* So what a value becomes has a bound that is known before anything is looked up. */
+/* These bound the size of an expanded value before anything is looked up.  */
 #define MAX_REFERENCES      8
-#define MAX_REFERENCE_BYTES 8000 /* of what stands between the braces, default included */
-#define MAX_SECRET_BYTES    8000 /* of what one reference stands for */
+#define MAX_REFERENCE_BYTES 8000 /* between the braces, including the default */
+#define MAX_SECRET_BYTES    8000 /* of the value of one reference */
 
 /* ---- references in a value -------------------------------------------------------- */
 
-/* A way through a value, from one thing that does not stand for itself to the next. */
+/* A scan through a value, from one reference or escape to the next.  */
 typedef struct Scan
 {
 	const char *rest;       /* where to look for the next one */
-	const char *last_brace; /* of the value; NULL: there is none */
+	const char *last_brace; /* of the value; NULL if there is none */
 	const char *start;      /* the one that was found, */
-	const char *end;        /* and what follows it */
-	bool is_reference;      /* else it is $${ */
+	const char *end;        /* and the text after it */
+	bool is_reference;      /* else it is the escape $${ */
 } Scan;
 
 static void
@@ -69,7 +70,7 @@ scan_start(Scan *scan, const char *value)
 	scan->last_brace = strrchr(value, '}');
 }
 
-/* Find the next one; false: there is none. */
+/* Find the next reference or escape; returns false if there is none.  */
 static bool
 scan_next(Scan *scan)
 {
@@ -88,7 +89,7 @@ scan_next(Scan *scan)
 	return false;
 }
 
-/* Find the next reference; false: there is none. */
+/* Find the next reference; returns false if there is none.  */
 static bool
 scan_reference(Scan *scan)
 {
@@ -98,7 +99,7 @@ scan_reference(Scan *scan)
 	return false;
 }
 
-/* Does a value hold a reference? */
+/* Does a value contain a reference?  */
 bool
 secret_has_reference(const char *value)
 {
@@ -109,8 +110,9 @@ secret_has_reference(const char *value)
 }
 
 /*
- * A value as it may be shown: with references as they are written, and ${ in
- * the place of $${.  Its argument if there is nothing to do, else palloc'd.
+ * A value for display: with references as they are written, and ${ in place of
+ * $${.  Returns its argument if there is nothing to replace, else palloc'd
+ * memory.
  */
 char *
 secret_shown(char *value)
@@ -140,7 +142,7 @@ is_credential(const char *reference)
 	return strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
 }
 
-/* How many bytes of what a value becomes do not come from its references. */
+/* The number of bytes of the expanded value that do not come from references.  */
 size_t
 secret_literal_length(const char *value)
 {
@@ -152,7 +154,7 @@ secret_literal_length(const char *value)
 	return length;
 }
 
-/* Is there a reference to the server's environment in a value? */
+/* Does a value contain a reference to the server's environment?  */
 bool
 secret_uses_environment(const char *value)
 {
@@ -183,7 +185,7 @@ check_references(const char *path, const char *value, Failure *failure)
 	return true;
 }
 
-/* ---- what they stand for ------------------------------------------------------------ */
+/* ---- values of references ----------------------------------------------------------- */
 
 #define LITERAL_HINT "A literal ${ is written as $${."
 
@@ -203,7 +205,7 @@ refuse(const char *path, const char *name, Failure *failure)
 	return false;
 }
 
-/* False when it is longer than any secret may be. */
+/* Append the value of a reference; returns false if it is longer than any secret may be.  */
 static bool
 append_secret(Target *target, const char *value, StringInfo out)
 {
@@ -215,7 +217,10 @@ append_secret(Target *target, const char *value, StringInfo out)
 	return true;
 }
 
-/* The one member in which a credential may stand, and which a remote has no reason to repeat. */
+/*
+ * Is it the password, the only member that may refer to a credential, and one
+ * that a remote server has no reason to repeat?
+ */
 static bool
 is_password(const char *path)
 {
@@ -250,7 +255,7 @@ may_use_environment(const Target *target, const char *path)
 	return false;
 }
 
-/* fallback is NULL when the reference has none. */
+/* fallback is NULL if the reference has no default.  */
 static bool
 append_variable(Target *target, const char *path, const char *name, const char *fallback,
 				StringInfo out)
@@ -269,7 +274,7 @@ append_variable(Target *target, const char *path, const char *name, const char *
 	return fallback != NULL;
 }
 
-/* One reference, without its ${ and }, which is scribbled on. */
+/* Append the value of one reference, which is given without its ${ and }, and is modified.  */
 static bool
 append_reference(Target *target, const char *path, char *reference, StringInfo out,
 				 Failure *failure)
@@ -287,11 +292,11 @@ append_reference(Target *target, const char *path, char *reference, StringInfo o
 }
 
 /*
- * Expand the references in *value, the member of the model at path
- * (SECTION.KEY or SECTION.properties.KEY), as target->scope permits, and undo its
- * escapes; *value is replaced by palloc'd text.  Where the scope is NULL the
- * model is only checked, and a value with references counts as "1".  False:
- * *failure is DQDS_UNRESOLVED_SECRET, or DQDS_INVALID_CONNECTION for more
+ * Expand the references in *value, the member of the model at path (SECTION.KEY
+ * or SECTION.properties.KEY), as target->scope permits, and remove its escapes;
+ * *value is replaced by palloc'd text.  If the scope is NULL, the model is only
+ * checked, and a value with references becomes "1".  Returns false if *failure
+ * was set: to DQDS_UNRESOLVED_SECRET, or to DQDS_INVALID_CONNECTION for more
  * references than a value may have.
  */
 bool
@@ -302,7 +307,7 @@ secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 	StringInfoData out;
 	Scan scan;
 
-	/* What a remote is told, and may repeat, has no escapes. */
+	/* The escapes are not sent, so the remote server cannot repeat them.  */
 	if (!is_password(path))
 		target->own_words = lappend(target->own_words, shown);
 	if (!secret_has_reference(*value))
@@ -335,11 +340,12 @@ secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 	return true;
 }
 
-/* ---- what may be shown ---------------------------------------------------------------- */
+/* ---- hiding secrets -------------------------------------------------------------------- */
 
 /*
- * Does the model itself say this, in a member that a remote may repeat?  Then it
- * is known to those who wrote the model, whether it is a secret or not.
+ * Does the model itself contain this value, in a member that a remote server
+ * may repeat?  Then the author of the model knows it, whether it is a secret or
+ * not.
  */
 static bool
 is_own_word(const Target *target, const char *value)
@@ -352,7 +358,7 @@ is_own_word(const Target *target, const char *value)
 	return false;
 }
 
-/* The length of the longest of the values that text begins with; 0: of none. */
+/* The length of the longest of the values that text begins with; 0 if there is none.  */
 static size_t
 secret_length(List *values, const char *text)
 {
@@ -370,9 +376,10 @@ secret_length(List *values, const char *text)
 }
 
 /*
- * What may be shown of text that came from a remote (or from a library that
- * speaks of it): a mask in place of the password and of each value that a
- * reference of the target stood for.  Without one it is text itself, NULL included.
+ * Replace the password, and the value of each reference of the target, by the
+ * mask in text that came from a remote server, or from a library that reports
+ * about it.  Returns its argument (which may be NULL) if the target has no
+ * secrets to hide, else palloc'd memory.
  */
 char *
 secret_hide(const Target *target, const char *text)

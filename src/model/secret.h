@@ -1,6 +1,6 @@
 /*
  * secret.h
- *		References to secrets in the values of a model, and texts without secrets.
+ *		Expands references to secrets in the values of a model, and hides secrets in texts.
  */
 #ifndef DQDS_SECRET_H
 #define DQDS_SECRET_H

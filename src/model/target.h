@@ -1,6 +1,6 @@
 /*
  * target.h
- *		A validated place to connect to, and whose secrets it may use.
+ *		A validated place to connect to, and the secrets that it may use.
  */
 #ifndef DQDS_TARGET_H
 #define DQDS_TARGET_H
@@ -14,7 +14,7 @@
 
 typedef struct Target Target;
 
-/* A stored credential. */
+/* A stored credential.  */
 typedef struct Credential
 {
 	int64 id;
@@ -25,23 +25,23 @@ typedef struct Credential
 typedef struct Caller Caller;
 
 /*
- * Looks a credential up that the role may use; false: there is none.  The strings
- * are palloc'd.
+ * Looks up a credential that the role may use; returns false if there is none.
+ * The strings are palloc'd.
  */
 typedef bool (*CredentialLookup)(const Caller *caller, const char *name, Oid role,
 								 Credential *credential);
 
-/* Whose references to secrets a model may use. */
+/* Which references to secrets a model may use.  */
 typedef struct SecretScope
 {
 	const Caller *caller;
 	CredentialLookup find_credential;
-	Oid role;                  /* must have been granted a credential */
-	Oid writer;                /* must, too: who wrote what a mask keeps; InvalidOid: role did */
+	Oid role; /* must have been granted the credential */
+	Oid writer; /* so must this role, which wrote a masked reference; InvalidOid if it is the same role */
 	List *environment_members; /* paths (char *) of members that may refer to the environment */
 } SecretScope;
 
-/* One libpq keyword with its value, taken from the model's properties. */
+/* One parameter of the library that connects, taken from the model's properties.  */
 typedef struct TargetParameter
 {
 	const char *keyword; /* static */
@@ -50,36 +50,36 @@ typedef struct TargetParameter
 
 #define MAX_TARGET_PARAMETERS 16
 
-/* A validated place to connect to.  Everything is in one memory context, the caller's. */
+/* A validated place to connect to.  All of it is in one memory context, the caller's.  */
 struct Target
 {
-	int64 connection_id;   /* of the registry; 0 for an ad-hoc model */
+	int64 connection_id;   /* in the registry; 0 for an ad-hoc model */
 	char *connection_name; /* NULL for an ad-hoc model without one */
 	Provider provider;
 	char *host;
 	int port;
 	char *database;
 	char *user;
-	char *shown_host; /* for messages: these four as the model says them, with references */
-	char *shown_port; /* in place of what they stand for */
+	char *shown_host; /* for messages: these four as written in the model, with references */
+	char *shown_port; /* not expanded */
 	char *shown_database;
 	char *shown_user;
-	char *password; /* NULL when none is stored */
+	char *password; /* NULL if there is none */
 	char *sslmode;
-	char *options; /* NULL when not given */
+	char *options; /* NULL if not given */
 	TargetParameter parameters[MAX_TARGET_PARAMETERS];
 	int nparameters;
 	bool password_required;
 	bool allow_cleartext;
 	int connect_timeout_ms;
-	int parallel_limit;       /* 0: none */
-	const SecretScope *scope; /* while the model is read; NULL: it is only checked */
-	List *secret_hosts; /* of credentials: lists of hosts (char *), each of which must allow it */
+	int parallel_limit;       /* 0 for none */
+	const SecretScope *scope; /* while the model is read; NULL if it is only checked */
 	List
-		*secret_values; /* the password and what references stood for (char *), never to be shown */
-	bool has_reference; /* in another member than the password */
-	bool stored_secret; /* a secret in it is stored, and not written out by the caller */
-	List *own_words;    /* what the model says in members that a remote may repeat (char *) */
+		*secret_hosts; /* host lists (char *) of credentials, each of which must allow the target */
+	List *secret_values; /* the password and the values of references (char *), never to be shown */
+	bool has_reference;  /* in a member other than the password */
+	bool stored_secret;  /* it uses a stored secret, not one that the caller wrote out */
+	List *own_words;     /* values of members that a remote server may repeat (char *) */
 };
 
 extern bool model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
