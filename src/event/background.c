@@ -1,16 +1,16 @@
 /*
  * background.c
- *		Running a library call that can block, in a thread.
+ *		Runs library calls that can block in threads.
  *
- * Some calls have no asynchronous form in the libraries we build on: getaddrinfo(),
- * and what cancels a query.  Each is run in a thread that touches
- * nothing of PostgreSQL, and that tells the event loop through an eventfd.  A
- * job whose result is no longer wanted is abandoned: the thread finishes when it
- * finishes and frees what it used.
+ * Two calls have no asynchronous form in the libraries we use: getaddrinfo()
+ * and libpq's PQcancel().  Each is run in a thread that touches nothing of
+ * PostgreSQL and notifies the event loop through an eventfd.  A job whose
+ * result is no longer wanted is abandoned: its thread frees the job when the
+ * call returns.
  *
  * Owns: the threads and the eventfd.  Its threads must not call PostgreSQL
- * (palloc, ereport, latches), and they run with all signals blocked, because a
- * signal of the backend has to be taken by the backend's own thread.
+ * (palloc, ereport, latches), and run with all signals blocked, because the
+ * backend's signals must be delivered to its main thread.
  */
 #include "postgres.h"
 
@@ -28,27 +28,27 @@
 #include "event/background.h"
 #include "event/reactor.h"
 
-/* getaddrinfo with a deep stack of NSS modules needs room; the default of 8 MB does not pay. */
+/* Enough for getaddrinfo() with several NSS modules; the default of 8 MB is not needed. */
 #define THREAD_STACK_SIZE (256 * 1024)
 
 /*
- * A call that is no longer waited for may take its time, and keeps a thread and a
- * socket.  The server is told of that descriptor until the thread has ended, so
- * that it keeps fewer files open itself; and with so many of a kind, no new one of
- * this kind is begun: servers that let cancel requests hang take nothing from the
- * resolution of names.
+ * An abandoned call may run for long, and keeps a thread and a socket.  Its
+ * descriptor is reserved (ReserveExternalFD) until the thread has ended, so
+ * that the backend keeps fewer files open.  If this many calls of a kind hang,
+ * no new one of that kind is started; the kinds are counted apart, so that
+ * servers where cancel requests hang do not prevent name resolution.
  */
 #define MAX_ABANDONED 128
 
-static pg_atomic_uint32 abandoned_jobs[NUM_BACKGROUND_KINDS]; /* that still run */
-static uint32 reserved_descriptors = 0; /* for them, and for some that have just ended */
+static pg_atomic_uint32 abandoned_jobs[NUM_BACKGROUND_KINDS]; /* that are still running */
+static uint32 reserved_descriptors = 0; /* for these, and for some that have just ended */
 
 struct BackgroundJob
 {
 	pthread_mutex_t mutex; /* guards done and abandoned */
 	pthread_cond_t finished;
 	bool done;      /* run() has returned */
-	bool abandoned; /* the backend let go: the thread frees the job */
+	bool abandoned; /* the backend has released it: the thread frees the job */
 	BackgroundKind kind;
 	void (*run)(void *);
 	void (*dispose)(void *);
@@ -57,7 +57,7 @@ struct BackgroundJob
 
 static int wakeup_descriptor = -1;
 
-/* Give back the descriptors of those that have ended. */
+/* Release the reserved descriptors of abandoned jobs that have ended. */
 static void
 release_descriptors(void)
 {
@@ -69,7 +69,11 @@ release_descriptors(void)
 		ReleaseExternalFD();
 }
 
-/* Make the eventfd and watch it: its events carry REACTOR_BACKGROUND.  To be called at the beginning of each run. */
+/*
+ * Create the eventfd, and watch it: its events have the owner
+ * REACTOR_BACKGROUND.  Must be called at the beginning of each run.  Errors:
+ * those of reactor_watch(), or of the system.
+ */
 void
 background_start_module(void)
 {
@@ -117,10 +121,10 @@ thread_main(void *arg)
 	job->done = true;
 	abandoned = job->abandoned;
 	pthread_cond_signal(&job->finished);
-	/* Within the lock: once it is released, the backend may free the job. */
+	/* Do this while holding the lock: once it is released, the backend may free the job. */
 	if (write(wakeup_descriptor, &one, sizeof(one)) < 0)
 	{
-		/* The counter is full, which is as good as having been written. */
+		/* The counter is full, so the backend will be woken up anyway. */
 	}
 	pthread_mutex_unlock(&job->mutex);
 
@@ -135,8 +139,8 @@ thread_main(void *arg)
 }
 
 /*
- * Start a detached thread with all signals blocked; false when there is none to
- * be had.  It must not call PostgreSQL.
+ * Start a detached thread with all signals blocked; returns false if none can
+ * be created.  The thread must not call PostgreSQL.
  */
 bool
 background_thread(void *(*main_function)(void *), void *argument)
@@ -161,9 +165,9 @@ background_thread(void *(*main_function)(void *), void *argument)
 }
 
 /*
- * Start run(argument) in a thread.  argument must be malloc'd, not palloc'd; it
- * belongs to the job from now on and is freed by dispose.  Returns NULL, with
- * the argument disposed of, when no thread or memory could be had, or too many
+ * Start run(argument) in a thread. argument must be malloc'd, not palloc'd; it
+ * belongs to the job from now on and is freed by dispose.  Returns NULL, after
+ * disposing of the argument, if there is no thread or memory, or if too many
  * earlier calls of the same kind still hang.
  */
 BackgroundJob *
@@ -197,7 +201,7 @@ background_run(BackgroundKind kind, void (*run)(void *), void (*dispose)(void *)
 	return job;
 }
 
-/* Has run() returned?  From then on the caller may read what its argument points to. */
+/* Has run() returned?  If so, the caller may read what its argument points to. */
 bool
 background_done(BackgroundJob *job)
 {
@@ -210,8 +214,9 @@ background_done(BackgroundJob *job)
 }
 
 /*
- * Wait for the end of a job without serving interrupts: for clean-up only, and
- * with a deadline that is near.  Returns whether it ended.
+ * Wait for the end of a job without processing interrupts: only for clean-up,
+ * with a near deadline (in the time of dqds_now_us).  Returns whether the job
+ * has ended.
  */
 bool
 background_wait(BackgroundJob *job, int64 deadline_us)
@@ -229,7 +234,7 @@ background_wait(BackgroundJob *job, int64 deadline_us)
 	return done;
 }
 
-/* Let go of a job, ended or not.  The pointer is dead afterwards. */
+/* Release a job, whether it has ended or not.  The pointer is invalid afterwards. */
 void
 background_release(BackgroundJob *job)
 {
@@ -250,7 +255,7 @@ background_release(BackgroundJob *job)
 	}
 }
 
-/* Swallow the wake-up, so that the eventfd is quiet until the next job ends. */
+/* Reset the eventfd, so that it is not readable until the next job ends. */
 void
 background_acknowledge(void)
 {
@@ -258,6 +263,6 @@ background_acknowledge(void)
 
 	if (read(wakeup_descriptor, &count, sizeof(count)) < 0)
 	{
-		/* Nothing was pending: a wake-up that had been served already. */
+		/* Nothing was pending: the event had been processed already. */
 	}
 }

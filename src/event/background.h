@@ -1,13 +1,13 @@
 /*
  * background.h
- *		Running a library call that can block, in a thread.
+ *		Runs library calls that can block in threads.
  */
 #ifndef DQDS_BACKGROUND_H
 #define DQDS_BACKGROUND_H
 
 typedef struct BackgroundJob BackgroundJob;
 
-/* What a call is for; each kind has a budget of its own of calls that hang. */
+/* The purpose of a call; each kind has its own limit of calls that hang. */
 typedef enum BackgroundKind
 {
 	BACKGROUND_RESOLVE,

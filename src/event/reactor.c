@@ -1,12 +1,12 @@
 /*
  * reactor.c
- *		Waiting for the backend's latch and any number of sockets at once.
+ *		Waits for the backend's latch and any number of sockets at once.
  *
- * A WaitEventSet cannot forget a socket, and libraries change their socket while they
- * connect.  So the sockets live in an epoll set of our own, and one
- * WaitEventSet, made once for each backend, holds three things: the latch, the
- * postmaster's death (not in single-user mode) and that epoll descriptor, which
- * is readable when any socket in it is.
+ * A socket cannot be removed from a WaitEventSet, and libpq changes its socket
+ * while it connects.  So the sockets are in our own epoll set.  One
+ * WaitEventSet, created once for each backend, waits for three things: the
+ * latch, the postmaster's death (not in single-user mode) and the epoll
+ * descriptor, which is readable when any of its sockets is ready.
  *
  * Owns: the epoll descriptor and the wait event set.  It must not know what the
  * sockets are for.
@@ -28,14 +28,17 @@
 static int epoll_descriptor = -1;
 static WaitEventSet *wait_set = NULL;
 
-/* Where in the wait set the epoll descriptor stands. */
+/* The position of the epoll descriptor in the wait set. */
 static int epoll_position;
 
-/* Room for what the kernel tells at once. */
+/* Room for the events of one epoll_wait() call. */
 static struct epoll_event *ready = NULL;
 static int ready_size = 0;
 
-/* What the set waits for.  Raises; position is where the epoll descriptor stands. */
+/*
+ * Add the events to the set; *position is set to that of the epoll descriptor.
+ * May raise an error.
+ */
 static void
 fill_wait_set(WaitEventSet *set, int *position)
 {
@@ -47,8 +50,8 @@ fill_wait_set(WaitEventSet *set, int *position)
 }
 
 /*
- * Make the set, once for each backend.  Errors: 53000 class when descriptors
- * are out; a later call then tries again.
+ * Create the set, once for each backend.  Errors: class 53 if there are no
+ * descriptors left; a later call then tries again.
  */
 void
 reactor_start(void)
@@ -67,7 +70,7 @@ reactor_start(void)
 		ReserveExternalFD();
 	}
 
-	/* Built aside, so that an error half-way leaves nothing that looks complete. */
+	/* Stored only when it is complete, so that an error leaves no unfinished set. */
 	set = dqds_create_wait_event_set(3);
 	PG_TRY();
 	{
@@ -83,11 +86,11 @@ reactor_start(void)
 }
 
 /*
- * Watch a socket for these epoll events, or change what it is watched for.
- * owner comes back with each event: a number, not a pointer, because what it
- * stands for may be gone when the event is served.  A library may have closed the
- * descriptor and opened another one with the same number behind our back, in
- * which case the kernel has forgotten it: so both ways are tried.
+ * Watch a socket for these epoll events, or change the events. owner is
+ * returned with each event: a number, not a pointer, because its object may be
+ * gone when the event is processed. libpq may have closed the descriptor and
+ * opened another one with the same number, which the kernel does not know yet:
+ * so both adding and modifying are tried.  Errors: those of the system.
  */
 void
 reactor_watch(int fd, uint32 events, uint64 owner)
@@ -101,7 +104,7 @@ reactor_watch(int fd, uint32 events, uint64 owner)
 	ereport(ERROR, (errcode_for_socket_access(), errmsg("could not watch a socket: %m")));
 }
 
-/* Forget a socket; not being known is no error.  Never raises. */
+/* Stop watching a socket; it is not an error if it was not watched.  Never raises an error. */
 void
 reactor_forget(int fd)
 {
@@ -122,11 +125,11 @@ make_room(int max_events)
 }
 
 /*
- * Wait until a watched socket is ready or the deadline (dqds_now_us clock) has
- * passed, and look for all that is ready then; returns the number of events, of
- * which 0 can also mean a wake-up for another reason.  With max_events no smaller
- * than the number of sockets and one more, none is left out.  Serves interrupts,
- * so it may raise.
+ * Wait until a watched socket is ready or the deadline (in the time of
+ * dqds_now_us) has passed, and get the events of all sockets that are ready.
+ * Returns the number of events; 0 can also mean a wake-up for another reason.
+ * max_events must be at least the number of sockets plus one, or events may be
+ * left out.  Processes interrupts, so it may raise an error.
  */
 int
 reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
@@ -143,7 +146,7 @@ reactor_wait(int64 deadline_us, ReactorEvent *events, int max_events)
 	for (int i = 0; i < noccurred; i++)
 		if (occurred[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-	/* A latch that is set already hides the sockets. */
+	/* If the latch was already set, the sockets have not been checked. */
 	nready = epoll_wait(epoll_descriptor, ready, max_events, 0);
 	CHECK_FOR_INTERRUPTS();
 

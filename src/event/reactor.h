@@ -1,15 +1,15 @@
 /*
  * reactor.h
- *		Waiting for the backend's latch and any number of sockets at once.
+ *		Waits for the backend's latch and any number of sockets at once.
  */
 #ifndef DQDS_REACTOR_H
 #define DQDS_REACTOR_H
 
-#define REACTOR_BACKGROUND 0 /* the owner of the event that a thread has ended */
+#define REACTOR_BACKGROUND 0 /* the owner in the event that a background job has ended */
 
 typedef struct ReactorEvent
 {
-	uint64 owner;  /* as given to reactor_watch */
+	uint64 owner;  /* as passed to reactor_watch() */
 	uint32 events; /* EPOLLIN, EPOLLOUT, ... */
 } ReactorEvent;
 

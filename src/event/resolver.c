@@ -1,12 +1,13 @@
 /*
  * resolver.c
- *		From a host name to addresses, without ever blocking the backend.
+ *		Resolves host names without blocking the backend.
  *
- * A client library would call getaddrinfo() itself and wait for a dead name server far
- * beyond any connect_timeout.  Here a thread does it, the deadline of the
- * caller holds, and the policy sees the very addresses that are then connected
- * to.  A literal address is read at once, in every spelling that the C library
- * accepts (0x7f.1, 2130706433, ...), so that no spelling escapes the policy.
+ * libpq would call getaddrinfo() itself and wait for an unresponsive name
+ * server far beyond any connect_timeout.  Here a thread calls it, the caller's
+ * deadline is kept, and the policy checks the very addresses that are then
+ * connected to.  A literal address is parsed at once, in every spelling that
+ * the C library accepts (0x7f.1, 2130706433, ...), so that no spelling escapes
+ * the policy.
  *
  * It must not know about sessions or policy.
  */
@@ -18,7 +19,7 @@
 #include "event/background.h"
 #include "event/resolver.h"
 
-/* The part that the thread works on: malloc'd, no PostgreSQL memory. */
+/* The part that the thread uses: malloc'd, not palloc'd. */
 typedef struct Lookup
 {
 	char *host;
@@ -30,7 +31,7 @@ typedef struct Lookup
 struct Resolution
 {
 	BackgroundJob *job; /* NULL for a literal address */
-	Lookup *lookup;     /* belongs to the job where there is one */
+	Lookup *lookup;     /* belongs to the job if there is one */
 };
 
 static void
@@ -63,8 +64,8 @@ find_literal(const char *host, const char *service, struct addrinfo **found)
 }
 
 /*
- * Begin to resolve.  Returns NULL when there is no memory or thread left.  The
- * result is malloc'd: free it with resolver_release.
+ * Start to resolve a host.  Returns NULL if there is no memory or thread left.
+ * The result is malloc'd: free it with resolver_release().
  */
 Resolution *
 resolver_start(const char *host, int port)
@@ -100,8 +101,9 @@ resolver_done(Resolution *resolution)
 }
 
 /*
- * The addresses found, at most max of them, in the order of preference that the
- * C library gives them.  They live as long as the Resolution.  0: no such name.
+ * Get the addresses found, at most max of them, in the C library's order of
+ * preference, and return their number.  They are valid as long as the
+ * Resolution.  Returns 0 if the name was not resolved.
  */
 int
 resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, int max)
@@ -117,14 +119,14 @@ resolver_addresses(Resolution *resolution, const struct sockaddr **addresses, in
 	return count;
 }
 
-/* What the C library says about a name that was not resolved. */
+/* The C library's message about a name that was not resolved; static memory. */
 const char *
 resolver_error(Resolution *resolution)
 {
 	return resolution->lookup->rc == 0 ? "no address" : gai_strerror(resolution->lookup->rc);
 }
 
-/* Let go, finished or not. */
+/* Release a Resolution, whether it is done or not. */
 void
 resolver_release(Resolution *resolution)
 {

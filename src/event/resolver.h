@@ -1,6 +1,6 @@
 /*
  * resolver.h
- *		From a host name to addresses, without ever blocking the backend.
+ *		Resolves host names without blocking the backend.
  */
 #ifndef DQDS_RESOLVER_H
 #define DQDS_RESOLVER_H
