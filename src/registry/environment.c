@@ -1,10 +1,10 @@
 /*
  * environment.c
- *		Which members of a model may refer to the server's environment.
+ *		Decides which members of a model may refer to the server's environment.
  *
- * References to the environment count only where an admin wrote them.  A
- * registered connection keeps the paths of such members (its marks), and this
- * file decides about them:
+ * References to the environment are resolved only where an admin wrote them.  A
+ * registered connection stores the paths of such members (its marks), by these
+ * rules:
  *
  *	- Only an admin may register a reference.  So what an admin is shown of a
  *	  connection never holds one that someone else wrote, not even for the moment
@@ -16,7 +16,7 @@
  *	  exactly this value in the same member without a mark: then it cannot be
  *	  saved, and is not resolved in a model that is used without being registered.
  *
- * It must not resolve anything, and does not care whether a variable exists.
+ * It must not resolve anything, or depend on whether a variable exists.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@
 #include "registry/environment.h"
 #include "registry/registry.h"
 
-/* The members of a section in which references are resolved, besides properties. */
+/* The members of a section, besides properties, in which references are resolved. */
 static const char *const plain_keys[] = {"host", "port", "database", "user", "password", "options"};
 
 /* A member that refers to the environment. */
@@ -44,9 +44,9 @@ typedef struct Member
 	const char *map;     /* "properties", or NULL */
 	const char *key;
 	char *value;
-	bool settled; /* the stored connection has this value, */
-	bool marked;  /* and it is marked there */
-	char *origin; /* the name of a connection that has the value without a mark; NULL: none has */
+	bool settled; /* the stored connection has the same value, */
+	bool marked;  /* with a mark */
+	char *origin; /* the name of a connection that has the value without a mark, or NULL */
 } Member;
 
 static char *
@@ -56,7 +56,7 @@ member_path(const Member *member)
 							   : psprintf("%s.%s.%s", member->section, member->map, member->key);
 }
 
-/* The string that a member is in one half of a kept model; NULL when it is none. */
+/* The string in a member of the model or of its secrets; NULL if it is not a string. */
 static char *
 member_string(Jsonb *half, const Member *member)
 {
@@ -73,7 +73,7 @@ member_string(Jsonb *half, const Member *member)
 	return pnstrdup(value.val.string.val, value.val.string.len);
 }
 
-/* Secrets stand apart, with a mask in their place. */
+/* The value of a member, which is in the secrets if the model has a mask in its place. */
 static char *
 member_value(Jsonb *model, Jsonb *secrets, const Member *member)
 {
@@ -97,7 +97,7 @@ add_if_reference(List *members, const NormalModel *normal, const char *section, 
 	return lappend(members, member);
 }
 
-/* Of properties only those that may be set: so there are never many. */
+/* Add the properties with references; only allowed ones, so there are never many. */
 static List *
 add_properties(List *members, const NormalModel *normal, Provider provider,
 			   JsonbContainer *properties)
@@ -119,7 +119,7 @@ add_properties(List *members, const NormalModel *normal, Provider provider,
 	return members;
 }
 
-/* The members of a model that refer to the environment, in the section of whichever provider. */
+/* The members of a model that refer to the environment, in the sections of all providers. */
 static List *
 referring_members(const NormalModel *normal)
 {
@@ -141,7 +141,7 @@ referring_members(const NormalModel *normal)
 	return members;
 }
 
-/* Does this connection have the member's value?  Then *marked tells whether it is marked there. */
+/* Does this connection have the member's value?  If so, *marked says whether with a mark. */
 static bool
 has_value(const RegistryEntry *entry, const Member *member, bool *marked)
 {
@@ -161,7 +161,7 @@ has_value(const RegistryEntry *entry, const Member *member, bool *marked)
 typedef struct Search
 {
 	List *members;
-	MemoryContext context; /* of what is found */
+	MemoryContext context; /* of the names found */
 } Search;
 
 static void
@@ -189,7 +189,7 @@ find_origins(const Caller *caller, List *members)
 	registry_visit(caller, look_for_origin, &search);
 }
 
-/* Note that only an admin may write this reference; always false. */
+/* Report that only an admin may write this reference.  Always returns false. */
 static bool
 not_allowed(const Member *member, Failure *failure)
 {
@@ -200,7 +200,7 @@ not_allowed(const Member *member, Failure *failure)
 	return false;
 }
 
-/* Note who else wrote a reference; always false. */
+/* Report the connection that has the same reference without a mark.  Always returns false. */
 static bool
 not_own(const Member *member, Failure *failure)
 {
@@ -213,11 +213,13 @@ not_own(const Member *member, Failure *failure)
 }
 
 /*
- * The paths of the members whose references to the environment the caller
- * writes, or leaves as an admin wrote them: *paths is a palloc'd list of char *.
- * stored is the registered connection that the model, in its kept form, is of;
- * NULL: of none.  With failure, a reference that is not the caller's to write makes
- * the result false and *failure DQDS_UNRESOLVED_SECRET; with NULL it is left out.
+ * Find the paths of the members whose references to the environment may be
+ * resolved, because the caller may write them, or leaves them as an admin wrote
+ * them; *paths is a palloc'd list of char *.  The model is in its stored form;
+ * stored is the registered connection that it is for, or NULL.  If failure is
+ * not NULL, a reference that the caller may not write sets it to
+ * DQDS_UNRESOLVED_SECRET, and the result is false; if it is NULL, such a
+ * reference is left out.
  */
 bool
 environment_members(const Caller *caller, const NormalModel *normal, const RegistryEntry *stored,

@@ -1,6 +1,6 @@
 /*
  * environment.h
- *		Which members of a model may refer to the server's environment.
+ *		Decides which members of a model may refer to the server's environment.
  */
 #ifndef DQDS_ENVIRONMENT_H
 #define DQDS_ENVIRONMENT_H

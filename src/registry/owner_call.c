@@ -2,18 +2,18 @@
  * owner_call.c
  *		Runs the extension's internal SQL functions as the owner of its tables.
  *
- * No one else may execute those functions.  The identity is switched for the one
- * call only.  No code that runs with it is looked up by a name that another role
- * could have taken: the functions are found by name and types in the schema that
- * the calling function stands in, where no other function can have both, and
- * their bodies were parsed when the extension was created.  Whether the caller
- * may have it done is checked before, by those who call this.
+ * No one else may execute those functions.  The user ID is switched for a
+ * single call.  No code that runs as the owner is looked up by a name that
+ * another role could have taken: the functions are found by name and argument
+ * types in the extension's schema, where no other function can have both, and
+ * their bodies were parsed when the extension was created.  The callers of this
+ * file check beforehand whether the calling role may make the change.
  *
- * A change waits for other transactions for a moment only: a lock that one
- * caller keeps must not keep all others.  After that it fails with DQDS_BUSY.
+ * A change waits only briefly for other transactions, and then fails with
+ * DQDS_BUSY: a caller that keeps a lock must not block all others.
  *
- * Owns: the switch of the identity, the settings that hold meanwhile, and what
- * an error of a table means to the caller.
+ * Owns: the switch of the user ID, the settings in force meanwhile, and the
+ * translation of errors of tables into errors that the caller understands.
  */
 #include "postgres.h"
 
@@ -34,12 +34,15 @@
 #include "base/failure.h"
 #include "registry/owner_call.h"
 
-/* How long a change waits for a lock, unless the caller's own lock_timeout says something else. */
+/* How long a change waits for a lock, unless the caller has set lock_timeout. */
 #define LOCK_TIMEOUT_MS 1000
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
-/* Add an argument; its type must be exactly that of the function's parameter. */
+/*
+ * Add an argument; its type must be exactly that of the function's parameter.
+ * Datums are not copied.
+ */
 void
 owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull)
 {
@@ -51,14 +54,14 @@ owner_call_add(OwnerCall *call, Oid type, Datum value, bool isnull)
 	call->count++;
 }
 
-/* NULL becomes SQL's NULL. */
+/* NULL becomes a null argument. */
 void
 owner_call_add_jsonb(OwnerCall *call, Jsonb *value)
 {
 	owner_call_add(call, JSONBOID, JsonbPGetDatum(value), value == NULL);
 }
 
-/* NULL becomes SQL's NULL. */
+/* NULL becomes a null argument. */
 void
 owner_call_add_text(OwnerCall *call, const char *value)
 {
@@ -75,7 +78,7 @@ set_locally(const char *name, const char *value)
 							 false);
 }
 
-/* In force until the level of settings ends, also by an error. */
+/* These are in force until the GUC nesting level ends, also by an error. */
 static void
 set_settings(void)
 {
@@ -87,13 +90,17 @@ set_settings(void)
 		set_locally("lock_timeout", timeout);
 	}
 	set_locally("search_path", "pg_catalog, pg_temp");
-	/* Any other plan would hold the arguments, a secret among them, and every caller may have plans shown. */
+	/*
+	 * A custom plan would contain the arguments, including a secret, and any
+	 * caller can have plans logged.
+	 */
 	set_locally("plan_cache_mode", "force_generic_plan");
 }
 
 /*
- * Two changes of one privilege at once: PostgreSQL's own commands do not take
- * privileges_lock before they make one, and then have an error without a code.
+ * Has the same privilege been changed concurrently?  GRANT and REVOKE do not
+ * take privileges_lock(), and their concurrent change is reported as an
+ * internal error.
  */
 static bool
 is_concurrent_update(void)
@@ -108,9 +115,9 @@ is_concurrent_update(void)
 }
 
 /*
- * What has just been found is not there for a change: it was dropped meanwhile,
- * or this transaction's snapshot, which changes are bound to, is older than it.
- * Errors: 42704, 40001.
+ * Report that an object that was just found cannot be changed: it was dropped
+ * meanwhile, or it is newer than this transaction's snapshot, to which changes
+ * are limited.  Always raises an error: 42704 or 40001.
  */
 void
 owner_call_found_nothing(const char *what)
@@ -157,7 +164,7 @@ explain_error(const char *what)
 	}
 }
 
-/* What owner_run and owner_read have in common. */
+/* The common part of owner_run() and owner_read(). */
 static void
 run_as_owner(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
 {
@@ -180,28 +187,31 @@ run_as_owner(const Caller *caller, const char *what, void (*work)(void *argument
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	/* An error restores both: the end of the transaction, or of the subtransaction, does it. */
+	/* After an error, the end of the transaction or subtransaction restores both. */
 	SetUserIdAndSecContext(saved_user, saved_context);
 	AtEOXact_GUC(true, level);
 }
 
 /*
- * Run work(argument) as the owner of the registry.  what is the kind of thing
- * that it changes, for messages.  Errors: QD022 when it has to wait too long for
- * another transaction, 42704 when the thing was dropped meanwhile, 42710 when
- * its name is taken, and those of work.
+ * Run work(argument) as the owner of the registry. what is the kind of object
+ * that it changes, for messages.  Errors: QD022 if it has to wait too long for
+ * another transaction, 42704 if the object was dropped meanwhile, 42710 if its
+ * name is taken, and those of work.
  */
 void
 owner_run(const Caller *caller, const char *what, void (*work)(void *argument), void *argument)
 {
-	/* All changes pass here: also those of a function that is wrongly called from a parallel safe one. */
+	/*
+	 * All changes pass here, so this also stops a function that a parallel safe
+	 * one calls by mistake.
+	 */
 	PreventCommandIfParallelMode(get_func_name(caller->function));
 	run_as_owner(caller, what, work, argument);
-	/* What comes after it in the same statement sees what it did. */
+	/* Make the change visible to the rest of the statement. */
 	CommandCounterIncrement();
 }
 
-/* The function of the extension that has this name and these types. */
+/* The extension's function with this name and the argument types of call. */
 static Oid
 internal_function(const Caller *caller, const char *function, const OwnerCall *call)
 {
@@ -217,10 +227,10 @@ internal_function(const Caller *caller, const char *function, const OwnerCall *c
 }
 
 /*
- * Call an internal function without a change of the identity: for those that
- * need no privilege, and within owner_run.  Returns its value; *isnull may be
- * NULL.  It is called directly, without a query around it, whose plan would hold
- * the arguments.
+ * Call an internal function without switching the user ID: for functions that
+ * need no privilege, and within owner_run().  Returns its value; isnull may be
+ * NULL.  The call is direct, because the plan of a query would contain the
+ * arguments.
  */
 Datum
 owner_call_inside(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
@@ -260,7 +270,10 @@ invoke(void *argument)
 										   invocation->call, &invocation->isnull);
 }
 
-/* Call an internal function as the owner; returns its value, and whether it is NULL in *isnull (may be NULL). */
+/*
+ * Call an internal function as the owner; returns its value. isnull may be
+ * NULL.  Errors: those of owner_run().
+ */
 Datum
 owner_call(const Caller *caller, const char *function, OwnerCall *call, bool *isnull)
 {

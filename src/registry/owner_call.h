@@ -9,11 +9,11 @@
 
 typedef struct Caller Caller;
 
-#define MAX_OWNER_CALL_ARGUMENTS 16 /* dqds_store_import takes them all */
+#define MAX_OWNER_CALL_ARGUMENTS 16 /* as many as dqds_store_import takes */
 
 typedef struct OwnerCall
 {
-	const char *what; /* is changed, for messages; NULL: a connection */
+	const char *what; /* the kind of object changed, for messages; NULL for a connection */
 	int count;
 	Oid types[MAX_OWNER_CALL_ARGUMENTS];
 	Datum values[MAX_OWNER_CALL_ARGUMENTS];

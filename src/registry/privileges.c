@@ -1,15 +1,16 @@
 /*
  * privileges.c
- *		Gives roles privileges on objects of the extension, and takes them away.
+ *		Grants privileges on objects of the extension to roles, and revokes them.
  *
- * The parsed form of GRANT and REVOKE is run, not their text: as a command, it
- * would run the event triggers of the database with the identity of the owner,
- * among names that the caller may have chosen.  It takes names, those of the
- * catalog: if a schema is renamed at that very moment, the privilege may be changed
- * on an object that has taken the name, or on none; no code of it runs.
+ * It executes the parsed form of GRANT and REVOKE, not their text: a command
+ * would run the event triggers of the database as the owner, with objects whose
+ * names the caller may have chosen.  The parsed form refers to objects by the
+ * names in the catalog: if a schema is renamed at that moment, the privilege
+ * may be changed on another object that has taken the name, or on none; but no
+ * code of that object runs.
  *
- * Owns: the parsed commands, and the locks under which they are run.  Who gets
- * what is decided by those who call this, within owner_run.
+ * Owns: the parsed commands, and the locks under which they run.  It must not
+ * decide which role gets which privilege: its callers do, within owner_run().
  */
 #include "postgres.h"
 
@@ -28,7 +29,7 @@
 #include "engine/limits.h"
 #include "registry/privileges.h"
 
-/* The qualified name of a function, with the types of its arguments, as GRANT takes it. */
+/* A function's qualified name and argument types, as GRANT takes them. */
 static Node *
 function_name(Oid function)
 {
@@ -95,8 +96,9 @@ privileges(const char *name)
 }
 
 /*
- * Give a role (granted), or take from it, one kind of privilege on count objects.
- * To be called within owner_run, under privileges_lock.  Errors: those of GRANT.
+ * Grant a role one kind of privilege on count objects or, unless granted,
+ * revoke it.  Must be called within owner_run(), holding privileges_lock().
+ * Errors: those of GRANT and REVOKE.
  */
 void
 privileges_change(Privilege privilege, const Oid *objects, int count, Oid role, bool granted)
@@ -118,11 +120,11 @@ privileges_change(Privilege privilege, const Oid *objects, int count, Oid role, 
 }
 
 /*
- * Let one transaction at a time change what the lock is for, to its end:
- * PostgreSQL refuses two changes of the privileges on one object at once.  Unless
- * wait is set, false means that another one holds it.  A long transaction of a
- * role that the registry learns of must not keep admins from changing levels: so
- * there are two.
+ * Take a lock until the end of the transaction, because PostgreSQL refuses two
+ * concurrent changes of the privileges on one object.  If wait is false, it
+ * returns false if another transaction holds the lock.  There are two locks, so
+ * that a long transaction that enrols a role does not keep admins from changing
+ * levels.
  */
 bool
 privileges_lock(PrivilegesLock lock, bool wait)

@@ -1,6 +1,6 @@
 /*
  * privileges.h
- *		Gives roles privileges on objects of the extension, and takes them away.
+ *		Grants privileges on objects of the extension to roles, and revokes them.
  */
 #ifndef DQDS_PRIVILEGES_H
 #define DQDS_PRIVILEGES_H

@@ -1,6 +1,6 @@
 /*
  * registry.h
- *		Reading the registry: connections, their secrets, tokens, and what was imported.
+ *		Reads the registry: connections, their secrets, credentials, tokens, and imported tables.
  */
 #ifndef DQDS_REGISTRY_H
 #define DQDS_REGISTRY_H
@@ -32,7 +32,7 @@ typedef struct RegistryEntry
 	Oid owner;
 	List *environment_members; /* paths (char *) of members that may refer to the environment */
 	Jsonb *model;              /* masked */
-	Jsonb *secrets;            /* NULL when none */
+	Jsonb *secrets;            /* NULL if there are none */
 } RegistryEntry;
 
 extern bool registry_find(const Caller *caller, const char *name, RegistryEntry *entry);

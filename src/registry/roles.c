@@ -1,16 +1,16 @@
 /*
  * roles.c
- *		The roles that the registry names: as a type, and as long as they live.
+ *		The roles to which the registry refers: their type, and which of them still exist.
  *
- * PostgreSQL gives the number of a dropped role to another one some day, and a
- * restored dump gives all roles other numbers.  So a number alone is no
- * identity.  A role that the registry names is enrolled: it is granted EXECUTE on
- * the function dqds_enrolled().  PostgreSQL refuses to drop a role that has such
- * a grant, and DROP OWNED takes it away; so a number without it is no one's.
- * pg_dump carries the grant, by the name of the role.
+ * PostgreSQL may reuse the OID of a dropped role, and after a dump is restored,
+ * roles have other OIDs.  So an OID alone does not identify a role.  A role to
+ * which the registry refers is enrolled: it is granted EXECUTE on the function
+ * dqds_enrolled().  PostgreSQL refuses to drop a role that has such a grant,
+ * and DROP OWNED revokes it; so the OID of a role without it is void. pg_dump
+ * includes the grant, by the name of the role.
  *
- * Owns: the type dqds_role, and who is enrolled.  It must not decide what a role
- * may do.
+ * Owns: the type dqds_role, the enrolment of roles, and arguments that are
+ * roles.  It must not decide what a role may do.
  */
 #include "postgres.h"
 
@@ -41,9 +41,12 @@ PG_FUNCTION_INFO_V1(dqds_live_role);
 
 #define ENROLLED_FUNCTION "dqds_enrolled"
 
-/* ---- who is enrolled -------------------------------------------------------------- */
+/* ---- enrolment -------------------------------------------------------------------- */
 
-/* It is in pg_catalog, so that no one is enrolled by GRANT … ON ALL FUNCTIONS IN SCHEMA of the extension's. */
+/*
+ * It is in pg_catalog, so that GRANT ...  ON ALL FUNCTIONS IN SCHEMA for the
+ * extension's schema enrols no one.
+ */
 static Oid
 enrolled_function(void)
 {
@@ -52,7 +55,7 @@ enrolled_function(void)
 						   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
 }
 
-/* Is EXECUTE granted to this very role, not to PUBLIC or a role that it is a member of? */
+/* Is EXECUTE granted to this role itself, not to PUBLIC or to a role that it is a member of? */
 static bool
 is_grantee(Acl *acl, Oid role)
 {
@@ -64,9 +67,7 @@ is_grantee(Acl *acl, Oid role)
 	return false;
 }
 
-/*
- * Does what the registry says of this number count for the role that has it now?
- */
+/* Do the registry's entries for this OID apply to the role that has it now? */
 bool
 role_is_enrolled(Oid role)
 {
@@ -86,7 +87,10 @@ role_is_enrolled(Oid role)
 		Acl *acl = DatumGetAclP(value);
 
 		enrolled = is_grantee(acl, role);
-		/* As long as there are many roles, and asked for each row: not to be kept to the end of the query. */
+		/*
+		 * The list can be long, and this runs for each row: do not keep it
+		 * until the end of the query.
+		 */
 		if (acl != (Acl *) DatumGetPointer(value))
 			pfree(acl);
 	}
@@ -98,10 +102,10 @@ typedef struct Enrolment
 {
 	const Caller *caller;
 	Oid role;
-	bool wait; /* for another role that is being enrolled; else this one is left out */
+	bool wait; /* for a concurrent enrolment; else this one is skipped */
 } Enrolment;
 
-/* As the owner.  What an earlier role of the same number left behind goes first. */
+/* Runs as the owner.  Removes the entries of an earlier role with the same OID first. */
 static void
 enrol(void *argument)
 {
@@ -111,7 +115,7 @@ enrol(void *argument)
 
 	if (!privileges_lock(PRIVILEGES_OF_ENROLMENT, enrolment->wait))
 		return;
-	/* Another one may have done it meanwhile. */
+	/* Another transaction may have done it meanwhile. */
 	AcceptInvalidationMessages();
 	if (role_is_enrolled(enrolment->role))
 		return;
@@ -121,8 +125,8 @@ enrol(void *argument)
 }
 
 /*
- * Make the registry know a role that exists; to be done before a row names it.
- * Errors: QD022 when another transaction enrols a role for too long.
+ * Enrol an existing role; must be called before a row of the registry refers to
+ * it.  Errors: QD022 if another transaction that enrols a role takes too long.
  */
 void
 role_enrol(const Caller *caller, Oid role)
@@ -133,7 +137,7 @@ role_enrol(const Caller *caller, Oid role)
 		owner_run(caller, "role", enrol, &enrolment);
 }
 
-/* The same, but only if no other transaction is enrolling a role: then it is left for later. */
+/* The same, but does nothing if another transaction is enrolling a role. */
 void
 role_enrol_at_once(const Caller *caller, Oid role)
 {
@@ -153,7 +157,7 @@ dqds_enrolled(PG_FUNCTION_ARGS)
 
 /* ---- the type ---------------------------------------------------------------------- */
 
-/* dqds_role_in: a name as in SQL, or - for no one; a number is no one, too */
+/* dqds_role_in: a name as in SQL, or - for no role; a number is taken as no role, too */
 Datum
 dqds_role_in(PG_FUNCTION_ARGS)
 {
@@ -185,7 +189,7 @@ dqds_live_role(PG_FUNCTION_ARGS)
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
-/* As to_regrole() of SQL: is this the name of a role? */
+/* Is this the name of a role, as for to_regrole()? */
 static bool
 is_role_name(text *name)
 {
@@ -198,7 +202,7 @@ is_role_name(text *name)
 	return !call->isnull;
 }
 
-/* As regrole takes it, but what may be a secret is in no message. */
+/* Like the input function of regrole, but no message shows text that may be a secret. */
 static Oid
 role_of_text(text *argument)
 {
@@ -221,15 +225,15 @@ role_of_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * A role that exists, in argument number n, a regrole or text as regrole takes
- * it.  Errors: 22004 for NULL, 42704 for one that does not exist.
+ * An existing role, in argument n (from 0), a regrole or text as regrole takes
+ * it.  Errors: 22004 for NULL, 42704 for a role that does not exist.
  */
 Oid
 role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 {
 	Oid role = role_of_argument(caller, fcinfo, n);
 
-	/* regrole takes any number, and - for none */
+	/* regrole accepts any number, and - for no role */
 	if (GetUserNameFromId(role, true) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						OidIsValid(role) ? errmsg("role \"%u\" does not exist", role)
@@ -237,7 +241,10 @@ role_argument(const Caller *caller, FunctionCallInfo fcinfo, int n)
 	return role;
 }
 
-/* The same, but it may have been dropped: what it was granted can still be taken away by its number. */
+/*
+ * The same, but it may be the number of a dropped role, so that grants to that
+ * can still be revoked.
+ */
 Oid
 role_argument_or_number(const Caller *caller, FunctionCallInfo fcinfo, int n)
 {

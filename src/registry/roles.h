@@ -1,6 +1,6 @@
 /*
  * roles.h
- *		The roles that the registry names.
+ *		The roles to which the registry refers.
  */
 #ifndef DQDS_ROLES_H
 #define DQDS_ROLES_H
