@@ -3,13 +3,13 @@
  *		A function's connection argument: the name of a registered connection, or a model.
  *
  * Text that begins with a brace is a model.  Other text is a name if there is a
- * connection of this name, whether the caller may use it or not; if there is none,
- * it may be another spelling of a model.  So what someone else has chosen for a
- * name is not used as the caller's own model.
+ * connection with this name, whether the caller may use it or not; if there is
+ * none, it may be another spelling of a model.  So a name that another role has
+ * chosen is never used as the caller's own model.
  *
- * Owns: the rules that tell the two apart, and what an ad-hoc model may not do
- * that a registered one may.  A stored secret is put into a model here and goes
- * from here to the engine only: no SQL ever sees it.
+ * Owns: the rules that distinguish the two, and the restrictions on ad-hoc
+ * models.  A stored secret is put into a target here, which is passed only to
+ * the engine: no SQL ever sees it.
  */
 #include "postgres.h"
 
@@ -57,10 +57,10 @@ argument_is_model(const Caller *caller, FunctionCallInfo fcinfo)
 }
 
 /*
- * Is this text, which looks like a model, the name of a connection as well?  Such
- * names can no longer be given, but may be there.  A query that takes names from
- * the registry means the connection, and must not use as the caller's own model
- * what someone else chose for a name.
+ * Is this text, which looks like a model, the name of a connection as well?
+ * Such names can no longer be created, but may exist.  A query that takes names
+ * from the registry means the connection, and must not use a name that another
+ * role chose as the caller's own model.
  */
 static bool
 is_name_too(const Caller *caller, const char *text, Failure *failure)
@@ -75,11 +75,11 @@ is_name_too(const Caller *caller, const char *text, Failure *failure)
 	return true;
 }
 
-/* A registered connection that the caller may use has become a target. */
+/* Make a target of a registered connection that the caller may use. */
 void
 connection_of_entry(const Caller *caller, const RegistryEntry *entry, ConnectionArgument *result)
 {
-	/* The owner answers for what the model refers to, as with a SECURITY DEFINER function. */
+	/* References in the model are resolved for the owner, as in a SECURITY DEFINER function. */
 	SecretScope scope = {.caller = caller,
 						 .find_credential = registry_credential,
 						 .role = entry->owner,
@@ -97,7 +97,10 @@ connection_of_entry(const Caller *caller, const RegistryEntry *entry, Connection
 	policy_limit_timeout(caller, entry->owner, &result->target);
 }
 
-/* Look a connection up by name only, whatever it looks like; unknown: the error 42704. */
+/*
+ * Look up a connection by name only, whatever the name looks like.  Errors:
+ * 42704 if it is unknown.
+ */
 void
 connection_by_name(const Caller *caller, const char *name, ConnectionArgument *result)
 {
@@ -108,9 +111,9 @@ connection_by_name(const Caller *caller, const char *name, ConnectionArgument *r
 }
 
 /*
- * Use a model, which is within bounds, as it is.  A mask in it stands for the
- * secret that is stored under the model's connection_name, for those who may use
- * that connection.
+ * Use a model, which must be within bounds.  A mask in it stands for the secret
+ * that is stored under the model's connection_name, if the caller may use that
+ * connection.
  */
 void
 connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *result)
@@ -130,17 +133,23 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (!model_normalize(model, registered ? entry.model : NULL, registered ? entry.secrets : NULL,
 						 &normal, &result->failure))
 		return;
-	/* Options may take on another role there: only an editor of the connection may choose them for its secret. */
+	/*
+	 * Options can set another role at the remote server: only a role that may
+	 * edit the connection may choose them for its secret.
+	 */
 	if (normal.kept_secret && !registry_may_edit(caller, &entry) &&
 		!model_same_options(normal.model, entry.model))
 	{
 		(void) model_secret_missing(&result->failure, "password");
 		return;
 	}
-	/* What was imported of that connection says nothing about another database. */
+	/* Imports of that connection do not concern another database. */
 	if (registered && model_same_database(normal.model, entry.model))
 		result->registry_id = entry.id;
-	/* A reference behind a mask is not this caller's: it does no more than its writer may. */
+	/*
+	 * A masked reference was not written by this caller: its writer must also
+	 * be allowed to use it.
+	 */
 	if (normal.kept_secret)
 		scope.writer = entry.owner;
 	(void) environment_members(caller, &normal, registered ? &entry : NULL,
@@ -148,7 +157,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 	if (!model_to_target(normal.model, normal.secrets, &scope, &result->target, &result->failure))
 		return;
 	result->target.connection_name = result->name;
-	/* With the secret of a connection it counts as that connection, whatever limit was sent. */
+	/* With the secret of a connection it is counted as that connection, whatever limit was sent. */
 	if (normal.kept_secret)
 	{
 		result->target.connection_id = entry.id;
@@ -164,8 +173,8 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 }
 
 /*
- * Use the first argument of a function, a model whatever it looks like.  Errors as
- * of model_argument(); a model that is out of bounds is left in result->failure.
+ * Use the first argument of a function, which is always a model.  Errors: those
+ * of model_argument(); a model that is out of bounds sets result->failure.
  */
 void
 connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
@@ -178,7 +187,7 @@ connection_model_argument(const Caller *caller, FunctionCallInfo fcinfo, Connect
 		connection_by_model(caller, model, result);
 }
 
-/* Text that does not begin with a brace. */
+/* Use text that does not begin with a brace. */
 static void
 connection_by_text(const Caller *caller, text *argument, ConnectionArgument *result)
 {
@@ -203,9 +212,9 @@ connection_by_text(const Caller *caller, text *argument, ConnectionArgument *res
 
 /*
  * Read the first argument of a function that takes a connection.  Errors: 22004
- * for NULL, 42704 for a name that is unknown or not for this caller, 22P02 for
- * text that is no JSON, 42804 for JSON of a wrong type; everything else is left
- * in result->failure.
+ * for NULL, 42704 for a name that is unknown or that this caller may not use,
+ * 22P02 for invalid JSON, 42804 for JSON of a wrong type.  All other failures
+ * are set in result->failure.
  */
 void
 connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArgument *result)
@@ -225,7 +234,10 @@ connection_argument(const Caller *caller, FunctionCallInfo fcinfo, ConnectionArg
 		connection_model_argument(caller, fcinfo, result);
 }
 
-/* A name in argument number n; NULL is the error 22004, in which what says what it is the name of. */
+/*
+ * A name in argument n (from 0), palloc'd.  Errors: 22004 for NULL, with a
+ * message that begins with what.
+ */
 char *
 name_argument(FunctionCallInfo fcinfo, int n, const char *what)
 {
@@ -236,9 +248,9 @@ name_argument(FunctionCallInfo fcinfo, int n, const char *what)
 }
 
 /*
- * A model in argument number n, of the type text, json or jsonb; NULL is the error
- * 22004, and what is no model that of model_parse().  A model that is out of
- * bounds is returned as NULL, and *failure is DQDS_INVALID_CONNECTION.
+ * A model in argument n (from 0), of type text, json or jsonb.  Returns NULL
+ * for a model that is out of bounds, and *failure is then
+ * DQDS_INVALID_CONNECTION.  Errors: 22004 for NULL, and those of model_parse().
  */
 Jsonb *
 model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
@@ -249,14 +261,14 @@ model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *fa
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the connection model must not be null")));
-	/* The type json keeps its text. */
+	/* The type json stores its text. */
 	if (type != JSONBOID)
 		return model_parse(PG_GETARG_TEXT_PP(n), failure);
 	model = PG_GETARG_JSONB_P(n);
 	return model_within_bounds(model, failure) ? model : NULL;
 }
 
-/* The same, but text may also be in another spelling than JSON. */
+/* The same, but text may also be in a spelling other than JSON. */
 Jsonb *
 spelled_model_argument(const Caller *caller, FunctionCallInfo fcinfo, int n, Failure *failure)
 {

@@ -14,15 +14,15 @@
 
 typedef struct Caller Caller;
 
-/* What a connection argument, a name or a model, came to. */
+/* A connection argument, a name or a model, after it was read. */
 typedef struct ConnectionArgument
 {
-	Target target; /* valid when failure.code is DQDS_OK */
+	Target target; /* valid if failure.code is DQDS_OK */
 	Failure failure;
 	bool ad_hoc;       /* it was a model */
 	char *name;        /* of the connection, or the model's own; may be NULL */
-	Jsonb *model;      /* as it was sent, or is stored with masks; NULL when it is out of bounds */
-	int64 registry_id; /* whose imports concern it; 0 for none */
+	Jsonb *model;      /* as sent, or as stored with masks; NULL if it is out of bounds */
+	int64 registry_id; /* the connection whose imports concern it; 0 for none */
 } ConnectionArgument;
 
 extern bool argument_is_model(const Caller *caller, FunctionCallInfo fcinfo);

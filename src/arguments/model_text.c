@@ -1,9 +1,10 @@
 /*
  * model_text.c
- *		From text to a model.
+ *		Parses text into a model.
  *
- * What is too long or too deep is refused before it is parsed, which takes memory
- * for each byte and stack for each level.  It must not know the keys of a model.
+ * Text that is too long or too deeply nested is refused before it is parsed,
+ * because parsing takes memory for each byte and stack for each level.  It must
+ * not know the keys of a model.
  */
 #include "postgres.h"
 
@@ -21,7 +22,10 @@
 
 /* ---- text to JSON -------------------------------------------------------------------------- */
 
-/* How many levels an object in JSON text has; 0 for text that is none, which the parser is to tell. */
+/*
+ * The number of nesting levels of an object in JSON text; 0 for other text,
+ * which the parser reports.
+ */
 static int
 levels_of_object(const char *json)
 {
@@ -47,10 +51,10 @@ levels_of_object(const char *json)
 }
 
 /*
- * Parse JSON; what it is stands in messages.  Errors: 22P02 for what is no JSON
- * (or a number beyond what PostgreSQL takes), 22P05 for a character that text
- * cannot hold, without the parser's detail and context, which would quote the
- * text, password and all.  The result is palloc'd.
+ * Parse JSON; what is its name in messages.  The result is palloc'd.  Errors:
+ * 22P02 for invalid JSON (or a number out of PostgreSQL's range), 22P05 for a
+ * character that text cannot represent; both without the parser's detail and
+ * context, which would quote the text, including a password.
  */
 Jsonb *
 json_parse(const char *json, const char *what)
@@ -72,11 +76,11 @@ json_parse(const char *json, const char *what)
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
 			error->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED)
 			PG_RE_THROW();
-		/* The latter: an escape, where the database has an encoding of which nothing is known. */
+		/* The latter is for an escape, if the encoding of the database is SQL_ASCII. */
 		has_bad_character = error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
 							error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED;
 		FlushErrorState();
-		/* Not swallowed: the transaction ends with this one in its place. */
+		/* The error is not ignored: this one replaces it and ends the transaction. */
 		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
 												  : ERRCODE_INVALID_TEXT_REPRESENTATION),
 						errmsg("%s is not valid JSON: %s", what,
@@ -88,10 +92,9 @@ json_parse(const char *json, const char *what)
 }
 
 /*
- * The model that a JSON text describes, palloc'd; NULL when it is out of bounds:
- * then *failure is DQDS_INVALID_CONNECTION.  Errors: 22P02 for what is no JSON
- * (or a number beyond what PostgreSQL takes), 22P05 for a character that text
- * cannot hold, 42804 for JSON that is no object.
+ * Parse a model in JSON text; the result is palloc'd.  Returns NULL if it is
+ * out of bounds, and *failure is then DQDS_INVALID_CONNECTION.  Errors: those
+ * of json_parse(), and 42804 for JSON that is not an object.
  */
 Jsonb *
 model_parse(text *input, Failure *failure)
@@ -99,7 +102,7 @@ model_parse(text *input, Failure *failure)
 	char *json;
 	Jsonb *model;
 
-	/* The parser needs stack for each level, and memory for each byte. */
+	/* Checked before parsing, which takes stack for each level, and memory for each byte. */
 	if (VARSIZE_ANY_EXHDR(input) > MAX_MODEL_BYTES)
 	{
 		(void) model_too_large(failure);
@@ -116,8 +119,8 @@ model_parse(text *input, Failure *failure)
 }
 
 /*
- * The same for a text that may be in another spelling than JSON.  What cannot be
- * carried over makes *failure DQDS_INVALID_CONNECTION or DQDS_UNSUPPORTED_PROVIDER.
+ * The same for text that may be in a spelling other than JSON.  If it cannot be
+ * converted, *failure is DQDS_INVALID_CONNECTION or DQDS_UNSUPPORTED_PROVIDER.
  */
 Jsonb *
 model_parse_any(text *input, Failure *failure)

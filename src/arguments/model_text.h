@@ -1,6 +1,6 @@
 /*
  * model_text.h
- *		From text to a model.
+ *		Parses text into a model.
  */
 #ifndef DQDS_MODEL_TEXT_H
 #define DQDS_MODEL_TEXT_H

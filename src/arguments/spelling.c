@@ -1,18 +1,18 @@
 /*
  * spelling.c
- *		Other spellings of a connection model than JSON.
+ *		Converts connection strings, other spellings of a connection model than JSON, into models.
  *
  *	postgresql://user:password@host:port/database?sslmode=require	libpq's URIs
  *	host=... dbname=... user=... password='...'	libpq's conninfo strings
  *	jdbc:postgresql://host:port/database?user=...&password=...	JDBC
  *	postgresql+psycopg://user:password@host:port/database	SQLAlchemy
  *
- * A spelling is taken literally: ${ in it is no reference to a secret, as it is none
- * to the program that the spelling is made for.  So a text that someone else has
- * chosen never brings out a secret of the caller who uses it as a spelling.
+ * A spelling is taken literally: ${ in it is not a reference to a secret, as it
+ * is not one in the programs that use the spelling.  So text that another role
+ * has chosen never reveals a secret of the caller.
  *
- * Owns: the table of schemes, how a URL is taken apart, and what is recognized as
- * a spelling at all.  It must not look anything up, or judge whether the model can
+ * Owns: the table of schemes, how a URL is split, and which text is recognized
+ * as a spelling.  It must not look anything up, or judge whether the model can
  * be used: a host, a user or a password may be missing.
  */
 #include "postgres.h"
@@ -35,7 +35,7 @@ typedef enum Grammar
 {
 	GRAMMAR_URL,  /* SCHEME[+DRIVER]://USER:PASSWORD@HOST:PORT/PATH?PARAMETERS */
 	GRAMMAR_JDBC, /* SCHEME://HOST:PORT/DATABASE?PARAMETERS, or SCHEME:DATABASE?PARAMETERS */
-	GRAMMAR_NONE  /* recognized, but not carried over */
+	GRAMMAR_NONE  /* recognized, but not converted */
 } Grammar;
 
 typedef struct Scheme
@@ -43,13 +43,13 @@ typedef struct Scheme
 	const char *name;
 	Provider provider;
 	Grammar grammar;
-	bool parameters;    /* those of libpq, and what JDBC calls them, may be there */
-	bool semicolons;    /* may stand in place of ? and & */
-	const char *path;   /* the member that the path of the URL is; NULL: database */
-	const char *beyond; /* what a second part of the path would be; NULL: it has one part */
+	bool parameters;    /* it may have libpq's parameters, also by their JDBC names */
+	bool semicolons;    /* may replace ? and & */
+	const char *path;   /* the member in the URL's path; NULL for database */
+	const char *beyond; /* the member in a second part of the path; NULL if it has one part */
 } Scheme;
 
-/* The first ones are of providers that work; the others can be registered. */
+/* The first ones are of supported providers; the others can be registered. */
 static const Scheme schemes[] = {
 	{"postgresql", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
 	{"postgres", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
@@ -100,7 +100,10 @@ is_jdbc(const Scheme *scheme)
 	return strncmp(scheme->name, "jdbc:", strlen("jdbc:")) == 0;
 }
 
-/* What follows a scheme, from the // on (JDBC: from behind the colon); NULL: the text has another scheme. */
+/*
+ * The text after a scheme, beginning with // (JDBC: after the colon); NULL if
+ * it has another scheme.
+ */
 static const char *
 behind_scheme(const char *text, const Scheme *scheme)
 {
@@ -115,7 +118,7 @@ behind_scheme(const char *text, const Scheme *scheme)
 	return strncmp(rest, "://", 3) == 0 ? rest + 1 : NULL;
 }
 
-/* The scheme of a URL, and in *rest what follows; NULL: it is none that is known. */
+/* The scheme of a URL, and the text after it in *rest; NULL if no known scheme matches. */
 static const Scheme *
 find_scheme(const char *text, const char **rest)
 {
@@ -128,7 +131,7 @@ find_scheme(const char *text, const char **rest)
 	return NULL;
 }
 
-/* Does the text begin with a keyword of libpq, and "="? */
+/* Does the text begin with a libpq keyword and "="? */
 static bool
 is_conninfo(const char *text)
 {
@@ -139,8 +142,8 @@ is_conninfo(const char *text)
 }
 
 /*
- * Is this text a URL of a known scheme, or a conninfo string?  It may have mistakes
- * for all that.  Takes time in proportion to the scheme or the first word only.
+ * Is this text a URL of a known scheme, or a conninfo string?  It may still
+ * contain errors.  Only the scheme or the first word is examined.
  */
 bool
 model_is_spelled(const char *text)
@@ -154,9 +157,10 @@ model_is_spelled(const char *text)
 /* ---- URLs ------------------------------------------------------------------------------------------ */
 
 /*
- * What stands before the first @ of a URL is a user and a password, if a / or a ?
- * does not come first.  Where programs differ, or a password can have been written
- * without escapes, no guess is made: its rest would be taken for a host.
+ * The text before the first @ of a URL is a user and a password, unless a / or
+ * a ? comes first.  If programs differ in their reading, or a password may have
+ * been written without escapes, the URL is refused: the rest of the password
+ * would be taken for a host.
  */
 static bool
 check_at_signs(const Spelling *spelling, const Scheme *scheme, const char *authority,
@@ -183,7 +187,7 @@ check_path(Spelling *spelling, const Scheme *scheme)
 		   spelling_refuse(spelling, scheme->beyond, NULL);
 }
 
-/* Read what follows the scheme of a URL, from the // on. */
+/* Read the rest of a URL after its scheme, beginning with //. */
 static bool
 read_url(Spelling *spelling, const Scheme *scheme, const char *rest)
 {
@@ -200,7 +204,7 @@ read_url(Spelling *spelling, const Scheme *scheme, const char *rest)
 							   scheme->parameters);
 }
 
-/* JDBC's short form has no host, and means localhost. */
+/* Expand JDBC's short form, which has no host and means localhost. */
 static const char *
 long_form(const Spelling *spelling, const char *rest)
 {
@@ -228,14 +232,14 @@ read_jdbc(Spelling *spelling, const Scheme *scheme, const char *rest)
 	return true;
 }
 
-/* Read a URL; text is all of it, rest what follows its scheme. */
+/* Read a URL; rest is the part of text after the scheme. */
 static bool
 read_scheme(Spelling *spelling, const Scheme *scheme, const char *text, const char *rest)
 {
 	bool has_driver = text[strlen(scheme->name)] == '+';
 
 	spelling->provider = scheme->provider;
-	/* JDBC and SQLAlchemy decode parameters like those of a web page; libpq does not. */
+	/* JDBC and SQLAlchemy decode + as a blank in parameters, as in web pages; libpq does not. */
 	spelling->plus_is_blank = scheme->grammar == GRAMMAR_JDBC || has_driver;
 	spelling->ssl_verifies = scheme->grammar == GRAMMAR_JDBC;
 	switch (scheme->grammar)
@@ -267,7 +271,7 @@ check_host(const Spelling *spelling)
 	return true;
 }
 
-/* A text as a member has it: ${ begins a reference there, which $${ does not. */
+/* A text as the value of a member: ${, which begins a reference there, is escaped as $${. */
 static char *
 literal(const char *text)
 {
@@ -350,7 +354,7 @@ make_model(const Spelling *spelling, const Scheme *scheme)
 	return JsonbValueToJsonb(dqds_push_jsonb(&state, WJB_END_OBJECT, NULL));
 }
 
-/* Without the white space around it, such as the newline of a pasted line. */
+/* The text without surrounding white space, such as the newline of a pasted line. */
 static char *
 trimmed(const char *text)
 {
@@ -364,10 +368,10 @@ trimmed(const char *text)
 }
 
 /*
- * The model that a spelling stands for, palloc'd; NULL when it cannot be carried
- * over: then *failure is DQDS_INVALID_CONNECTION, or DQDS_UNSUPPORTED_PROVIDER,
- * and shows no value of it.  text must be one that model_is_spelled() recognizes,
- * and its size be bounded by the caller.
+ * Convert a spelling into a model, palloc'd.  Returns NULL if that is not
+ * possible; *failure is then DQDS_INVALID_CONNECTION or
+ * DQDS_UNSUPPORTED_PROVIDER, and shows no value from the text.
+ * model_is_spelled() must be true for text, and the caller must limit its size.
  */
 Jsonb *
 model_from_spelling(const char *text, Failure *failure)

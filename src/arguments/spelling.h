@@ -1,6 +1,6 @@
 /*
  * spelling.h
- *		Other spellings of a connection model than JSON.
+ *		Converts connection strings, other spellings of a connection model than JSON, into models.
  */
 #ifndef DQDS_SPELLING_H
 #define DQDS_SPELLING_H

@@ -11,7 +11,7 @@
 #include "base/failure.h"
 #include "model/provider.h"
 
-/* The members of a provider's section that have a parameter of their own. */
+/* The members of a provider's section that have their own parameters. */
 typedef enum SpelledKey
 {
 	SPELLED_HOST,
@@ -26,20 +26,20 @@ typedef enum SpelledKey
 
 typedef struct SpelledProperty
 {
-	const char *name; /* static, of the allow-list of properties */
+	const char *name; /* static, from the allow-list of properties */
 	const char *value;
 } SpelledProperty;
 
-/* What has been read of a spelling so far.  Everything is palloc'd. */
+/* The parts of a spelling that have been read so far, all palloc'd. */
 typedef struct Spelling
 {
 	Provider provider;
 	bool plus_is_blank; /* in the parameters of a URL */
 	bool
-		ssl_verifies; /* ssl=true means that the certificate and its name are checked, as in JDBC */
+		ssl_verifies; /* ssl=true means that the certificate and its name are verified, as in JDBC */
 	const char *values[NUM_SPELLED_KEYS];
 	List *properties; /* SpelledProperty * */
-	Failure *failure; /* set when the result of a function below is false */
+	Failure *failure; /* set if a function below returns false */
 } Spelling;
 
 extern bool spelling_refuse(const Spelling *spelling, const char *parameter, const char *hint);

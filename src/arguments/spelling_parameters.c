@@ -1,10 +1,11 @@
 /*
  * spelling_parameters.c
- *		The parameters of libpq's URIs and conninfo strings, of JDBC URLs and of URLs of Python tools.
+ *		Reads the parameters of libpq's URIs and conninfo strings, of JDBC URLs and of Python tools' URLs.
  *
- * libpq's own parser (conninfo.c) reads conninfo strings, and of each URL the part before
- * its parameters, which has the same grammar everywhere.  What a model cannot say is
- * refused by the name of the parameter.  No message has a value in it.
+ * libpq's own parser reads conninfo strings, and the part of each URL before
+ * its parameters, whose grammar is always the same.  A parameter that has no
+ * counterpart in a model is refused by name.  No message contains a value, or
+ * libpq's own message, which quotes the input.
  *
  * Owns: which parameters become which members of a model.  It must not look
  * anything up, or judge whether a value can be used.
@@ -21,7 +22,7 @@
 #include "model/properties.h"
 #include "postgres/conninfo.h"
 
-/* UID and PWD are those of Redshift's JDBC driver. */
+/* UID and PWD are from Redshift's JDBC driver. */
 static const struct
 {
 	const char *name;
@@ -33,9 +34,9 @@ static const struct
 };
 
 /*
- * Parameters of other programs that no model can say, between blanks.  They are refused like any
- * other word, but may be named wherever they stand; an unknown word behind a
- * password may be a part of it.
+ * Parameters of other programs without a counterpart in a model, separated by
+ * blanks.  They are refused like any other word, but their names may always be
+ * shown; an unknown word after a password may be part of it.
  */
 static const char foreign_parameters[] =
 	" allowEncodingChanges autosave binaryTransfer channelBinding charset"
@@ -50,7 +51,10 @@ static const char foreign_parameters[] =
 
 #define MAX_SHOWN_NAME 60
 
-/* Note that there is no place in a model for this parameter; hint may be NULL.  Always false. */
+/*
+ * Report that this parameter has no counterpart in a model; hint may be NULL.
+ * Always returns false.
+ */
 bool
 spelling_refuse(const Spelling *spelling, const char *parameter, const char *hint)
 {
@@ -70,7 +74,7 @@ refuse_unnamed(const Spelling *spelling, int number)
 	return false;
 }
 
-/* Note that the text does not follow its grammar, and why; always false. */
+/* Report that the text cannot be parsed, and why.  Always returns false. */
 bool
 spelling_unreadable(const Spelling *spelling, const char *reason)
 {
@@ -84,7 +88,7 @@ spelling_unreadable(const Spelling *spelling, const char *reason)
 
 /* ---- conninfo strings ------------------------------------------------------------------------- */
 
-/* Is this a conninfo string without a password in it? */
+/* Is this a conninfo string without a password? */
 static bool
 has_no_password(const char *text)
 {
@@ -100,7 +104,7 @@ has_no_password(const char *text)
 	return true;
 }
 
-/* Where a word first stands as a keyword of a conninfo string; NULL: nowhere. */
+/* The first place where a word is a keyword of a conninfo string, or NULL. */
 static const char *
 find_keyword(const char *text, const char *word)
 {
@@ -115,7 +119,7 @@ find_keyword(const char *text, const char *word)
 	return NULL;
 }
 
-/* The first keyword that libpq does not know is shown only if no password stands before it. */
+/* libpq stops at the first unknown keyword, which is shown only if no password precedes it. */
 static bool
 refuse_unknown_keyword(const Spelling *spelling, const char *text, const char *word)
 {
@@ -146,7 +150,7 @@ set_property(Spelling *spelling, const char *name, const char *value)
 	property->value = value;
 }
 
-/* In URLs of asyncpg, ssl may have the words of sslmode. */
+/* In URLs of asyncpg, ssl may have a value of sslmode. */
 static bool
 is_sslmode(const char *name, const char *value)
 {
@@ -156,8 +160,8 @@ is_sslmode(const char *name, const char *value)
 }
 
 /*
- * What ssl says in JDBC, whose drivers check certificates unless sslmode, wherever it
- * stands, says something else.
+ * Does ssl demand verification, as in JDBC?  JDBC drivers verify certificates
+ * unless sslmode, anywhere in the URL, overrides that.
  */
 static bool
 is_verifying_ssl(const Spelling *spelling, const char *name, const char *value)
@@ -167,7 +171,10 @@ is_verifying_ssl(const Spelling *spelling, const char *name, const char *value)
 	return spelling->ssl_verifies && strcmp(name, "ssl") == 0 && parse_bool(value, &on) && on;
 }
 
-/* Take over a parameter; false when a model cannot say it.  Of several the last one counts, as in libpq. */
+/*
+ * Store a parameter; returns false if it has no counterpart in a model.  The
+ * last of several counts, as in libpq.
+ */
 static bool
 set_parameter(Spelling *spelling, const char *name, const char *value)
 {
@@ -235,7 +242,7 @@ hexadecimal_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that an escape stands for; -1: it is none. */
+/* The byte for an escape, or -1 if it is not valid. */
 static int
 escaped_byte(const char *escape)
 {
@@ -245,7 +252,7 @@ escaped_byte(const char *escape)
 	return low < 0 ? -1 : high * 16 + low;
 }
 
-/* A value without its escapes; NULL when it cannot be read. */
+/* Decode the escapes in a value; returns NULL, and sets the failure, if one is not valid. */
 static char *
 decode(const Spelling *spelling, const char *value)
 {
@@ -276,7 +283,7 @@ decode(const Spelling *spelling, const char *value)
 	return is_text(spelling, decoded) ? decoded : NULL;
 }
 
-/* May the name of a parameter that is not taken over be shown, wherever it stands? */
+/* May the name of a refused parameter be shown wherever it is? */
 static bool
 is_known_word(const char *name)
 {
@@ -284,8 +291,8 @@ is_known_word(const char *name)
 }
 
 /*
- * May the name of a parameter be a part of a password in which & or ? is not
- * escaped?  One that stands behind a password, or before the end of one.
+ * May the name of a parameter be part of a password with an unescaped & or ??
+ * It may if it follows a password, or precedes what may be the end of one.
  */
 static bool
 may_be_secret(const char *name, const char *behind, bool after_password)
@@ -297,8 +304,9 @@ may_be_secret(const char *name, const char *behind, bool after_password)
 }
 
 /*
- * Read the parameters of a URL, all that stands behind its question mark; query is
- * cut into pieces.  Where none is permitted, the first one is refused.
+ * Read the parameters of a URL; query is the text after the question mark, and
+ * is modified.  If parameters are not permitted, the first one is refused.
+ * Returns false if it cannot be converted.
  */
 bool
 spelling_read_query(Spelling *spelling, char *query, const char *separators, bool permitted)
@@ -325,7 +333,7 @@ spelling_read_query(Spelling *spelling, char *query, const char *separators, boo
 		value = decode(spelling, equals + 1);
 		if (value == NULL)
 			return false;
-		/* An empty value stands for the default, but JDBC takes that of ssl for true. */
+		/* An empty value means the default, but for JDBC an empty ssl is true. */
 		if (*value == '\0' && spelling->ssl_verifies && strcmp(name, "ssl") == 0)
 			value = pstrdup("true");
 		if (*value == '\0' || (permitted && set_parameter(spelling, name, value)))

@@ -1,6 +1,9 @@
 /*
  * statement_scope.c
- *		Errors that are logged without their statement, which holds a password.
+ *		Keeps statements that contain a password out of the log when they fail.
+ *
+ * Owns: which arguments may contain a password.  It must not change an error
+ * otherwise.
  */
 #include "postgres.h"
 
@@ -23,12 +26,15 @@ hide_from_log(void *arg)
 	if (*(bool *) arg)
 	{
 		errhidestmt(true);
-		/* With log_parameter_max_length_on_error the context quotes the parameters. */
+		/* With log_parameter_max_length_on_error the context quotes parameters. */
 		errhidecontext(true);
 	}
 }
 
-/* Keep the statement out of the log of any error that is raised before statement_show. */
+/*
+ * Log errors without the statement from now on until statement_show(). scope
+ * must stay valid until then.
+ */
 void
 statement_hide(StatementScope *scope)
 {
@@ -65,7 +71,7 @@ array_may_hold_secret(Datum array)
 	return false;
 }
 
-/* May any argument that is text, or an array of it, be something else with a password in it? */
+/* May any argument that is text, or an array of it, contain a password? */
 static bool
 arguments_may_hold_secret(FunctionCallInfo fcinfo)
 {
@@ -85,7 +91,7 @@ arguments_may_hold_secret(FunctionCallInfo fcinfo)
 	return false;
 }
 
-/* The same, but only if an argument that should be a name may be something else with a password in it. */
+/* The same, but only if an argument that should be a name may contain a password. */
 void
 statement_hide_names(StatementScope *scope, FunctionCallInfo fcinfo)
 {
@@ -103,7 +109,7 @@ statement_hide_model(StatementScope *scope, const Caller *caller, FunctionCallIn
 	scope->hidden = scope->hidden || argument_is_model(caller, fcinfo);
 }
 
-/* Before a regular return; an error takes care of itself. */
+/* Call this before a regular return; an error resets the context itself. */
 void
 statement_show(StatementScope *scope)
 {

@@ -1,6 +1,6 @@
 /*
  * statement_scope.h
- *		Errors that are logged without their statement.
+ *		Keeps statements that contain a password out of the log when they fail.
  */
 #ifndef DQDS_STATEMENT_SCOPE_H
 #define DQDS_STATEMENT_SCOPE_H
@@ -9,7 +9,7 @@
 
 typedef struct Caller Caller;
 
-/* While it lasts, errors are logged without their statement, which holds a password. */
+/* While it is active, errors are logged without their statement. */
 typedef struct StatementScope
 {
 	ErrorContextCallback callback;
