@@ -1,7 +1,6 @@
 /*
  * spelling_internal.h
- *		What the two files that read other spellings of a model share: spelling.c
- *		and spelling_parameters.c.
+ *		Declarations shared by spelling.c and spelling_parameters.c, which read connection strings.
  */
 #ifndef DQDS_SPELLING_INTERNAL_H
 #define DQDS_SPELLING_INTERNAL_H

@@ -15,7 +15,7 @@
 
 #include "base/address.h"
 
-/* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1?  */
+/* Is it an IPv4 address inside an IPv6 one, as in ::ffff:127.0.0.1? */
 bool
 address_is_mapped(const Address *address)
 {
@@ -24,7 +24,7 @@ address_is_mapped(const Address *address)
 	return address->family == AF_INET6 && memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* Replace an IPv4-mapped, IPv4-compatible or NAT64 address by the IPv4 address that it reaches.  */
+/* Replace an IPv4-mapped, IPv4-compatible or NAT64 address by the IPv4 address that it reaches. */
 void
 address_unwrap(Address *address)
 {
@@ -34,7 +34,7 @@ address_unwrap(Address *address)
 
 	if (address->family != AF_INET6)
 		return;
-	/* ::/128 and ::1 look like compatible addresses, but are not.  */
+	/* ::/128 and ::1 look like compatible addresses, but are not. */
 	is_compatible = memcmp(address->bytes, compatible, 12) == 0 &&
 					(address->bytes[12] | address->bytes[13] | address->bytes[14]) != 0;
 	if (is_compatible || address_is_mapped(address) || memcmp(address->bytes, nat64, 12) == 0)
@@ -44,7 +44,7 @@ address_unwrap(Address *address)
 	}
 }
 
-/* IPv6 prefixes that lead to an IPv4 address if the network has a gateway for them.  */
+/* IPv6 prefixes that lead to an IPv4 address if the network has a gateway for them. */
 static const struct
 {
 	unsigned char prefix[12];
@@ -79,7 +79,7 @@ address_is_unspecified(const Address *address, Address *loopback)
 	return true;
 }
 
-/* The number of ways that address_behind() knows.  */
+/* The number of ways that address_behind() knows. */
 int
 address_ways(void)
 {
@@ -103,7 +103,7 @@ address_behind(const Address *address, int way, Address *behind)
 	return true;
 }
 
-/* Parse an address in its usual spelling; returns false if the text is not one.  */
+/* Parse an address in its usual spelling; returns false if the text is not one. */
 bool
 address_from_text(const char *text, Address *address)
 {
@@ -116,7 +116,7 @@ address_from_text(const char *text, Address *address)
 	return true;
 }
 
-/* Returns false if the address is neither IPv4 nor IPv6.  */
+/* Returns false if the address is neither IPv4 nor IPv6. */
 bool
 address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 {
@@ -130,7 +130,7 @@ address_from_sockaddr(const struct sockaddr *sockaddr, Address *address)
 	return true;
 }
 
-/* Is the host a literal address, in any spelling?  Never queries a name server.  */
+/* Is the host a literal address, in any spelling?  Never queries a name server. */
 bool
 address_is_literal(const char *host)
 {

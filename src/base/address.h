@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-/* An address of either family; an IPv4 address is in the first four bytes.  */
+/* An address of either family; an IPv4 address is in the first four bytes. */
 typedef struct Address
 {
 	int family; /* AF_INET or AF_INET6 */

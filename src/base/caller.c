@@ -36,7 +36,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	HeapTuple tuple;
 	Form_pg_proc proc;
 
-	/* Otherwise a long transaction would miss privileges that were revoked meanwhile.  */
+	/* Otherwise a long transaction would miss privileges that were revoked meanwhile. */
 	AcceptInvalidationMessages();
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	if (!HeapTupleIsValid(tuple))
@@ -53,7 +53,7 @@ caller_init(Caller *caller, FunctionCallInfo fcinfo)
 	ReleaseSysCache(tuple);
 }
 
-/* May the caller execute the extension's function with this name and these argument types?  */
+/* May the caller execute the extension's function with this name and these argument types? */
 static bool
 caller_may_execute(const Caller *caller, const char *name, const Oid *types, int count)
 {
@@ -64,7 +64,7 @@ caller_may_execute(const Caller *caller, const char *name, const Oid *types, int
 	return OidIsValid(function) && dqds_may_execute(function, caller->role);
 }
 
-/* Is the caller an admin?  The privilege to grant levels is itself the level.  */
+/* Is the caller an admin?  The privilege to grant levels is itself the level. */
 bool
 caller_is_admin(const Caller *caller)
 {
@@ -73,7 +73,7 @@ caller_is_admin(const Caller *caller)
 	return caller_may_execute(caller, "dqds_grant", types, lengthof(types));
 }
 
-/* May the caller change its own connections?  */
+/* May the caller change its own connections? */
 bool
 caller_is_editor(const Caller *caller)
 {
@@ -82,7 +82,7 @@ caller_is_editor(const Caller *caller)
 	return caller_may_execute(caller, "dqds_update_connection", types, lengthof(types));
 }
 
-/* May the caller test connections and list what they hold?  */
+/* May the caller test connections and list what they hold? */
 bool
 caller_is_operator(const Caller *caller)
 {

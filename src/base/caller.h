@@ -9,7 +9,7 @@
 
 typedef struct Caller Caller;
 
-/* The calling role and the called function, looked up once at the entry of each SQL function.  */
+/* The calling role and the called function, looked up once at the entry of each SQL function. */
 struct Caller
 {
 	Oid role;              /* GetUserId() at entry: decides everything */

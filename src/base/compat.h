@@ -27,13 +27,13 @@
 #error "dqds needs PostgreSQL 15 or later"
 #endif
 
-/* WaitEventSet moved into its own header in 18.  */
+/* WaitEventSet moved into its own header in 18. */
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
 
-/* A WaitEventSet that lives as long as the backend.  */
+/* A WaitEventSet that lives as long as the backend. */
 static inline WaitEventSet *
 dqds_create_wait_event_set(int nevents)
 {
@@ -44,7 +44,7 @@ dqds_create_wait_event_set(int nevents)
 #endif
 }
 
-/* Bytes that this process has allocated; always 0 where the C library does not report them.  */
+/* Bytes that this process has allocated; always 0 where the C library does not report them. */
 static inline size_t
 dqds_heap_in_use(void)
 {
@@ -57,7 +57,7 @@ dqds_heap_in_use(void)
 #endif
 }
 
-/* EXECUTE privilege on a function.  */
+/* EXECUTE privilege on a function. */
 static inline bool
 dqds_may_execute(Oid function, Oid role)
 {
@@ -68,7 +68,7 @@ dqds_may_execute(Oid function, Oid role)
 #endif
 }
 
-/* USAGE on a schema.  */
+/* USAGE on a schema. */
 static inline bool
 dqds_may_use_schema(Oid schema, Oid role)
 {
@@ -79,7 +79,7 @@ dqds_may_use_schema(Oid schema, Oid role)
 #endif
 }
 
-/* USAGE on a foreign server.  */
+/* USAGE on a foreign server. */
 static inline bool
 dqds_may_use_server(Oid server, Oid role)
 {
@@ -90,7 +90,7 @@ dqds_may_use_server(Oid server, Oid role)
 #endif
 }
 
-/* May a role become another one by SET ROLE?  Before PostgreSQL 16 every member may.  */
+/* May a role become another one by SET ROLE?  Before PostgreSQL 16 every member may. */
 static inline bool
 dqds_may_become(Oid member, Oid role)
 {
@@ -101,7 +101,7 @@ dqds_may_become(Oid member, Oid role)
 #endif
 }
 
-/* The definition of a setting, or NULL.  */
+/* The definition of a setting, or NULL. */
 static inline struct config_generic *
 dqds_find_setting(const char *name)
 {

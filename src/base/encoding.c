@@ -19,21 +19,21 @@
 
 #include "base/encoding.h"
 
-/* The encoding of text on our side.  For a SQL_ASCII database, which has none, this is UTF-8.  */
+/* The encoding of text on our side.  For a SQL_ASCII database, which has none, this is UTF-8. */
 static int
 our_encoding(void)
 {
 	return GetDatabaseEncoding() == PG_SQL_ASCII ? PG_UTF8 : GetDatabaseEncoding();
 }
 
-/* The replacement for a character that our encoding does not have; static memory.  */
+/* The replacement for a character that our encoding does not have; static memory. */
 const char *
 remote_replacement(void)
 {
 	return our_encoding() == PG_UTF8 ? "\xEF\xBF\xBD" : "?";
 }
 
-/* The number of a server's encoding in pg_wchar.h; -1 for an unknown name, or NULL.  */
+/* The number of a server's encoding in pg_wchar.h; -1 for an unknown name, or NULL. */
 int
 remote_encoding(const char *name)
 {
@@ -143,7 +143,7 @@ remote_decode(const char *bytes, int encoding)
 	if (encoding == REMOTE_CONVERTS || encoding == PG_SQL_ASCII || encoding == ours ||
 		pg_is_ascii(bytes))
 		return bytes;
-	/* Every encoding can be converted to UTF-8, but not to every other one.  */
+	/* Every encoding can be converted to UTF-8, but not to every other one. */
 	if (encoding >= 0 && encoding != PG_UTF8 && ours != PG_UTF8)
 	{
 		bytes = convert(bytes, encoding, PG_UTF8, "\xEF\xBF\xBD", &exact);
@@ -152,7 +152,7 @@ remote_decode(const char *bytes, int encoding)
 	return convert(bytes, encoding, ours, remote_replacement(), &exact);
 }
 
-/* Longer text is not converted, so that each converted form fits into one allocation.  */
+/* Longer text is not converted, so that each converted form fits into one allocation. */
 #define MAX_ENCODED_BYTES (16 * 1024 * 1024)
 
 /*

@@ -5,7 +5,7 @@
 #ifndef DQDS_ENCODING_H
 #define DQDS_ENCODING_H
 
-/* Instead of the number of an encoding: the remote server converts from and to ours.  */
+/* Instead of the number of an encoding: the remote server converts from and to ours. */
 #define REMOTE_CONVERTS (-2)
 
 extern int remote_encoding(const char *name);

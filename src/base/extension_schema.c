@@ -22,7 +22,7 @@
 
 #include "base/extension_schema.h"
 
-/* Two functions with the same place evict each other.  */
+/* Two functions with the same place evict each other. */
 #define REMEMBERED 16
 
 /*

@@ -23,7 +23,7 @@ static const struct
 #undef DQDS_TABLE_ROW
 };
 
-/* The name that users see; static memory.  */
+/* The name that users see; static memory. */
 const char *
 error_code_name(DqdsErrorCode code)
 {
@@ -56,7 +56,7 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 	va_start(args, fmt);
 	length = vsnprintf(buffer, sizeof(buffer), fmt, args);
 	va_end(args);
-	/* Cut between characters: invalid text could be stored, but not restored from a dump.  */
+	/* Cut between characters: invalid text could be stored, but not restored from a dump. */
 	if (length >= (int) sizeof(buffer))
 		buffer[pg_mbcliplen(buffer, sizeof(buffer) - 1, sizeof(buffer) - 8)] = '\0';
 
@@ -66,7 +66,7 @@ failure_set(Failure *failure, DqdsErrorCode code, const char *hint, const char *
 	failure->sqlstate[0] = '\0';
 }
 
-/* Raise a failure as an error of class QD.  The remote server's SQLSTATE goes to DETAIL.  */
+/* Raise a failure as an error of class QD.  The remote server's SQLSTATE goes to DETAIL. */
 void
 failure_raise(const Failure *failure)
 {

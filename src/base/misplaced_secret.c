@@ -61,7 +61,7 @@ name_may_hold_secret(const char *name)
 	if ((*first != '\0' && strchr("{[\"", *first) != NULL) || strchr(name, '=') != NULL ||
 		strstr(name, "://") != NULL)
 		return true;
-	/* A name may contain such a word, but hardly one that is followed by a value.  */
+	/* A name may contain such a word, but hardly one that is followed by a value. */
 	for (int i = 0; i < lengthof(words); i++)
 		for (const char *word = name; (word = strcasestr(word, words[i])) != NULL; word++)
 		{

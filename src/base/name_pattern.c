@@ -9,14 +9,14 @@
 
 #include "base/name_pattern.h"
 
-/* Does the text contain a *?  */
+/* Does the text contain a *? */
 bool
 is_name_pattern(const char *text)
 {
 	return strchr(text, '*') != NULL;
 }
 
-/* Non-ASCII characters are compared byte by byte, whatever the locale.  */
+/* Non-ASCII characters are compared byte by byte, whatever the locale. */
 static bool
 same_byte(char a, char b)
 {

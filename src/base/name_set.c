@@ -20,7 +20,7 @@ struct NameSet
 	int allocated;
 };
 
-/* An empty set in the current memory context.  */
+/* An empty set in the current memory context. */
 NameSet *
 name_set_make(void)
 {
@@ -32,7 +32,7 @@ name_set_make(void)
 	return set;
 }
 
-/* Add a name.  The pointer is kept, not copied.  All names must be added before the first search.  */
+/* Add a name.  The pointer is kept, not copied.  All names must be added before the first search. */
 void
 name_set_add(NameSet *set, char *name)
 {
@@ -51,7 +51,7 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Sort the names and remove duplicates.  */
+/* Sort the names and remove duplicates. */
 static void
 sort_names(NameSet *set)
 {
@@ -62,12 +62,12 @@ sort_names(NameSet *set)
 		if (unique == 0 || strcmp(set->names[unique - 1], set->names[i]) != 0)
 			set->names[unique++] = set->names[i];
 	set->count = unique;
-	/* The current memory context may be that of a row.  */
+	/* The current memory context may be that of a row. */
 	set->marks =
 		MemoryContextAllocExtended(set->context, set->count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* The index of the name, or -1 if it is not in the set.  */
+/* The index of the name, or -1 if it is not in the set. */
 static int
 find_name(NameSet *set, const char *name)
 {
@@ -81,14 +81,14 @@ find_name(NameSet *set, const char *name)
 	return found == NULL ? -1 : found - set->names;
 }
 
-/* Is the name in the set?  */
+/* Is the name in the set? */
 bool
 name_set_has(NameSet *set, const char *name)
 {
 	return find_name(set, name) >= 0;
 }
 
-/* The same, and mark the name.  */
+/* The same, and mark the name. */
 bool
 name_set_mark(NameSet *set, const char *name)
 {

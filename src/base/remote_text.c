@@ -72,7 +72,7 @@ is_hidden(pg_wchar character)
 	return false;
 }
 
-/* Is it a single-byte encoding in which 0x80 to 0x9F are the C1 controls, as in Unicode?  */
+/* Is it a single-byte encoding in which 0x80 to 0x9F are the C1 controls, as in Unicode? */
 static bool
 has_c1_bytes(int encoding)
 {

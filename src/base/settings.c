@@ -32,7 +32,7 @@ char *dqds_ssl_root_certs;
  */
 const char *dqds_lost_setting = NULL;
 
-/* The current time in microseconds, on a clock that never goes back.  */
+/* The current time in microseconds, on a clock that never goes back. */
 int64
 dqds_now_us(void)
 {

@@ -20,7 +20,7 @@ extern char *dqds_secret_env_prefix;
 extern char *dqds_ssl_root_certs;
 extern const char *dqds_lost_setting; /* NULL: all settings are in force */
 
-/* The current time in microseconds, on a clock that never goes back.  */
+/* The current time in microseconds, on a clock that never goes back. */
 extern int64 dqds_now_us(void);
 
 #endif /* DQDS_SETTINGS_H */

@@ -20,7 +20,7 @@
 
 #include "base/text_array.h"
 
-/* The number of bytes before the closing quotation mark, or -1 if there is none.  */
+/* The number of bytes before the closing quotation mark, or -1 if there is none. */
 static int
 quoted_length(const char *text)
 {
@@ -63,7 +63,7 @@ read_quoted(const char **at)
 	return element;
 }
 
-/* What array_in() accepts as blanks, whatever the locale.  */
+/* What array_in() accepts as blanks, whatever the locale. */
 #define BLANKS " \t\n\r\v\f"
 
 static void
@@ -72,7 +72,7 @@ skip_blanks(const char **at)
 	*at += strspn(*at, BLANKS);
 }
 
-/* Read an unquoted element, and move *at to after it; returns false if there is none.  */
+/* Read an unquoted element, and move *at to after it; returns false if there is none. */
 static bool
 read_plain(const char **at, char **element)
 {

@@ -51,7 +51,7 @@ static const struct
 	{"$libdir/dblink", "dblink_fdw_validator"},
 };
 
-/* What server and mapping say about the place and the login, as text; NULL if nothing.  */
+/* What server and mapping say about the place and the login, as text; NULL if nothing. */
 typedef struct Login
 {
 	char *host;
@@ -75,7 +75,7 @@ static const struct
 	{"options", offsetof(Login, options)},   {"connect_timeout", offsetof(Login, connect_timeout)},
 };
 
-/* Options about how the wrapper uses a connection, or that are always the same here.  */
+/* Options about how the wrapper uses a connection, or that are always the same here. */
 static const char *const ignored_options[] = {
 	"analyze_sampling",
 	"async_capable",
@@ -96,11 +96,11 @@ static const char *const ignored_options[] = {
 	"use_scram_passthrough",
 };
 
-/* Keys that a model with a foreign server must not have.  */
+/* Keys that a model with a foreign server must not have. */
 static const char *const excluded_keys[] = {"host",     "port",    "database",  "user",
 											"password", "options", "properties"};
 
-/* An SQL identifier, always quoted; palloc'd.  */
+/* An SQL identifier, always quoted; palloc'd. */
 static char *
 quoted(const char *name)
 {
@@ -174,11 +174,11 @@ is_known_validator(Oid function)
 	return known;
 }
 
-/* The server, if the role may use it; else NULL, and *failure says why.  */
+/* The server, if the role may use it; else NULL, and *failure says why. */
 static ForeignServer *
 find_server(const char *name, Oid role, Failure *failure)
 {
-	/* A longer name would be truncated to one that may exist.  */
+	/* A longer name would be truncated to one that may exist. */
 	ForeignServer *server = strlen(name) < NAMEDATALEN ? GetForeignServerByName(name, true) : NULL;
 
 	if (server == NULL)
@@ -199,7 +199,7 @@ find_server(const char *name, Oid role, Failure *failure)
 	return NULL;
 }
 
-/* The options of the role's user mapping, or of that of PUBLIC; false if there is neither.  */
+/* The options of the role's user mapping, or of that of PUBLIC; false if there is neither. */
 static bool
 find_mapping(const ForeignServer *server, Oid role, List **options)
 {
@@ -230,7 +230,7 @@ is_ignored(const char *option)
 	return false;
 }
 
-/* The member of *login for an option, or NULL if there is none.  */
+/* The member of *login for an option, or NULL if there is none. */
 static char **
 login_member(Login *login, const char *option)
 {
@@ -240,7 +240,7 @@ login_member(Login *login, const char *option)
 	return NULL;
 }
 
-/* Store one option in *login or, if it is a property, in *target.  */
+/* Store one option in *login or, if it is a property, in *target. */
 static bool
 take_option(const char *server, const char *option, char *value, Login *login, Target *target,
 			Failure *failure)
@@ -298,7 +298,7 @@ set_place(const char *server, const Login *login, Target *target, Failure *failu
 	return true;
 }
 
-/* The mapping may be that of PUBLIC, which the caller cannot read: its password is never shown.  */
+/* The mapping may be that of PUBLIC, which the caller cannot read: its password is never shown. */
 static bool
 set_login(const char *server, const Login *login, Target *target, Failure *failure)
 {
@@ -321,7 +321,7 @@ set_login(const char *server, const Login *login, Target *target, Failure *failu
 	target->password = login->password;
 	target->secret_values = lappend(target->secret_values, target->password);
 	target->stored_secret = true;
-	/* The remote server may repeat these.  */
+	/* The remote server may repeat these. */
 	target->own_words = lappend(target->own_words, target->user);
 	target->own_words = lappend(target->own_words, target->database);
 	if (target->options != NULL)
@@ -329,7 +329,7 @@ set_login(const char *server, const Login *login, Target *target, Failure *failu
 	return true;
 }
 
-/* Use the model's sslmode, which must not be weaker than the server's, or else the server's.  */
+/* Use the model's sslmode, which must not be weaker than the server's, or else the server's. */
 static bool
 set_sslmode(const char *server, const char *of_server, const char *of_model, Target *target,
 			Failure *failure)
@@ -348,7 +348,7 @@ set_sslmode(const char *server, const char *of_server, const char *of_model, Tar
 	return true;
 }
 
-/* The connect_timeout of the server applies if it is shorter than the caller's.  */
+/* The connect_timeout of the server applies if it is shorter than the caller's. */
 static void
 set_timeout(const char *seconds, Target *target)
 {
@@ -358,7 +358,7 @@ set_timeout(const char *seconds, Target *target)
 		target->connect_timeout_ms = Min(number * 1000, target->connect_timeout_ms);
 }
 
-/* Fill in placeholders for a model that is only checked.  */
+/* Fill in placeholders for a model that is only checked. */
 static bool
 set_anything(const char *sslmode, Target *target)
 {
@@ -371,7 +371,7 @@ set_anything(const char *sslmode, Target *target)
 	return true;
 }
 
-/* Does the model leave out everything that only the server and the mapping may say?  */
+/* Does the model leave out everything that only the server and the mapping may say? */
 static bool
 stands_alone(JsonbContainer *section, const char *name, const Target *target, Failure *failure)
 {

@@ -58,7 +58,7 @@ model_wrong_type(const char *section, const char *key, const char *wanted)
 						   *section == '\0' ? "" : ".", key, wanted)));
 }
 
-/* Get a member; returns false if it is missing or null.  */
+/* Get a member; returns false if it is missing or null. */
 bool
 model_member(JsonbContainer *object, const char *key, JsonbValue *value)
 {
@@ -106,7 +106,7 @@ model_string(JsonbContainer *object, const char *section, const char *key)
 	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
 }
 
-/* A member that must be an object; NULL if it is missing or null.  Errors: 42804.  */
+/* A member that must be an object; NULL if it is missing or null.  Errors: 42804. */
 JsonbContainer *
 model_object(JsonbContainer *object, const char *section, const char *key)
 {
@@ -161,7 +161,7 @@ model_invalid(Failure *failure, const char *section, const char *key, const char
 	return false;
 }
 
-/* Report that a member is missing.  Always returns false.  */
+/* Report that a member is missing.  Always returns false. */
 bool
 model_missing(Failure *failure, const char *section, const char *key)
 {
@@ -171,7 +171,7 @@ model_missing(Failure *failure, const char *section, const char *key)
 	return false;
 }
 
-/* The model as an object.  Errors: 42804 if it is something else.  */
+/* The model as an object.  Errors: 42804 if it is something else. */
 JsonbContainer *
 model_root(Jsonb *model)
 {
@@ -183,14 +183,14 @@ model_root(Jsonb *model)
 
 /* ---- what members must be ---------------------------------------------------------------- */
 
-/* The model's own connection_name, palloc'd; NULL if it has none.  */
+/* The model's own connection_name, palloc'd; NULL if it has none. */
 char *
 model_connection_name(Jsonb *model)
 {
 	return model_string(model_root(model), "", "connection_name");
 }
 
-/* Is a password required?  The default is true.  */
+/* Is a password required?  The default is true. */
 bool
 model_password_required(Jsonb *model)
 {
@@ -203,7 +203,7 @@ model_password_required(Jsonb *model)
 	return value.val.boolean;
 }
 
-/* A member that is an object; NULL if it is missing or something else. object may be NULL.  */
+/* A member that is an object; NULL if it is missing or something else. object may be NULL. */
 JsonbContainer *
 model_object_member(JsonbContainer *object, const char *key)
 {
@@ -215,7 +215,7 @@ model_object_member(JsonbContainer *object, const char *key)
 	return value.val.binary.data;
 }
 
-/* Get the model's provider; returns false if it is not a supported one.  Raises no error.  */
+/* Get the model's provider; returns false if it is not a supported one.  Raises no error. */
 bool
 model_working_provider(JsonbContainer *root, Provider *provider)
 {
@@ -226,7 +226,7 @@ model_working_provider(JsonbContainer *root, Provider *provider)
 		   provider_rules(*provider)->works;
 }
 
-/* If the provider's section has this member, is it one of these words?  If not, *failure is set.  */
+/* If the provider's section has this member, is it one of these words?  If not, *failure is set. */
 static bool
 check_word(JsonbContainer *section, Provider provider, const char *key, const char *const *words,
 		   Failure *failure)
@@ -257,7 +257,7 @@ model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
 	return true;
 }
 
-/* Report that this provider is not supported yet.  Always returns false.  */
+/* Report that this provider is not supported yet.  Always returns false. */
 bool
 model_unsupported(Provider provider, Failure *failure)
 {

@@ -44,7 +44,7 @@ model_looks_like_one(const char *text, size_t length)
 	return at < length && text[at] == '{';
 }
 
-/* The length of a text as a JSON string, as escape_json() writes it.  */
+/* The length of a text as a JSON string, as escape_json() writes it. */
 static size_t
 quoted_length(const char *text, size_t bytes)
 {
@@ -91,7 +91,7 @@ model_name_usable(const char *name, Failure *failure)
 
 /* ---- bounds ------------------------------------------------------------------------------- */
 
-/* Report that a model is too long.  Always returns false.  */
+/* Report that a model is too long.  Always returns false. */
 bool
 model_too_large(Failure *failure)
 {
@@ -100,7 +100,7 @@ model_too_large(Failure *failure)
 	return false;
 }
 
-/* Report that a model has too many levels.  Always returns false.  */
+/* Report that a model has too many levels.  Always returns false. */
 bool
 model_too_deep(Failure *failure)
 {
@@ -109,7 +109,7 @@ model_too_deep(Failure *failure)
 	return false;
 }
 
-/* An object or array that contains the current position.  */
+/* An object or array that contains the current position. */
 typedef struct Level
 {
 	bool is_array;
@@ -126,7 +126,7 @@ typedef struct Walk
 	Datum too_little; /* and so have this one and smaller ones */
 } Walk;
 
-/* Is a number short enough to be written out, so that its digits can be counted?  */
+/* Is a number short enough to be written out, so that its digits can be counted? */
 static bool
 is_short(const Walk *walk, Datum number)
 {
@@ -135,7 +135,7 @@ is_short(const Walk *walk, Datum number)
 		   DatumGetBool(DirectFunctionCall2(numeric_gt, number, walk->too_little));
 }
 
-/* Count a number's characters; returns false if it has more than MAX_NUMBER_DIGITS digits.  */
+/* Count a number's characters; returns false if it has more than MAX_NUMBER_DIGITS digits. */
 static bool
 count_number(Walk *walk, Numeric number)
 {
@@ -152,7 +152,7 @@ count_number(Walk *walk, Numeric number)
 	return digits <= MAX_NUMBER_DIGITS;
 }
 
-/* Report the member that holds the number, directly or within arrays.  Always returns false.  */
+/* Report the member that holds the number, directly or within arrays.  Always returns false. */
 static bool
 number_too_long(const Walk *walk, Failure *failure)
 {
@@ -175,7 +175,7 @@ number_too_long(const Walk *walk, Failure *failure)
 	return false;
 }
 
-/* Count the separator before a member, element or container.  */
+/* Count the separator before a member, element or container. */
 static void
 count_separator(Walk *walk)
 {

@@ -34,7 +34,7 @@ check_section(JsonbContainer *root, Provider provider, Failure *failure)
 	(void) model_object(section, name, "properties");
 	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
 		model_wrong_type(name, "port", "a string or a number");
-	/* The same key can have other words elsewhere: MySQL has its own sslmode.  */
+	/* The same key can have other words elsewhere: MySQL has its own sslmode. */
 	return !provider_rules(provider)->works || model_check_enums(section, provider, failure);
 }
 

@@ -24,21 +24,21 @@
 #include "model/model_internal.h"
 #include "model/provider.h"
 
-/* Members whose values are secrets, wherever they are in the model.  */
+/* Members whose values are secrets, wherever they are in the model. */
 static const char *const secret_keys[] = {"password", "json_key_content", "access_token",
 										  "client_secret"};
 
-/* In maps with names that users choose, a name with one of these words marks a secret.  */
+/* In maps with names that users choose, a name with one of these words marks a secret. */
 static const char *const user_maps[] = {"properties", "advanced_properties"};
 static const char *const secret_words[] = {"password", "secret", "token", "key"};
 
-/* Computed for each caller, whatever was sent; connection_name has its own column.  */
+/* Computed for each caller, whatever was sent; connection_name has its own column. */
 static const char *const computed_keys[] = {
 	"connection_name", "connection_hash", "can_edit",          "can_collect_statistics",
 	"can_run_checks",  "can_delete_data", "yaml_parsing_error"};
 #define JOB_TEMPLATE_SUFFIX "_job_template"
 
-/* A change of these does not send the stored secret anywhere else.  */
+/* A change of these does not send the stored secret anywhere else. */
 static const char *const harmless_keys[] = {"options", "postgresql_engine_type",
 											"redshift_authentication_mode"};
 
@@ -221,7 +221,7 @@ normalize_object(Normalizer *normalizer, JsonbContainer *object, JsonbContainer 
 	push_token(normalizer, WJB_END_OBJECT);
 }
 
-/* A member as a jsonb, null if it is missing.  */
+/* A member as a jsonb, null if it is missing. */
 static Datum
 member_datum(JsonbContainer *object, const char *key)
 {
@@ -232,7 +232,7 @@ member_datum(JsonbContainer *object, const char *key)
 	return JsonbPGetDatum(JsonbValueToJsonb(&value));
 }
 
-/* A provider's section without the keys that may change while a stored secret is kept.  */
+/* A provider's section without the keys that may change while a stored secret is kept. */
 static Datum
 section_identity(Jsonb *model, const char *key)
 {
@@ -246,7 +246,7 @@ section_identity(Jsonb *model, const char *key)
 	return section;
 }
 
-/* The secret properties of one provider, which cannot be compared by their masks.  */
+/* The secret properties of one provider, which cannot be compared by their masks. */
 static Datum
 hidden_properties(Jsonb *secrets, const char *provider)
 {
@@ -276,7 +276,7 @@ same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets
 					section_identity(stored_model, "provider_type"));
 }
 
-/* Do two models, in their stored form, lead to the same database, as any user?  */
+/* Do two models, in their stored form, lead to the same database, as any user? */
 bool
 model_same_database(Jsonb *model, Jsonb *stored_model)
 {
@@ -296,7 +296,7 @@ model_same_database(Jsonb *model, Jsonb *stored_model)
 	return true;
 }
 
-/* Do two models of the same provider, in their stored form, have the same options?  */
+/* Do two models of the same provider, in their stored form, have the same options? */
 bool
 model_same_options(Jsonb *model, Jsonb *stored_model)
 {
@@ -341,7 +341,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	Normalizer normalizer = {0};
 	char *name = model_connection_name(input);
 
-	/* It is removed, but must be valid.  */
+	/* It is removed, but must be valid. */
 	if (name != NULL && !model_name_usable(name, failure))
 		return false;
 	normalize_object(&normalizer, model_root(input),
@@ -351,7 +351,7 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
 	result->kept_secret = normalizer.kept_secret;
-	/* A mask can be longer than the secret that it replaces.  */
+	/* A mask can be longer than the secret that it replaces. */
 	if (!model_within_bounds(result->model, failure))
 		return false;
 	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))

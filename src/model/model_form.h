@@ -9,7 +9,7 @@
 
 #include "base/failure.h"
 
-/* A model as it is stored: with masks in place of secrets, and the secrets apart.  */
+/* A model as it is stored: with masks in place of secrets, and the secrets apart. */
 typedef struct NormalModel
 {
 	Jsonb *model;

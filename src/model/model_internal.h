@@ -12,10 +12,10 @@
 #include "model/provider.h"
 #include "model/target.h"
 
-/* The key of a section postgresql that names a foreign server.  */
+/* The key of a section postgresql that names a foreign server. */
 #define FOREIGN_SERVER "foreign_server"
 
-/* The consequence if a key has no effect.  */
+/* The consequence if a key has no effect. */
 typedef enum KeyKind
 {
 	KEY_PLAIN,
@@ -23,7 +23,7 @@ typedef enum KeyKind
 	KEY_TLS   /* the connection is less secure */
 } KeyKind;
 
-/* What an unknown key probably means (model_keys.c).  */
+/* What an unknown key probably means (model_keys.c). */
 typedef struct KeyMeaning
 {
 	const char *meant;  /* the known key; NULL if none is similar */
@@ -53,7 +53,7 @@ extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, const
  */
 #define MAX_PASSWORD_BYTES 8000
 
-/* The beginning of what a host must be, continuing "It must be" (model_values.c).  */
+/* The beginning of what a host must be, continuing "It must be" (model_values.c). */
 #define HOST_WANTED "one host name or address"
 
 extern bool model_integer(const char *text, long min, long max, int *result);

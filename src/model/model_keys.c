@@ -22,7 +22,7 @@
 
 /* ---- the keys ------------------------------------------------------------------------ */
 
-/* Keys in the section of a supported provider.  */
+/* Keys in the section of a supported provider. */
 static const struct
 {
 	const char *key;
@@ -42,12 +42,12 @@ static const struct
 	{FOREIGN_SERVER, KEY_HOST, .providers = ONLY(PROVIDER_POSTGRESQL)},
 };
 
-/* Keys at the top level that have an effect, or are published and long enough to be misspelt.  */
+/* Keys at the top level that have an effect, or are published and long enough to be misspelt. */
 static const char *const top_keys[] = {"connection_name",     "provider_type",
 									   "password_required",   "parallel_jobs_limit",
 									   "advanced_properties", "schedule_on_instance"};
 
-/* Other names of keys, in the form that plain_key() makes.  */
+/* Other names of keys, in the form that plain_key() makes. */
 static const struct
 {
 	const char *written;
@@ -142,10 +142,10 @@ static const struct
 	{"fdwserver", FOREIGN_SERVER},
 };
 
-/* Prefixes that people add to the names of keys.  */
+/* Prefixes that people add to the names of keys. */
 static const char *const prefixes[] = {"postgresql", "postgres", "pg", "database", "db"};
 
-/* Other names of sections.  */
+/* Other names of sections. */
 static const struct
 {
 	const char *written;
@@ -175,7 +175,7 @@ plain_key(const char *key, char *plain)
 	return length > 0;
 }
 
-/* Is plain the result of plain_key() for this key?  */
+/* Is plain the result of plain_key() for this key? */
 static bool
 is_plain_of(const char *plain, const char *key)
 {
@@ -211,7 +211,7 @@ distance_between(const char *a, const char *b)
 	return rows[la][lb];
 }
 
-/* Could this plain key be a typing error for the other key?  */
+/* Could this plain key be a typing error for the other key? */
 static bool
 is_typo_of(const char *plain, const char *key)
 {
@@ -222,12 +222,12 @@ is_typo_of(const char *plain, const char *key)
 	if (!plain_key(key, other) || strlen(other) <= 3)
 		return false;
 	permitted = strlen(other) > 7 ? 2 : 1;
-	/* A short cut, as a model may have very many keys: a difference in length is a lower bound.  */
+	/* A short cut, as a model may have very many keys: a difference in length is a lower bound. */
 	return abs((int) strlen(plain) - (int) strlen(other)) <= permitted &&
 		   distance_between(plain, other) <= permitted;
 }
 
-/* Does the text begin with ssl or tls, in any case?  */
+/* Does the text begin with ssl or tls, in any case? */
 static bool
 is_tls_word(const char *text)
 {
@@ -265,7 +265,7 @@ kind_of(const char *key)
 	return KEY_PLAIN;
 }
 
-/* Keys of other providers' sections are found as well, unless mistyped.  */
+/* Keys of other providers' sections are found as well, unless mistyped. */
 static bool
 find_section_key(Provider provider, const char *plain,
 				 bool (*is_like)(const char *plain, const char *key), KeyMeaning *meaning)
@@ -325,7 +325,7 @@ find_without_prefix(Provider provider, const char *plain, KeyMeaning *meaning)
 	return false;
 }
 
-/* Is a key known in the section of this provider, which is a supported one?  */
+/* Is a key known in the section of this provider, which is a supported one? */
 bool
 key_is_known(Provider provider, const char *key, int length)
 {

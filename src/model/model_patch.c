@@ -46,7 +46,7 @@ push_change(JsonbBuilder *state, JsonbValue *key, JsonbContainer *old, JsonbValu
 		(void) dqds_push_jsonb(state, WJB_VALUE, change);
 }
 
-/* Push the members of the object, changed by the patch.  */
+/* Push the members of the object, changed by the patch. */
 static void
 push_old_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {
@@ -74,7 +74,7 @@ push_old_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *pa
 	}
 }
 
-/* Push the members that only the patch has.  */
+/* Push the members that only the patch has. */
 static void
 push_new_members(JsonbBuilder *state, JsonbContainer *object, JsonbContainer *patch)
 {

@@ -48,7 +48,7 @@ read_host(JsonbContainer *section, const char *name, Target *target, Failure *fa
 	fault = host_fault(target->host);
 	if (fault == NULL)
 		return true;
-	/* Say nothing about the value of a reference.  */
+	/* Say nothing about the value of a reference. */
 	return model_invalid(failure, name, "host",
 						 secret_has_reference(written) ? HOST_WANTED : fault);
 }
@@ -87,7 +87,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	target->shown_user = secret_shown(target->user);
 	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
 		return false;
-	/* A reference can have an empty value; libpq would then use the operating system's user.  */
+	/* A reference can have an empty value; libpq would then use the operating system's user. */
 	if (*target->user == '\0')
 		return model_missing(failure, name, "user");
 	target->database = model_string(section, name, "database");
@@ -109,7 +109,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
 }
 
-/* The property with this name; NULL, and *failure is set, if it may not be set.  */
+/* The property with this name; NULL, and *failure is set, if it may not be set. */
 static const Property *
 allowed_property(Provider provider, const char *section, const char *key, Failure *failure)
 {
@@ -122,7 +122,7 @@ allowed_property(Provider provider, const char *section, const char *key, Failur
 	return property;
 }
 
-/* Set one property, after resolving the references in its value.  */
+/* Set one property, after resolving the references in its value. */
 static bool
 read_property(const char *section, const char *key, char *value, Target *target, Failure *failure)
 {
@@ -175,7 +175,7 @@ read_password(JsonbContainer *section, const char *name, JsonbContainer *secrets
 	target->password = model_string(section, name, "password");
 	if (target->password != NULL && secrets != NULL)
 		target->password = model_string(secrets, name, "password");
-	/* A mask without a stored secret: the secrets were left out of a dump.  */
+	/* A mask without a stored secret: the secrets were left out of a dump. */
 	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
 		target->password = NULL;
 	if (target->password == NULL)
@@ -189,7 +189,7 @@ read_password(JsonbContainer *section, const char *name, JsonbContainer *secrets
 							 psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
 	if (!secret_resolve(target, member_path(name, "password"), &target->password, failure))
 		return false;
-	/* A reference can have an empty value.  */
+	/* A reference can have an empty value. */
 	if (*target->password == '\0')
 		target->password = NULL;
 	else
@@ -314,7 +314,7 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 		   fits_startup_packet(target, failure);
 }
 
-/* How many operations a stored model permits at once; 0 means any number.  */
+/* How many operations a stored model permits at once; 0 means any number. */
 int
 model_parallel_limit(Jsonb *model)
 {

@@ -17,7 +17,7 @@
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
-/* Parse an integer of digits only; returns false if it is something else or out of range.  */
+/* Parse an integer of digits only; returns false if it is something else or out of range. */
 bool
 model_integer(const char *text, long min, long max, int *result)
 {
@@ -50,7 +50,7 @@ static const struct
 	{0x2066, 0x2069}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
 };
 
-/* Is the first character of text, which has left bytes, one of these or ASCII white space?  */
+/* Is the first character of text, which has left bytes, one of these or ASCII white space? */
 static bool
 is_blank(const char *text, int left)
 {
@@ -172,7 +172,7 @@ host_fault(const char *host)
 
 /* ---- databases -------------------------------------------------------------------------- */
 
-/* The parameters of a connection string, in all versions of libpq.  */
+/* The parameters of a connection string, in all versions of libpq. */
 static const char *const conninfo_keywords[] = {
 	"application_name",
 	"channel_binding",

@@ -59,7 +59,7 @@ next_key(JsonbIterator **iterator, const Provider *section)
 	return NULL;
 }
 
-/* A key for display: cut, and on one line.  */
+/* A key for display: cut, and on one line. */
 static const char *
 shown_key(const char *key)
 {
@@ -100,7 +100,7 @@ model_check_keys(JsonbContainer *section, Provider provider, Failure *failure)
 	{
 		KeyMeaning meaning = key_meaning(provider, key);
 
-		/* If there is a host, a key that is only similar to it may belong to another program.  */
+		/* If there is a host, a key that is only similar to it may belong to another program. */
 		if (meaning.kind == KEY_PLAIN ||
 			(meaning.kind == KEY_HOST && meaning.is_typo && model_member(section, "host", &host)))
 			continue;
@@ -111,7 +111,7 @@ model_check_keys(JsonbContainer *section, Provider provider, Failure *failure)
 	return true;
 }
 
-/* Is the first letter or digit of a key an s or a t, as in ssl or tls?  */
+/* Is the first letter or digit of a key an s or a t, as in ssl or tls? */
 static bool
 may_be_tls(const JsonbValue *key)
 {
@@ -145,7 +145,7 @@ model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
 
 		if (token == WJB_KEY)
 			key = item;
-		/* This runs in each call, and most keys begin otherwise.  */
+		/* This runs in each call, and most keys begin otherwise. */
 		if (token != WJB_VALUE || !may_be_tls(&key) || !has_value(&item))
 			continue;
 		text = pnstrdup(key.val.string.val, key.val.string.len);
@@ -264,7 +264,7 @@ add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 	return warnings;
 }
 
-/* Names may contain any character, but invisible ones at the ends are probably a mistake.  */
+/* Names may contain any character, but invisible ones at the ends are probably a mistake. */
 static List *
 add_value_warnings(List *warnings, JsonbContainer *section, const char *name)
 {

@@ -66,7 +66,7 @@ in_network(const Address *address, const HostRule *rule)
 		   (address->bytes[whole] >> (8 - rest)) == (rule->network.bytes[whole] >> (8 - rest));
 }
 
-/* Does the name match the pattern, in which * matches any characters?  Both are in lower case.  */
+/* Does the name match the pattern, in which * matches any characters?  Both are in lower case. */
 static bool
 name_matches(const char *pattern, const char *name)
 {
@@ -104,7 +104,7 @@ is_any(const char *pattern)
 	return strspn(pattern, "*") == strlen(pattern);
 }
 
-/* Parse a number from 0 to max; returns false if anything follows it.  */
+/* Parse a number from 0 to max; returns false if anything follows it. */
 static bool
 small_number(const char *text, int max, int *number)
 {
@@ -120,7 +120,7 @@ small_number(const char *text, int max, int *number)
 	return true;
 }
 
-/* Remove ":port" from an entry, if it has one; returns false if the port is not valid.  */
+/* Remove ":port" from an entry, if it has one; returns false if the port is not valid. */
 static bool
 split_port(char *entry, int *port)
 {
@@ -162,7 +162,7 @@ looks_like_address(const char *pattern)
 	return strspn(pattern, "0123456789.*") == strlen(pattern) && strpbrk(pattern, "0123456789");
 }
 
-/* Parse one entry, which is modified; returns false if it is not valid.  */
+/* Parse one entry, which is modified; returns false if it is not valid. */
 static bool
 parse_rule(char *entry, HostRule *rule)
 {
@@ -184,7 +184,7 @@ parse_rule(char *entry, HostRule *rule)
 		rule->prefix_bits = bits;
 		if (slash != NULL && !small_number(slash + 1, bits, &rule->prefix_bits))
 			return false;
-		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8.  */
+		/* Addresses are unwrapped before they are compared, so ::ffff:10.0.0.0/104 is 10.0.0.0/8. */
 		if (rule->prefix_bits >= 96 && address_is_mapped(&rule->network))
 		{
 			address_unwrap(&rule->network);
@@ -203,7 +203,7 @@ parse_rule(char *entry, HostRule *rule)
 	return true;
 }
 
-/* The next entry of a comma-separated list, which is modified; NULL at its end.  */
+/* The next entry of a comma-separated list, which is modified; NULL at its end. */
 static char *
 next_entry(char **list)
 {
@@ -226,7 +226,7 @@ next_entry(char **list)
 	return entry;
 }
 
-/* The first invalid entry of a host list, palloc'd; NULL if the list is valid.  */
+/* The first invalid entry of a host list, palloc'd; NULL if the list is valid. */
 char *
 policy_bad_host(const char *list)
 {
@@ -244,7 +244,7 @@ policy_bad_host(const char *list)
 	return NULL;
 }
 
-/* GUC check hook for both host lists.  */
+/* GUC check hook for both host lists. */
 bool
 policy_check_hosts(char **newval, void **extra, GucSource source)
 {
@@ -278,7 +278,7 @@ list_matches(const char *list, const Target *target, const Address *address, boo
 
 	for (char *c = name; *c != '\0'; c++)
 		*c = pg_tolower((unsigned char) *c);
-	/* A trailing dot makes a name absolute, but does not change its meaning.  */
+	/* A trailing dot makes a name absolute, but does not change its meaning. */
 	length = strlen(name);
 	if (length > 1 && name[length - 1] == '.')
 		name[length - 1] = '\0';
@@ -312,7 +312,7 @@ refuse(const Target *target, const char *list, Failure *failure)
 	return false;
 }
 
-/* Every credential in use must allow the host; address is NULL while only the name is known.  */
+/* Every credential in use must allow the host; address is NULL while only the name is known. */
 static bool
 credentials_allow(const Target *target, const Address *address, Failure *failure)
 {

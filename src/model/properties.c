@@ -54,14 +54,14 @@ static const Property properties[] = {
 	{"ssl", LIBPQ_PROVIDERS, NULL, PROPERTY_SSL, .protects = true},
 };
 
-/* The property at a position of the list, counted from 0; NULL beyond its end.  */
+/* The property at a position of the list, counted from 0; NULL beyond its end. */
 const Property *
 property_at(int position)
 {
 	return position < lengthof(properties) ? &properties[position] : NULL;
 }
 
-/* The property of a provider with exactly this name; NULL if it is not allowed.  */
+/* The property of a provider with exactly this name; NULL if it is not allowed. */
 const Property *
 property_find(Provider provider, const char *name)
 {
@@ -72,7 +72,7 @@ property_find(Provider provider, const char *name)
 	return NULL;
 }
 
-/* The names of all properties of the provider, for a message; palloc'd.  */
+/* The names of all properties of the provider, for a message; palloc'd. */
 char *
 property_names(Provider provider)
 {
@@ -94,7 +94,7 @@ add_parameter(Target *target, const char *keyword, char *value)
 			target->parameters[i].value = value;
 			return;
 		}
-	/* Not an assertion: Debian's PostgreSQL is built without them.  */
+	/* Not an assertion: Debian's PostgreSQL is built without them. */
 	if (target->nparameters >= MAX_TARGET_PARAMETERS)
 		elog(ERROR, "too many connection parameters");
 	target->parameters[target->nparameters].keyword = keyword;
@@ -115,7 +115,7 @@ find_word(const Property *property, const char *value)
 	return NULL;
 }
 
-/* What a value must be if it is none of the property's words, continuing "It must be".  */
+/* What a value must be if it is none of the property's words, continuing "It must be". */
 static const char *
 wanted_words(const Property *property)
 {
@@ -156,7 +156,7 @@ apply_switch(const Property *property, const char *value, Target *target, const 
 		target->allow_cleartext = on;
 	else if (property->use == PROPERTY_BOOLEAN)
 		add_parameter(target, property->keyword, pstrdup(on ? "1" : "0"));
-	/* In JDBC ssl=true is the strictest mode; here it is a minimum.  */
+	/* In JDBC ssl=true is the strictest mode; here it is a minimum. */
 	else if (on && target->sslmode == NULL)
 		target->sslmode = pstrdup("require");
 	return true;

@@ -9,7 +9,7 @@
 
 typedef struct Target Target;
 
-/* How a property of a model is passed to the library that connects.  */
+/* How a property of a model is passed to the library that connects. */
 typedef enum PropertyUse
 {
 	PROPERTY_TEXT,            /* passed on unchanged */

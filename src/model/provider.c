@@ -15,7 +15,7 @@
 static const char *const libpq_sslmodes[] = {"disable",   "allow",       "prefer", "require",
 											 "verify-ca", "verify-full", NULL};
 
-/* The values that all providers reached with libpq have in common.  */
+/* The values that all providers reached with libpq have in common. */
 #define BY_LIBPQ .works = true, .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
 
 static const ProviderRules providers[NUM_PROVIDERS] = {
@@ -39,21 +39,21 @@ static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_TRINO] = {"trino"},
 };
 
-/* The table's row for a provider; NULL beyond the last one.  */
+/* The table's row for a provider; NULL beyond the last one. */
 const ProviderRules *
 provider_rules(Provider provider)
 {
 	return provider < NUM_PROVIDERS ? &providers[provider] : NULL;
 }
 
-/* The name of a provider, static memory; NULL beyond the last one.  */
+/* The name of a provider, static memory; NULL beyond the last one. */
 const char *
 provider_name(Provider provider)
 {
 	return provider < NUM_PROVIDERS ? providers[provider].name : NULL;
 }
 
-/* Find the provider with this name, which has length bytes; returns false if there is none.  */
+/* Find the provider with this name, which has length bytes; returns false if there is none. */
 bool
 provider_find(const char *name, int length, Provider *provider)
 {
@@ -66,14 +66,14 @@ provider_find(const char *name, int length, Provider *provider)
 	return false;
 }
 
-/* Does the set contain the provider?  */
+/* Does the set contain the provider? */
 bool
 provider_is_in(Provider provider, ProviderSet set)
 {
 	return (set & ONLY(provider)) != 0;
 }
 
-/* How strict an sslmode of the provider is, from 0 for the weakest; -1 if it is not one.  */
+/* How strict an sslmode of the provider is, from 0 for the weakest; -1 if it is not one. */
 int
 provider_sslmode_rank(Provider provider, const char *sslmode)
 {
@@ -85,7 +85,7 @@ provider_sslmode_rank(Provider provider, const char *sslmode)
 	return -1;
 }
 
-/* What a value must be if it is none of these words, continuing "It must be"; palloc'd.  */
+/* What a value must be if it is none of these words, continuing "It must be"; palloc'd. */
 char *
 one_of_words(const char *const *words)
 {
@@ -97,7 +97,7 @@ one_of_words(const char *const *words)
 	return list.data;
 }
 
-/* The names of the supported providers, for a message; palloc'd.  */
+/* The names of the supported providers, for a message; palloc'd. */
 char *
 provider_working_names(void)
 {

@@ -5,7 +5,7 @@
 #ifndef DQDS_PROVIDER_H
 #define DQDS_PROVIDER_H
 
-/* The published enum of provider types; the first three are supported.  */
+/* The published enum of provider types; the first three are supported. */
 typedef enum Provider
 {
 	PROVIDER_POSTGRESQL,
@@ -29,7 +29,7 @@ typedef enum Provider
 	NUM_PROVIDERS
 } Provider;
 
-/* A set of providers, for a column of a table.  */
+/* A set of providers, for a column of a table. */
 typedef uint32 ProviderSet;
 
 #define ONLY(provider) ((ProviderSet) 1 << (provider))

@@ -46,14 +46,14 @@
 #define ESCAPE  "$${"
 #define LITERAL "${" /* the meaning of the escape */
 
-/* These bound the size of an expanded value before anything is looked up.  */
+/* These bound the size of an expanded value before anything is looked up. */
 #define MAX_REFERENCES      8
 #define MAX_REFERENCE_BYTES 8000 /* between the braces, including the default */
 #define MAX_SECRET_BYTES    8000 /* of the value of one reference */
 
 /* ---- references in a value -------------------------------------------------------- */
 
-/* A scan through a value, from one reference or escape to the next.  */
+/* A scan through a value, from one reference or escape to the next. */
 typedef struct Scan
 {
 	const char *rest;       /* where to look for the next one */
@@ -70,7 +70,7 @@ scan_start(Scan *scan, const char *value)
 	scan->last_brace = strrchr(value, '}');
 }
 
-/* Find the next reference or escape; returns false if there is none.  */
+/* Find the next reference or escape; returns false if there is none. */
 static bool
 scan_next(Scan *scan)
 {
@@ -89,7 +89,7 @@ scan_next(Scan *scan)
 	return false;
 }
 
-/* Find the next reference; returns false if there is none.  */
+/* Find the next reference; returns false if there is none. */
 static bool
 scan_reference(Scan *scan)
 {
@@ -99,7 +99,7 @@ scan_reference(Scan *scan)
 	return false;
 }
 
-/* Does a value contain a reference?  */
+/* Does a value contain a reference? */
 bool
 secret_has_reference(const char *value)
 {
@@ -142,7 +142,7 @@ is_credential(const char *reference)
 	return strncmp(reference, CREDENTIAL_PREFIX, strlen(CREDENTIAL_PREFIX)) == 0;
 }
 
-/* The number of bytes of the expanded value that do not come from references.  */
+/* The number of bytes of the expanded value that do not come from references. */
 size_t
 secret_literal_length(const char *value)
 {
@@ -154,7 +154,7 @@ secret_literal_length(const char *value)
 	return length;
 }
 
-/* Does a value contain a reference to the server's environment?  */
+/* Does a value contain a reference to the server's environment? */
 bool
 secret_uses_environment(const char *value)
 {
@@ -205,7 +205,7 @@ refuse(const char *path, const char *name, Failure *failure)
 	return false;
 }
 
-/* Append the value of a reference; returns false if it is longer than any secret may be.  */
+/* Append the value of a reference; returns false if it is longer than any secret may be. */
 static bool
 append_secret(Target *target, const char *value, StringInfo out)
 {
@@ -255,7 +255,7 @@ may_use_environment(const Target *target, const char *path)
 	return false;
 }
 
-/* fallback is NULL if the reference has no default.  */
+/* fallback is NULL if the reference has no default. */
 static bool
 append_variable(Target *target, const char *path, const char *name, const char *fallback,
 				StringInfo out)
@@ -274,7 +274,7 @@ append_variable(Target *target, const char *path, const char *name, const char *
 	return fallback != NULL;
 }
 
-/* Append the value of one reference, which is given without its ${ and }, and is modified.  */
+/* Append the value of one reference, which is given without its ${ and }, and is modified. */
 static bool
 append_reference(Target *target, const char *path, char *reference, StringInfo out,
 				 Failure *failure)
@@ -307,7 +307,7 @@ secret_resolve(Target *target, const char *path, char **value, Failure *failure)
 	StringInfoData out;
 	Scan scan;
 
-	/* The escapes are not sent, so the remote server cannot repeat them.  */
+	/* The escapes are not sent, so the remote server cannot repeat them. */
 	if (!is_password(path))
 		target->own_words = lappend(target->own_words, shown);
 	if (!secret_has_reference(*value))
@@ -358,7 +358,7 @@ is_own_word(const Target *target, const char *value)
 	return false;
 }
 
-/* The length of the longest of the values that text begins with; 0 if there is none.  */
+/* The length of the longest of the values that text begins with; 0 if there is none. */
 static size_t
 secret_length(List *values, const char *text)
 {

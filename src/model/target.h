@@ -14,7 +14,7 @@
 
 typedef struct Target Target;
 
-/* A stored credential.  */
+/* A stored credential. */
 typedef struct Credential
 {
 	int64 id;
@@ -31,7 +31,7 @@ typedef struct Caller Caller;
 typedef bool (*CredentialLookup)(const Caller *caller, const char *name, Oid role,
 								 Credential *credential);
 
-/* Which references to secrets a model may use.  */
+/* Which references to secrets a model may use. */
 typedef struct SecretScope
 {
 	const Caller *caller;
@@ -41,7 +41,7 @@ typedef struct SecretScope
 	List *environment_members; /* paths (char *) of members that may refer to the environment */
 } SecretScope;
 
-/* One parameter of the library that connects, taken from the model's properties.  */
+/* One parameter of the library that connects, taken from the model's properties. */
 typedef struct TargetParameter
 {
 	const char *keyword; /* static */
@@ -50,7 +50,7 @@ typedef struct TargetParameter
 
 #define MAX_TARGET_PARAMETERS 16
 
-/* A validated place to connect to.  All of it is in one memory context, the caller's.  */
+/* A validated place to connect to.  All of it is in one memory context, the caller's. */
 struct Target
 {
 	int64 connection_id;   /* in the registry; 0 for an ad-hoc model */

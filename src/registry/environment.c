@@ -6,15 +6,15 @@
  * registered connection stores the paths of such members (its marks), by these
  * rules:
  *
- *	- Only an admin may register a reference.  So what an admin is shown of a
- *	  connection never holds one that someone else wrote, not even for the moment
- *	  between looking and saving.
- *	- A registry that an earlier version filled may hold such references, without
- *	  marks.  What an admin sends back as it is stored under the same name keeps
- *	  its mark, or its lack of one, whether the value was sent or kept by the mask.
- *	  Any other value is the admin's own, unless some registered connection has
- *	  exactly this value in the same member without a mark: then it cannot be
- *	  saved, and is not resolved in a model that is used without being registered.
+ *	- Only an admin may register a reference.  So a connection that is shown to an
+ *	  admin never contains one that another role wrote, not even between looking at
+ *	  it and saving it.
+ *	- A registry that an earlier version filled may contain such references without
+ *	  marks.  A value that an admin sends back as it is stored under the same name
+ *	  keeps its mark, or its lack of one, whether the value itself or a mask of the
+ *	  secret was sent.  Any other value counts as the admin's own, unless some
+ *	  registered connection has exactly this value in the same member without a
+ *	  mark: then it cannot be saved, and is not resolved in an ad-hoc model.
  *
  * It must not resolve anything, or depend on whether a variable exists.
  */
