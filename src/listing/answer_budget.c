@@ -1,9 +1,9 @@
 /*
  * answer_budget.c
- *		How much of one remote's answer a call may keep.
+ *		Limits how much of a remote server's answer one call may keep.
  *
- * A remote server decides how much it sends, so what a call keeps of it, in
- * memory or in temporary files, is counted against dqds.max_answer_size.
+ * A remote server decides how much it sends, so the bytes that a call keeps, in
+ * memory or in temporary files, are counted against dqds.max_answer_size.
  *
  * Owns: the meaning of that setting.  It must not know what is kept, or where.
  */
@@ -24,8 +24,8 @@ size_text(int kilobytes)
 }
 
 /*
- * Count bytes of the answer of target that the call is about to keep.  A budget
- * of zeros is a new one.  Errors: QD023 when the answer becomes larger than
+ * Count bytes of the answer of target that the call is about to keep.  A new
+ * budget is all zeros.  Errors: QD023 if the answer becomes larger than
  * dqds.max_answer_size.
  */
 void

@@ -1,13 +1,13 @@
 /*
  * answer_budget.h
- *		How much of one remote's answer a call may keep.
+ *		Limits how much of a remote server's answer one call may keep.
  */
 #ifndef DQDS_ANSWER_BUDGET_H
 #define DQDS_ANSWER_BUDGET_H
 
 typedef struct Target Target;
 
-/* What one call has kept of one remote's answer, in bytes; zeros are a new one. */
+/* The bytes of a remote server's answer that one call keeps; all zeros at the beginning. */
 typedef struct AnswerBudget
 {
 	uint64 taken;

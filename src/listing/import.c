@@ -1,19 +1,20 @@
 /*
  * import.c
- *		Fetches tables with their columns from a remote, and stores them in the registry.
+ *		Fetches tables with their columns from a remote server, and stores them in the registry.
  *
- *	1. which schemas it is of (import_schemas.c)
- *	2. their tables are listed, then their columns, some tables at a time, over the same session
- *	3. imports of this connection are locked, and it is kept from being dropped
- *	4. what has arrived is stored (import_store.c)
+ *	1. choose the schemas (import_schemas.c)
+ *	2. list their tables, then their columns, some tables at a time, over the same session
+ *	3. lock the imports of this connection, and keep it from being dropped
+ *	4. store the rows (import_store.c)
  *
- * What arrives is kept on disk beyond a few megabytes, and is bounded by
- * dqds.max_answer_size, for all schemas together.  Nothing is locked or written
- * while the remote is waited for.  A table that vanishes between the two listings
- * is imported without columns.
+ * Rows that arrive are kept on disk beyond a few megabytes, and are limited by
+ * dqds.max_answer_size for all schemas together.  Nothing is locked or written
+ * while waiting for the remote server.  A table that is dropped between the two
+ * listings is imported without columns.
  *
- * Owns: the order of these steps, and what was asked for and not found.  It must
- * not know what becomes of the result: an ImportSink does.
+ * Owns: the order of these steps, and the report of tables and schemas that
+ * were not found.  It must not know what is done with the result: an ImportSink
+ * does.
  */
 #include "postgres.h"
 
@@ -36,16 +37,25 @@
 #include "registry/owner_call.h"
 #include "wire/question.h"
 
-/* Tables whose columns are asked for at once. */
+/* The number of tables whose columns are requested at once. */
 #define ASKED_TABLES 5000
 
-/* The unique index of the imported tables takes about 2,700 bytes; real names are nowhere near. */
+/*
+ * An entry of the unique index of imported tables can have about 2,700 bytes;
+ * real names are much shorter.
+ */
 #define MAX_NAME_BYTES 1000
 
-/* Both begin with the schema and the name of the table; columns have their position behind it. */
+/*
+ * Rows of tables and of columns begin with the schema and the name of the
+ * table; for columns, the position follows.
+ */
 static const AttrNumber sort_keys[] = {1, 2, 3};
 
-/* Take a row of the answer about the schema that is being listed, counting it against the budget. */
+/*
+ * Keep a row of the answer about the schema that is being listed, and count it
+ * against the budget.
+ */
 static void
 take_row(Import *import, SortedRows *rows, const char **values)
 {
@@ -89,7 +99,7 @@ take_column(Listing *listing, const char **values)
 	take_row(import, &import->columns, values);
 }
 
-/* Nothing is forgotten: of tables and columns that come twice, one is stored. */
+/* On a restart the rows are kept, too: of tables and columns that come twice, one is stored. */
 static void
 keep_all(Listing *listing)
 {
@@ -110,17 +120,17 @@ fetch_tables(Import *import)
 		listing_run(listing, QUESTION_TABLES, import->caller);
 	}
 	sorted_rows_sort(&import->tables);
-	/* What was asked for has been found: from now on the names decide. */
+	/* The filter has been applied to the tables: from now on they are listed by name. */
 	listing->contains = NULL;
 	listing->max_rows = -1;
-	/* Without a table, was there a schema? */
+	/* If there was no table, was there a schema? */
 	if (import->budget.taken > 0)
 		import->schema_found = true;
 	else if (import->schemas != NIL && !import->schema_found)
 		import_look_for_schema(import);
 }
 
-/* The names of the next tables of a schema, some of which may come twice, as a text[]. */
+/* The names of the next tables of a schema as a text[], possibly with duplicates. */
 static Datum
 next_names(SortedRows *tables, int schema)
 {
@@ -130,7 +140,7 @@ next_names(SortedRows *tables, int schema)
 						sorted_rows_integer(tables, ROW_SCHEMA) == schema;
 		 count++)
 	{
-		/* Copied: the row is gone with the next one. */
+		/* Copied, because the row is valid only until the next one. */
 		char *name = sorted_rows_text(tables, ROW_TABLE);
 
 		accumArrayResult(names, CStringGetTextDatum(name), false, TEXTOID, CurrentMemoryContext);
@@ -168,9 +178,9 @@ fetch_columns(Import *import)
 	sorted_rows_rewind(tables);
 }
 
-/* ---- what was not found --------------------------------------------------------------- */
+/* ---- not found ------------------------------------------------------------------------ */
 
-/* A name that the caller's own filter leaves out was not looked for. */
+/* A name that the caller's own filter excludes is not reported. */
 static void
 report_missing_table(void *argument, const char *name)
 {
@@ -189,7 +199,10 @@ report_missing(Import *import)
 		name_set_visit_unmarked(import->asked, report_missing_table, import);
 }
 
-/* The connection stays until the end of the transaction: else what is stored would be no one's. */
+/*
+ * Keep the connection from being dropped until the end of the transaction, so
+ * that the stored tables belong to it.
+ */
 static void
 keep_connection(const Import *import)
 {
@@ -203,12 +216,13 @@ keep_connection(const Import *import)
 }
 
 /*
- * Import what the listing asks for, whose connection is registered; sink is told
- * of each table, in the order of their schemas and names, and then of what was
- * asked for and is not there.  With may_be_pattern a schema_name with a * in it
- * stands for all schemas that it describes, unless there is one of that very name;
- * max_rows counts for each of them.  Errors: those of class QD for what the remote
- * does, 42704 when the connection was dropped meanwhile.
+ * Import the tables that the listing describes, whose connection must be
+ * registered. sink is called for each table, in the order of schemas and names,
+ * and then for each requested table or schema that was not found.  If
+ * may_be_pattern is set, a schema_name that contains a * means all matching
+ * schemas, unless a schema has exactly that name; max_rows applies to each
+ * schema.  Errors: class QD for failures at the remote server, 42704 if the
+ * connection was dropped meanwhile.
  */
 void
 import_run(Listing *listing, bool may_be_pattern, const Caller *caller, const ImportSink *sink)

@@ -1,6 +1,6 @@
 /*
  * import_internal.h
- *		What import.c, import_rows.c, import_schemas.c and import_store.c share, and no other file needs.
+ *		Declarations shared by import.c, import_rows.c, import_schemas.c and import_store.c only.
  */
 #ifndef DQDS_IMPORT_INTERNAL_H
 #define DQDS_IMPORT_INTERNAL_H
@@ -17,9 +17,9 @@
 #include "wire/question.h"
 
 /*
- * A row that arrives is kept with the number of its schema, in the order of their
- * names, and behind it the values of the answer to QUESTION_TABLES or
- * QUESTION_COLUMNS, in the order of dqds_store_import.
+ * Each row is kept with the number of its schema (in the order of their names),
+ * followed by the values of the answer to QUESTION_TABLES or QUESTION_COLUMNS,
+ * in the order of dqds_store_import.
  */
 #define ROW_SCHEMA    0
 #define ROW_TABLE     1
@@ -38,12 +38,12 @@ typedef struct Import
 	const Caller *caller;
 	Listing *listing;
 	const ImportSink *sink;
-	char *asked_schema;     /* a name, or a pattern */
-	const char *contains;   /* what the names of tables must contain, or NULL */
-	NameSet *asked;         /* tables by name, marked when they are there; NULL: all */
-	MemoryContext context;  /* where the names of the schemas are kept */
+	char *asked_schema;     /* a name or a pattern */
+	const char *contains;   /* a substring that the names of tables must contain, or NULL */
+	NameSet *asked;         /* tables by name, marked when found; NULL for all */
+	MemoryContext context;  /* holds the names of the schemas */
 	List *schemas;          /* their names (char *), sorted */
-	bool schema_found;      /* as it was asked for, or one that fits the pattern */
+	bool schema_found;      /* with the requested name, or one that matches the pattern */
 	char schema_number[12]; /* of the schema that is being listed */
 	AnswerBudget budget;
 	SortedRows tables;

@@ -1,6 +1,6 @@
 /*
  * import_lock.c
- *		One import at a time into the tables of a connection.
+ *		Allows one import at a time into the imported tables of a connection.
  *
  * It must not know what is stored.
  */
@@ -23,9 +23,10 @@ wait_for_imports(void *argument)
 }
 
 /*
- * From now on to the end of the transaction no other one stores or forgets
- * imported tables of this connection.  Nothing else waits for it: the connection
- * can be changed meanwhile.  Errors: QD022 when another one keeps it for too long.
+ * Until the end of the transaction, no other transaction can store or remove
+ * imported tables of this connection.  Nothing else waits for this lock: the
+ * connection can be changed meanwhile.  Errors: QD022 if another transaction
+ * holds it for too long.
  */
 void
 imports_lock(const Caller *caller, int64 connection_id)

@@ -1,6 +1,6 @@
 /*
  * import_lock.h
- *		One import at a time into the tables of a connection.
+ *		Allows one import at a time into the imported tables of a connection.
  */
 #ifndef DQDS_IMPORT_LOCK_H
 #define DQDS_IMPORT_LOCK_H

@@ -1,8 +1,9 @@
 /*
  * import_rows.c
- *		The rows of an import while they are kept, and whose schema they are of.
+ *		The types of the rows that an import keeps, and the schema to which they belong.
  *
- * import_internal.h tells which value stands where.
+ * import_internal.h defines the position of each value.  It must not ask the
+ * remote server.
  */
 #include "postgres.h"
 
@@ -15,7 +16,7 @@ const Oid table_row_types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
 const Oid column_row_types[] = {INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID,
 								INT4OID, INT4OID, BOOLOID, BOOLOID, TEXTOID};
 
-/* The listing asks about this schema from now on. */
+/* Make the listing ask about this schema from now on. */
 void
 import_turn_to_schema(Import *import, int number)
 {

@@ -1,8 +1,8 @@
 /*
  * import_schemas.c
- *		Which schemas an import is of: one by its name, or those that a pattern describes.
+ *		Chooses the schemas of an import: one by its name, or those that match a pattern.
  *
- * It must not know what is imported of them.
+ * It must not know what is imported from them.
  */
 #include "postgres.h"
 
@@ -15,7 +15,7 @@
 #include "listing/listing.h"
 #include "wire/question.h"
 
-/* How many schemas a pattern may name, so that their names need little memory. */
+/* How many schemas a pattern may match, so that their names need little memory. */
 #define MAX_SCHEMAS 10000
 
 static void
@@ -35,7 +35,7 @@ keep_schema(Import *import, const char *name)
 	MemoryContextSwitchTo(old);
 }
 
-/* A schema that has the very name of the pattern is what was asked for, and it alone. */
+/* A schema whose name is the pattern itself is the only one that was requested. */
 static void
 take_schema(Listing *listing, const char **values)
 {
@@ -57,7 +57,7 @@ find_schema(Listing *listing, const char **values)
 		import->schema_found = true;
 }
 
-/* They come again, converted in another way. */
+/* All schemas are listed again, converted in another way. */
 static void
 forget_schemas(Listing *listing)
 {
@@ -87,7 +87,7 @@ compare_names(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
-/* Sorted; of a name that came twice, one is left. */
+/* Sort the schemas, and remove duplicates. */
 static void
 sort_schemas(Import *import)
 {
@@ -105,8 +105,9 @@ sort_schemas(Import *import)
 }
 
 /*
- * Which schemas the pattern names.  Those of the system are not among them, and
- * a name that holds no * is not looked for: its tables will tell.
+ * Find the schemas that the pattern matches, except system schemas.  A name
+ * without a * is not looked up: the listing of its tables shows whether it
+ * exists.
  */
 void
 import_choose_schemas(Import *import, bool may_be_pattern)
@@ -124,7 +125,7 @@ import_choose_schemas(Import *import, bool may_be_pattern)
 	import->schemas = list_make1(import->asked_schema);
 }
 
-/* Is there a schema of that name, also one of the system?  Sets schema_found if there is. */
+/* Set schema_found if there is a schema with the requested name, including system schemas. */
 void
 import_look_for_schema(Import *import)
 {

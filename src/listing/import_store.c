@@ -1,10 +1,10 @@
 /*
  * import_store.c
- *		Joins tables and columns that have arrived, and stores them in the registry.
+ *		Joins the fetched tables and columns, and stores them in the registry.
  *
- * Both come sorted by schema and name, and are stored in batches.
+ * Both are sorted by schema and name, and stored in batches.
  *
- * Owns: the size of the batches.  It must not ask the remote.
+ * Owns: the size of the batches.  It must not ask the remote server.
  */
 #include "postgres.h"
 
@@ -21,21 +21,24 @@
 #include "listing/sorted_rows.h"
 #include "registry/owner_call.h"
 
-/* Memory of what is stored at once, about; one table may take more, up to the second limit. */
+/* The approximate memory of one batch; a single table may take more, up to the second limit. */
 #define BATCH_BYTES     (4 * 1024 * 1024)
 #define MAX_TABLE_BYTES (16 * 1024 * 1024)
 
-/* What a value takes in memory besides its text, about: in a Datum array, and again in an array of SQL. */
+/*
+ * The approximate memory of a value besides its text, in a Datum array and
+ * again in an SQL array.
+ */
 #define VALUE_OVERHEAD 48
 
-/* What is stored together.  Everything in it is in one memory context. */
+/* Tables and columns that are stored together.  All of it is in one memory context. */
 typedef struct Batch
 {
 	MemoryContext context;
 	ArrayBuildState *tables[TABLE_VALUES];
 	ArrayBuildState *columns[COLUMN_VALUES];
 	List *names;         /* of the tables (char *) */
-	List *column_counts; /* of each, a list of integers */
+	List *column_counts; /* of each table, a list of integers */
 	size_t bytes;
 } Batch;
 
@@ -59,7 +62,7 @@ batch_begin(Batch *batch)
 	MemoryContextSwitchTo(old);
 }
 
-/* Add the current row to arrays, one for each of its values. */
+/* Add the values of the current row to one array each. */
 static void
 batch_add(Batch *batch, ArrayBuildState **arrays, const SortedRows *rows)
 {
@@ -89,7 +92,7 @@ check_table_size(const Import *import, const char *name, size_t bytes)
 	failure_raise(&failure);
 }
 
-/* The values of a column, for the sink, as text again where they are text. */
+/* Pass the values of a column to the sink. */
 static void
 show_column(const Import *import, const SortedRows *columns)
 {
@@ -98,7 +101,10 @@ show_column(const Import *import, const SortedRows *columns)
 							 columns->out->tts_isnull + BEFORE_VALUES);
 }
 
-/* Does the current column come before those of a table, or is it one of them? 0: it is one. */
+/*
+ * Compare the current column with a table: negative if it comes before the
+ * table's columns, 0 if it is one of them.
+ */
 static int
 compare_to_table(const SortedRows *columns, int schema, const char *name)
 {
@@ -114,7 +120,7 @@ compare_to_table(const SortedRows *columns, int schema, const char *name)
 	return result;
 }
 
-/* Add the columns of a table; returns how many.  Columns of tables before it are left out. */
+/* Add the columns of a table, and return their number.  Columns of earlier tables are skipped. */
 static int
 add_columns(Import *import, Batch *batch, int schema, const char *name)
 {
@@ -128,7 +134,7 @@ add_columns(Import *import, Batch *batch, int schema, const char *name)
 	{
 		int32 position = sorted_rows_integer(columns, ROW_POSITION);
 
-		/* Of two columns in the same place, the first one counts. */
+		/* Of two columns at the same position, the first one is stored. */
 		if (order == 0 && (count == 0 || position != last_position))
 		{
 			batch_add(batch, batch->columns, columns);
@@ -166,7 +172,7 @@ add_arrays(OwnerCall *call, ArrayBuildState **arrays, const Oid *types, int coun
 					   makeArrayResult(arrays[i], CurrentMemoryContext), false);
 }
 
-/* Tell the sink what became of each table. */
+/* Report the status of each table to the sink. */
 static void
 report(const Import *import, const Batch *batch, Datum statuses)
 {
@@ -208,7 +214,8 @@ batch_store(Import *import, Batch *batch)
 
 /*
  * Join tables and columns, and store them; a batch has tables of one schema.  A
- * table that came twice is stored once.
+ * table that arrived twice is stored once.  Errors: QD023 for a table that is
+ * too large, and those of owner_call().
  */
 void
 import_store(Import *import)

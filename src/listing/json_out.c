@@ -1,10 +1,10 @@
 /*
  * json_out.c
- *		A JSON document as a set of text rows, each a piece of some 16 kB.
+ *		Writes a JSON document as a set of text rows, each a piece of about 16 kB.
  *
- * The bridge joins the pieces without looking into them.  So neither side ever
- * holds the whole document: what is complete goes to the tuplestore, which goes
- * to disk beyond work_mem.
+ * The bridge concatenates the pieces without parsing them.  So neither side
+ * ever holds the whole document in memory: complete pieces go to the
+ * tuplestore, which uses disk beyond work_mem.
  *
  * It must not know what the documents mean.
  */
@@ -28,8 +28,9 @@ PG_FUNCTION_INFO_V1(dqds_compact_json);
 #define PIECE_SIZE (16 * 1024)
 
 /*
- * Begin a document as the result of the function; the caller appends to text, and
- * sets rows.source if a remote's answer goes into it.
+ * Begin a document as the result of the function.  The caller appends to
+ * out->text, and sets out->rows.source if the document contains a remote
+ * server's answer.
  */
 void
 json_out_open(FunctionCallInfo fcinfo, JsonOut *out)
@@ -38,7 +39,10 @@ json_out_open(FunctionCallInfo fcinfo, JsonOut *out)
 	initStringInfo(&out->text);
 }
 
-/* To be called between members: passes on what has grown to a piece. */
+/*
+ * Call this between members: it stores the text once it is large enough for a
+ * piece.  Errors: QD023 if a remote server's answer becomes too large.
+ */
 void
 json_out_flush(JsonOut *out)
 {
@@ -46,7 +50,7 @@ json_out_flush(JsonOut *out)
 		json_out_close(out);
 }
 
-/* Take back everything, what has been passed on included: the document begins again. */
+/* Discard the whole document, including stored pieces, and begin again. */
 void
 json_out_clear(JsonOut *out)
 {
@@ -54,18 +58,18 @@ json_out_clear(JsonOut *out)
 	resetStringInfo(&out->text);
 }
 
-/* Begin an object that is an element of the array which the document is. */
+/* Begin an object as an element of the document, which is an array. */
 void
 json_out_element(JsonOut *out)
 {
 	json_out_flush(out);
-	/* After the first element the text is empty, or ends with the one before. */
+	/* After the first element the text is empty, or ends with the previous one. */
 	if (out->text.len == 0 || out->text.data[out->text.len - 1] != '[')
 		appendStringInfoChar(&out->text, ',');
 	appendStringInfoChar(&out->text, '{');
 }
 
-/* Pass on what is left.  Errors: QD023 when a remote's answer becomes too large. */
+/* Store the rest of the document.  Errors: QD023 if a remote server's answer becomes too large. */
 void
 json_out_close(JsonOut *out)
 {
@@ -80,7 +84,7 @@ json_out_close(JsonOut *out)
 	resetStringInfo(&out->text);
 }
 
-/* Append "name":"value", with a comma ahead where one is due; nothing for NULL. */
+/* Append "name":"value", after a comma if needed; nothing for NULL. */
 void
 json_out_string(StringInfo text, const char *name, const char *value)
 {
@@ -90,7 +94,10 @@ json_out_string(StringInfo text, const char *name, const char *value)
 	escape_json(text, value);
 }
 
-/* A comma, unless what comes next is the first of its object or array, or the value of a member. */
+/*
+ * Append a comma, unless the next item is the first of its object or array, or
+ * the value of a member.
+ */
 static void
 append_comma(StringInfo text)
 {
@@ -100,7 +107,7 @@ append_comma(StringInfo text)
 		appendStringInfoChar(text, ',');
 }
 
-/* Append "name": with a comma ahead where one is due; the value is the caller's. */
+/* Append "name": after a comma if needed; the caller appends the value. */
 void
 json_out_name(StringInfo text, const char *name)
 {
@@ -109,7 +116,7 @@ json_out_name(StringInfo text, const char *name)
 	appendStringInfoChar(text, ':');
 }
 
-/* Append "name":true or "name":false, with a comma ahead where one is due. */
+/* Append "name":true or "name":false, after a comma if needed. */
 void
 json_out_boolean(StringInfo text, const char *name, bool value)
 {
@@ -148,7 +155,7 @@ append_scalar(StringInfo text, const JsonbValue *value)
 	}
 }
 
-/* One token of a jsonb.  A lone value is kept as an array, whose brackets are not shown. */
+/* Append one token of a jsonb.  A scalar is stored as an array, whose brackets are left out. */
 static void
 append_token(StringInfo text, JsonbIteratorToken token, const JsonbValue *value, bool *is_lone)
 {
@@ -183,10 +190,7 @@ append_token(StringInfo text, JsonbIteratorToken token, const JsonbValue *value,
 	}
 }
 
-/*
- * Append jsonb without blanks between its parts, in its own order, with a comma
- * ahead where one is due.
- */
+/* Append a jsonb without blanks, in its own order, after a comma if needed. */
 void
 json_out_jsonb(StringInfo text, Jsonb *jsonb)
 {
@@ -199,7 +203,7 @@ json_out_jsonb(StringInfo text, Jsonb *jsonb)
 		append_token(text, token, &value, &is_lone);
 }
 
-/* dqds_compact_json(jsonb): the same as a value */
+/* dqds_compact_json(jsonb): the jsonb as text without blanks */
 Datum
 dqds_compact_json(PG_FUNCTION_ARGS)
 {
@@ -210,7 +214,7 @@ dqds_compact_json(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
 }
 
-/* Append "name":["element",…], with a comma ahead where one is due; nothing for NULL. */
+/* Append "name":["element",…] for a text[] literal, after a comma if needed; nothing for NULL. */
 void
 json_out_text_array(StringInfo text, const char *name, const char *literal)
 {

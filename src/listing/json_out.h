@@ -1,6 +1,6 @@
 /*
  * json_out.h
- *		A JSON document as a set of text rows.
+ *		Writes a JSON document as a set of text rows.
  */
 #ifndef DQDS_JSON_OUT_H
 #define DQDS_JSON_OUT_H

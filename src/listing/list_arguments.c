@@ -1,6 +1,8 @@
 /*
  * list_arguments.c
- *		Arguments that functions share which list the tables of a remote.
+ *		Reads the arguments that the functions that list a remote server's tables have in common.
+ *
+ * It must not know which function is called.
  */
 #include "postgres.h"
 
@@ -16,14 +18,14 @@
 #include "listing/listing.h"
 #include "listing/rows.h"
 
-/* The text of argument number n, palloc'd; NULL for NULL. */
+/* The text in argument n (from 0), palloc'd, or NULL. */
 char *
 optional_text_argument(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-/* A number of rows; -1 for NULL, which is no limit. */
+/* A number of rows in argument n; -1, which means no limit, for NULL. */
 static int64
 row_limit(FunctionCallInfo fcinfo, int n)
 {
@@ -36,9 +38,10 @@ row_limit(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * Which tables, for functions whose arguments number 2 and 3 are table_name_contains
- * and max_rows, and those from first_option on include_partitions, case_insensitive,
- * table_name_excludes and include_sizes.  Errors: 22023 for a negative number.
+ * Read the filters of functions whose arguments 2 and 3 (from 0) are
+ * table_name_contains and max_rows, and those from first_option on
+ * include_partitions, case_insensitive, table_name_excludes and include_sizes.
+ * Errors: 22023 for a negative number.
  */
 void
 listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option)
@@ -51,7 +54,7 @@ listing_read_filters(Listing *listing, FunctionCallInfo fcinfo, int first_option
 	listing->sizes = !PG_ARGISNULL(first_option + 3) && PG_GETARG_BOOL(first_option + 3);
 }
 
-/* Restrict a listing to the names of a text[]. */
+/* Restrict a listing to the table names in a text[]. */
 void
 listing_restrict(Listing *listing, Datum names)
 {
@@ -69,8 +72,8 @@ listing_restrict(Listing *listing, Datum names)
 }
 
 /*
- * Restrict a listing to the names of tables in argument number n, a text[], or the
- * text of one name or of such an array; NULL: all tables.
+ * Restrict a listing to the table names in argument n (from 0): a text[], or
+ * text that is one name or an array literal.  NULL means all tables.
  */
 void
 listing_restrict_to_argument(Listing *listing, const Caller *caller, FunctionCallInfo fcinfo, int n)

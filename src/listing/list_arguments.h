@@ -1,6 +1,6 @@
 /*
  * list_arguments.h
- *		Arguments that functions share which list the tables of a remote.
+ *		Reads the arguments that the functions that list a remote server's tables have in common.
  */
 #ifndef DQDS_LIST_ARGUMENTS_H
 #define DQDS_LIST_ARGUMENTS_H

@@ -1,13 +1,13 @@
 /*
  * listing.c
- *		A listing: asks one remote one question and passes on what belongs to the answer.
+ *		Runs a listing: asks a remote server one question, and passes on the rows that belong to the answer.
  *
- * The remote filters where it can; the filters are applied again here, so that
- * the answer is right whatever the remote does.  A value that is not what it
- * should be becomes NULL, and free text that is too long is cut.  A remote that
- * fails to convert a character to our encoding is asked again for its bytes as
- * they are: they are converted (encoding.c) and sorted here.  It must not know
- * what becomes of the rows.
+ * The remote server filters where it can; the filters are applied again here,
+ * so that the answer is right whatever the server does.  A value of the wrong
+ * form becomes NULL, and free text that is too long is cut.  A server that
+ * fails to convert a character to our encoding is asked again for unconverted
+ * bytes, which are converted (encoding.c) and sorted here.  It must not know
+ * what is done with the rows.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@
 #include "wire/failure_common.h"
 #include "wire/question.h"
 
-/* An unfiltered listing; the caller sets what is asked. */
+/* Initialize a listing without filters; the caller then sets what is asked. */
 void
 listing_init(Listing *listing)
 {
@@ -44,7 +44,7 @@ listing_init(Listing *listing)
 	listing->definitions = DEFINITIONS_ALL;
 }
 
-/* A piece of a name as names are compared with it; NULL where it is no filter, being empty. */
+/* A substring filter in the form in which names are compared with it; NULL if it is empty. */
 static const char *
 as_compared(const Listing *listing, const char *text)
 {
@@ -61,7 +61,7 @@ contains(const Listing *listing, const char *name, const char *piece)
 	return strstr(name, piece) != NULL;
 }
 
-/* A name that was asked for and is there is marked, even where it is beyond the limit. */
+/* Does a name pass the filters?  A requested name is marked as found, even beyond the limit. */
 static bool
 passes(const Listing *listing, const char *name)
 {
@@ -72,7 +72,7 @@ passes(const Listing *listing, const char *name)
 	return listing->names == NULL || name_set_mark(listing->names, name);
 }
 
-/* A whole number in the range of the type, in the one spelling that JSON and SQL share. */
+/* Is it an integer in the range of the type, in the spelling that JSON and SQL share? */
 static bool
 is_number(const char *text, bool is_bigint)
 {
@@ -87,10 +87,10 @@ is_number(const char *text, bool is_bigint)
 	return errno == 0 && (is_bigint || (number >= PG_INT32_MIN && number <= PG_INT32_MAX));
 }
 
-/* A longer text (a comment, the name of a type) is cut, and ends in a mark. */
+/* Longer text (a comment, the name of a type) is cut, and ends in a mark. */
 #define MAX_TEXT_BYTES (64 * 1024)
 
-/* No real name is that long, and a name that is cut would be another one. */
+/* No real name is that long, and a cut name would be a different one. */
 #define MAX_NAME_BYTES (64 * 1024)
 
 static const char *
@@ -105,7 +105,7 @@ valid_text(const char *sent, int encoding)
 	return psprintf("%.*s%s", pg_mbcliplen(text, length, MAX_TEXT_BYTES), text, mark);
 }
 
-/* An array that is too long is none: without its end it would be another one. */
+/* An array that is too long is not valid: without its end it would be a different one. */
 static const char *
 valid_text_array(const char *sent, int encoding)
 {
@@ -115,7 +115,7 @@ valid_text_array(const char *sent, int encoding)
 	return strlen(text) <= MAX_TEXT_BYTES && text_array_parse(text, &elements) ? text : NULL;
 }
 
-/* Errors: QD023 when it is too long. */
+/* Errors: QD023 if it is too long. */
 static const char *
 valid_name(const Target *target, const char *sent, int encoding)
 {
@@ -129,7 +129,7 @@ valid_name(const Target *target, const char *sent, int encoding)
 	return remote_text(remote_decode(sent, encoding));
 }
 
-/* What a remote sent, as a value that it should be; NULL if it is none. */
+/* The value that a remote server sent, made valid; NULL if it does not have the form of value. */
 static const char *
 valid_value(const Listing *listing, const char *sent, AnswerValue value)
 {
@@ -149,7 +149,7 @@ valid_value(const Listing *listing, const char *sent, AnswerValue value)
 		case ANSWER_BIGINT:
 			return is_number(sent, true) ? sent : NULL;
 		case ANSWER_BOOLEAN:
-			/* In PostgreSQL's or another server's spelling. */
+			/* In the spelling of PostgreSQL or of another server. */
 			return strchr("tT1", *sent) != NULL && *sent != '\0' ? "true" : "false";
 	}
 	return NULL;
@@ -164,7 +164,10 @@ emit_row(Listing *listing, const char **values)
 	listing->emit(listing, values);
 }
 
-/* The engine's sink: the first value is the name of what is listed, or of its table; but a schema may come before. */
+/*
+ * The engine's sink.  The first value is the name of the listed object, or of
+ * its table, unless the name of a schema precedes it.
+ */
 static void
 take_row(void *sink, const char **values, int nvalues)
 {
@@ -215,9 +218,12 @@ end_sorting(Listing *listing)
 	listing->sorted = NULL;
 }
 
-/* ---- what is asked -------------------------------------------------------------------- */
+/* ---- the query ------------------------------------------------------------------------ */
 
-/* A name that must be matched: where the remote cannot have it, the empty one, which is no name. */
+/*
+ * A name that must be matched.  If it cannot exist at the remote server, it
+ * becomes empty, which matches nothing.
+ */
 static const char *
 sought(const char *name, int encoding)
 {
@@ -227,8 +233,8 @@ sought(const char *name, int encoding)
 }
 
 /*
- * A filter that the remote may leave out: one that it does not understand, or in
- * which a replaced character is named, is left to passes().
+ * A filter that the remote server may omit.  One that cannot be encoded, or
+ * that contains the replacement character, is left to passes().
  */
 static const char *
 filter(const char *text, int encoding)
@@ -242,7 +248,7 @@ filter(const char *text, int encoding)
 	return bytes;
 }
 
-/* Is what the remote filters by all that there is to filter by? */
+/* Does the remote server apply the whole filter? */
 static bool
 same_filter(const char *sent, const char *piece)
 {
@@ -259,19 +265,22 @@ fill_table_query(const Listing *listing, RemoteQuery *query, int encoding)
 		query->values[0] = listing->include_system ? "true" : "false";
 	query->values[3] = listing->partitions ? "true" : "false";
 	query->values[5] = listing->sizes ? "true" : "false";
-	/* A remote folds case by its own rules, which may tell apart what ours do not. */
+	/* A remote server folds case by its own rules, which may differ from ours. */
 	if (!listing->ignore_case)
 	{
 		query->values[1] = filter(listing->wanted_piece, encoding);
 		query->values[4] = filter(listing->unwanted_piece, encoding);
 	}
-	/* Nor must the remote count for us what it does not filter or sort as we do. */
+	/* The remote server may apply the limit only if it filters and sorts exactly as we do. */
 	if (listing->max_rows >= 0 && sorts && same_filter(query->values[1], listing->wanted_piece) &&
 		same_filter(query->values[4], listing->unwanted_piece))
 		query->values[2] = psprintf("%lld", (long long) listing->max_rows);
 }
 
-/* Some tables are found in another way than all: by another query, which has the same answer. */
+/*
+ * Columns of named tables are requested with another query than those of all;
+ * both have the same answer.
+ */
 static void
 fill_column_query(const Listing *listing, RemoteQuery *query, int encoding)
 {
@@ -292,7 +301,7 @@ fill_key_query(const Listing *listing, RemoteQuery *query, int encoding)
 	query->values[2] = psprintf("%d", (int) listing->definitions);
 }
 
-/* The engine's QueryFiller. */
+/* The engine's QueryFiller: fill in the query and its parameters. */
 static void
 fill_query(void *sink, RemoteQuery *query, int encoding)
 {
@@ -348,12 +357,13 @@ ask(Listing *listing, Operation *operation, const Caller *caller)
 }
 
 /*
- * Ask, and call emit for each row.  False: that failed, and *failure says why; the
- * rows emitted before are of no use then.  A failure of the model is raised.
+ * Ask the question, and call emit for each row.  If that fails, it returns
+ * false, *failure says why, and the emitted rows must be discarded.  A failure
+ * of the connection argument is raised as an error of class QD.
  *
- * A character that the other encoding does not have, in a name or filter of ours
- * or in what the remote would send, is found out by its error.  Then, and in the
- * next listings of this Listing, the remote converts nothing.
+ * An error of the remote server shows that a character cannot be converted, in
+ * a name or filter of ours or in the answer.  Then, and for later questions of
+ * the same Listing, the server converts nothing.
  */
 bool
 listing_try(Listing *listing, Question question, const Caller *caller, Failure *failure)

@@ -1,6 +1,6 @@
 /*
  * listing.h
- *		A listing: asks one remote one question and passes on what belongs to the answer.
+ *		Runs a listing: asks a remote server one question, and passes on the rows that belong to the answer.
  */
 #ifndef DQDS_LISTING_H
 #define DQDS_LISTING_H
@@ -18,37 +18,37 @@ struct SortedAnswer;
 
 struct Listing
 {
-	/* What is asked, set before listing_run. */
+	/* The question, set before listing_run(). */
 	ConnectionArgument connection;
-	char *schema_name; /* NULL: of all schemas, or the schemas themselves */
+	char *schema_name; /* NULL for all schemas, or to list schemas */
 	bool include_system;
-	char *contains;      /* NULL or empty: no filter */
+	char *contains;      /* NULL or empty for no filter */
 	char *excludes;      /* likewise */
 	bool ignore_case;    /* in these two */
-	bool partitions;     /* tables that are partitions of others as well */
-	bool sizes;          /* sizes of tables, for which the remote looks at their files */
-	NameSet *names;      /* NULL: all tables */
+	bool partitions;     /* include tables that are partitions of others */
+	bool sizes;          /* sizes of tables, for which the server reads their files' sizes */
+	NameSet *names;      /* NULL for all tables */
 	char *names_literal; /* the same as a text[] literal */
-	char *view_name;     /* whose definition is asked for */
+	char *view_name;     /* whose definition is requested */
 	DefinitionEffort definitions;
-	int64 max_rows; /* negative: no limit */
+	int64 max_rows; /* negative for no limit */
 
-	/* What becomes of a row: valid values, as many as the question's answer has columns. */
+	/* Receives a row: valid values, as many as the question's answer has columns. */
 	void (*emit)(Listing *listing, const char **values);
-	/* All rows are emitted again, from the first one on: forget those of this listing_run. */
+	/* Called before all rows are emitted again: discard those of this listing_run(). */
 	void (*restart)(Listing *listing);
-	void *output; /* of these two */
+	void *output; /* for these two */
 
 	/* Private to listing.c. */
 	Question question;
-	const char *wanted_piece; /* contains and excludes, as names are compared with them */
+	const char *wanted_piece; /* contains and excludes, in the form in which names are compared */
 	const char *unwanted_piece;
 	int64 count;
-	MemoryContext row_context;   /* current while emit runs, emptied afterwards */
-	bool old_version;            /* of a server whose newer versions know more */
-	bool raw;                    /* the remote has failed to convert something */
-	int encoding;                /* in which the answer comes (encoding.c) */
-	struct SortedAnswer *sorted; /* what the remote has not sorted as it is shown, or NULL */
+	MemoryContext row_context; /* current while emit runs, reset afterwards */
+	bool old_version;          /* use the query for older versions of the server */
+	bool raw;     /* the server failed to convert a character, and converts nothing now */
+	int encoding; /* of the answer (encoding.c) */
+	struct SortedAnswer *sorted; /* an answer that the server did not sort as needed, or NULL */
 };
 
 extern void listing_init(Listing *listing);

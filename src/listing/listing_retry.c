@@ -1,13 +1,13 @@
 /*
  * listing_retry.c
- *		A listing whose answer is spoilt by what others do at the remote is asked for again.
+ *		Repeats a listing that failed because of concurrent changes at the remote server.
  *
- * A server fails to describe an object that is dropped in that moment, and waits
- * for tables that are locked.  Either would take a whole listing down, and so would
- * a definition that the server cannot write.
+ * A server fails to describe an object that is dropped at that moment, and
+ * waits for tables that are locked.  Either would make a whole listing fail,
+ * and so would a definition that the server cannot write.
  *
- * Owns: how often a remote is asked again, and for how much less.  It must not know
- * what is listed.
+ * Owns: how often a listing is repeated, and what is then left out.  It must
+ * not know what is done with the rows.
  */
 #include "postgres.h"
 
@@ -16,12 +16,13 @@
 #include "listing/listing.h"
 #include "wire/question.h"
 
-/* How often a list may be spoilt by dropped objects before it is asked for without definitions. */
+/* How often a listing may fail on dropped objects before it is repeated without definitions. */
 #define MAX_RACES 3
 
 /*
- * How often the definition of a view may be spoilt, by dropped objects or by locks, of which each
- * takes a tenth of a second (catalog_sql.h).  There is no less to ask for.
+ * How often the request for a view's definition may fail on dropped objects or
+ * on locks, each of which takes a tenth of a second (catalog_sql.h).  Nothing
+ * can be left out of it.
  */
 #define MAX_VIEW_ATTEMPTS 50
 
@@ -32,7 +33,7 @@ has_definitions(Question question)
 		   question == QUESTION_INDEXES;
 }
 
-/* Ask for less, where less can be asked for. */
+/* Leave something out of the question; returns false if nothing can be left out. */
 static bool
 ask_for_less(Listing *listing)
 {
@@ -46,7 +47,7 @@ ask_for_less(Listing *listing)
 	return true;
 }
 
-/* May the remote be asked again, perhaps for less? */
+/* May the question be repeated, perhaps with something left out? */
 static bool
 may_ask_again(Listing *listing, const Failure *failure, int *spoilt)
 {
@@ -68,16 +69,17 @@ may_ask_again(Listing *listing, const Failure *failure, int *spoilt)
 		return false;
 	if (++*spoilt < MAX_RACES)
 		return true;
-	/* That may happen to any definition. */
+	/* Any definition may have caused this. */
 	if (listing->definitions == DEFINITIONS_ALL)
 		listing->definitions = DEFINITIONS_WITHOUT_LOCKS;
 	return ask_for_less(listing);
 }
 
 /*
- * Ask, and call emit for each row, as listing_try does; if that fails because of what
- * others do or have made at the remote, restart and ask again.  Any other failure is raised as an
- * error of class QD.  What is left out in the end (sizes, definitions) is NULL.
+ * Ask the question and call emit for each row, like listing_try().  If that
+ * fails because of other sessions or objects at the remote server, call restart
+ * and ask again.  Any other failure is raised as an error of class QD.  Values
+ * that are finally left out (sizes, definitions) are NULL.
  */
 void
 listing_run(Listing *listing, Question question, const Caller *caller)

@@ -1,6 +1,6 @@
 /*
  * rows.c
- *		Rows of a set-returning function.
+ *		Stores the rows of a set-returning function.
  *
  * The result is always materialized: a stream would keep the remote session
  * busy after a LIMIT, and two streams in one query would collide.
@@ -22,8 +22,9 @@
 #include "wire/question.h"
 
 /*
- * Make an empty result for the set-returning function that is being called.  A
- * caller that puts a remote's answer into it sets rows->source afterwards.
+ * Create an empty result for the set-returning function that is being called.
+ * A caller that stores a remote server's answer sets rows->source afterwards.
+ * Errors: 0A000 if the function is called where it cannot return a set.
  */
 void
 rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
@@ -47,7 +48,7 @@ rows_open(FunctionCallInfo fcinfo, RowsOut *rows)
 	MemoryContextSwitchTo(old);
 }
 
-/* Add a row.  Errors: QD023 when a remote's answer becomes too large. */
+/* Add a row.  Errors: QD023 if a remote server's answer becomes too large. */
 void
 rows_put(RowsOut *rows, Datum *values, bool *nulls)
 {
@@ -58,7 +59,7 @@ rows_put(RowsOut *rows, Datum *values, bool *nulls)
 	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
 }
 
-/* Take back all rows, as if none had been put. */
+/* Remove all rows. */
 void
 rows_clear(RowsOut *rows)
 {
@@ -66,7 +67,7 @@ rows_clear(RowsOut *rows)
 	memset(&rows->budget, 0, sizeof(rows->budget));
 }
 
-/* A text column from a C string; NULL becomes NULL. */
+/* Set a text column from a C string, which may be NULL. */
 void
 row_text(Datum *value, bool *isnull, const char *text)
 {
@@ -74,7 +75,10 @@ row_text(Datum *value, bool *isnull, const char *text)
 	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
-/* A column of an integer type from what a remote sent; NULL and what is no number become NULL. */
+/*
+ * Set a column of an integer type from a remote server's text; NULL if that is
+ * NULL or not a number.
+ */
 void
 row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint)
 {
@@ -94,7 +98,7 @@ row_integer(Datum *value, bool *isnull, const char *text, bool is_bigint)
 	*value = is_bigint ? Int64GetDatum(number) : Int32GetDatum((int32) number);
 }
 
-/* A boolean column, in PostgreSQL's or another server's spelling. */
+/* Set a boolean column, from the spelling of PostgreSQL or of another server. */
 void
 row_boolean(Datum *value, bool *isnull, const char *text)
 {
@@ -125,7 +129,7 @@ row_value(Datum *value, bool *isnull, AnswerValue kind, const char *text)
 	}
 }
 
-/* The values of a remote's row, valid ones, in the order of the answer. */
+/* Set the columns of a row from valid values, in the order of the answer. */
 void
 row_values(Datum *values, bool *isnull, const AnswerShape *answer, const char **texts)
 {
@@ -133,7 +137,10 @@ row_values(Datum *values, bool *isnull, const AnswerShape *answer, const char **
 		row_value(&values[i], &isnull[i], answer->values[i], texts[i]);
 }
 
-/* A column of the type text[] from what a remote sent; NULL and what is no array become NULL. */
+/*
+ * Set a column of type text[] from a remote server's literal; NULL if that is
+ * NULL or not an array.
+ */
 void
 row_text_array(Datum *value, bool *isnull, const char *literal)
 {

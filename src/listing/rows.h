@@ -1,6 +1,6 @@
 /*
  * rows.h
- *		Rows of a set-returning function.
+ *		Stores the rows of a set-returning function.
  */
 #ifndef DQDS_ROWS_H
 #define DQDS_ROWS_H
@@ -18,8 +18,8 @@ typedef struct RowsOut
 {
 	Tuplestorestate *store;
 	TupleDesc desc;
-	const Target *source; /* whose answer the rows are; NULL: of no remote's */
-	AnswerBudget budget;  /* of that answer */
+	const Target *source; /* the server whose answer the rows are, or NULL */
+	AnswerBudget budget;  /* for that answer */
 } RowsOut;
 
 extern void rows_open(FunctionCallInfo fcinfo, RowsOut *rows);

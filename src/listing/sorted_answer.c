@@ -1,11 +1,12 @@
 /*
  * sorted_answer.c
- *		The answer to a question, sorted here because the remote has not sorted it as it is shown.
+ *		Sorts the answer to a question that the remote server did not sort as needed.
  *
- * It is sorted by the bytes of the names that it begins with, and within the same
- * ones as it came.  What is kept is bounded by dqds.max_answer_size.
+ * Rows are sorted by the bytes of the names in the first columns, and rows with
+ * equal names by the order of arrival.  Their size is limited by
+ * dqds.max_answer_size.
  *
- * It must not know what the question is, or where the rows go.
+ * It must not know the question, or what is done with the rows.
  */
 #include "postgres.h"
 
@@ -17,7 +18,7 @@
 #include "model/target.h"
 #include "wire/question.h"
 
-/* The columns of a sorted row: the number of its arrival, and the values of the answer as text. */
+/* The columns of a sorted row: its sequence number, and the values of the answer as text. */
 #define ARRIVAL       0
 #define FIRST_VALUE   1
 #define MAX_SORT_KEYS (MAX_ANSWER_COLUMNS + 1)
@@ -32,7 +33,7 @@ struct SortedAnswer
 	AnswerBudget budget;
 };
 
-/* Begin with no rows, in the current memory context.  source is whose answer it is. */
+/* Begin without rows, in the current memory context. source is the server whose answer it is. */
 SortedAnswer *
 sorted_answer_begin(const AnswerShape *shape, const Target *source)
 {
@@ -45,7 +46,7 @@ sorted_answer_begin(const AnswerShape *shape, const Target *source)
 	answer->types[ARRIVAL] = INT8OID;
 	for (int i = 0; i < shape->ncolumns; i++)
 		answer->types[FIRST_VALUE + i] = TEXTOID;
-	/* Keys count from 1. */
+	/* Keys are numbered from 1. */
 	for (; nkeys < shape->ncolumns && shape->values[nkeys] == ANSWER_NAME; nkeys++)
 		keys[nkeys] = FIRST_VALUE + nkeys + 1;
 	keys[nkeys++] = ARRIVAL + 1;
@@ -53,7 +54,7 @@ sorted_answer_begin(const AnswerShape *shape, const Target *source)
 	return answer;
 }
 
-/* Add a row, which is copied.  Errors: QD023 when the answer becomes too large. */
+/* Add a row, which is copied.  Errors: QD023 if the answer becomes too large. */
 void
 sorted_answer_put(SortedAnswer *answer, const char **values)
 {
@@ -66,14 +67,14 @@ sorted_answer_put(SortedAnswer *answer, const char **values)
 	answer_budget_take(&answer->budget, answer->source, sorted_rows_put(&answer->rows, row));
 }
 
-/* All rows are there; from now on they can be read. */
+/* Sort the rows after the last one was added; from now on they can be read. */
 void
 sorted_answer_sort(SortedAnswer *answer)
 {
 	sorted_rows_sort(&answer->rows);
 }
 
-/* The next row, palloc'd in the current memory context; false at the end. */
+/* Get the next row, palloc'd in the current memory context; returns false at the end. */
 bool
 sorted_answer_next(SortedAnswer *answer, const char **values)
 {
@@ -84,7 +85,7 @@ sorted_answer_next(SortedAnswer *answer, const char **values)
 	return true;
 }
 
-/* Give everything back. */
+/* Free everything. */
 void
 sorted_answer_end(SortedAnswer *answer)
 {

@@ -1,6 +1,6 @@
 /*
  * sorted_answer.h
- *		The answer to a question, sorted here because the remote has not sorted it as it is shown.
+ *		Sorts the answer to a question that the remote server did not sort as needed.
  */
 #ifndef DQDS_SORTED_ANSWER_H
 #define DQDS_SORTED_ANSWER_H

@@ -1,11 +1,11 @@
 /*
  * sorted_rows.c
- *		Rows of a remote's answer, sorted, and kept on disk beyond a few megabytes.
+ *		Sorts rows of a remote server's answer, on disk beyond a few megabytes.
  *
- * Texts are sorted by their bytes.  Memory and temporary files end with the
- * transaction at the latest.
+ * Texts are sorted by bytes.  Memory and temporary files are freed at the end
+ * of the transaction at the latest.
  *
- * It must not know what the rows are of.
+ * It must not know what the rows contain.
  */
 #include "postgres.h"
 
@@ -19,12 +19,12 @@
 #include "listing/sorted_rows.h"
 #include "wire/question.h"
 
-/* Memory of the sort, in kilobytes; what is beyond goes to disk. */
+/* The memory of the sort, in kilobytes; beyond it, disk is used. */
 #define SORT_MEMORY_KB 4096
 
 #define MAX_SORT_KEYS (MAX_ANSWER_COLUMNS + 1)
 
-/* How values of a type are sorted. */
+/* The sort operator and collation for values of a type. */
 static void
 sort_order(Oid type, Oid *operator, Oid * collation)
 {
@@ -44,9 +44,9 @@ sort_order(Oid type, Oid *operator, Oid * collation)
 }
 
 /*
- * Begin with no rows.  types are those of the values: text, integer, bigint or
- * boolean.  keys are the numbers, from 1, of the values to sort by, none of which
- * is a boolean.
+ * Begin without rows. types are those of the values: text, integer, bigint or
+ * boolean; the array must stay valid. keys are the numbers, from 1, of the
+ * values to sort by, none of which is a boolean.
  */
 void
 sorted_rows_begin(SortedRows *rows, const Oid *types, int nvalues, const AttrNumber *keys,
@@ -91,7 +91,7 @@ value_from_text(Oid type, const char *text, Datum *value, bool *isnull)
 	}
 }
 
-/* Add a row, which is copied; returns how many bytes it takes, about. */
+/* Add a row, which is copied; returns its approximate size in bytes. */
 size_t
 sorted_rows_put(SortedRows *rows, const char **values)
 {
@@ -109,21 +109,21 @@ sorted_rows_put(SortedRows *rows, const char **values)
 	return bytes;
 }
 
-/* All rows are there; from now on they can be read. */
+/* Sort the rows after the last one was added; from now on they can be read. */
 void
 sorted_rows_sort(SortedRows *rows)
 {
 	tuplesort_performsort(rows->sort);
 }
 
-/* Read from the beginning again. */
+/* Start reading from the beginning again. */
 void
 sorted_rows_rewind(SortedRows *rows)
 {
 	tuplesort_rescan(rows->sort);
 }
 
-/* Go on to the next row; false at the end. */
+/* Move to the next row; returns false at the end. */
 bool
 sorted_rows_next(SortedRows *rows)
 {
@@ -140,21 +140,21 @@ sorted_rows_any(const SortedRows *rows)
 	return !TupIsNull(rows->out);
 }
 
-/* A value of the current row that is an integer. */
+/* An integer value of the current row; i counts from 0. */
 int32
 sorted_rows_integer(const SortedRows *rows, int i)
 {
 	return DatumGetInt32(rows->out->tts_values[i]);
 }
 
-/* Text of the current row, palloc'd, or NULL; n counts from 0. */
+/* A text value of the current row, palloc'd, or NULL; n counts from 0. */
 char *
 sorted_rows_text(const SortedRows *rows, int n)
 {
 	return rows->out->tts_isnull[n] ? NULL : TextDatumGetCString(rows->out->tts_values[n]);
 }
 
-/* Give everything back. */
+/* Free everything. */
 void
 sorted_rows_end(SortedRows *rows)
 {

@@ -1,6 +1,6 @@
 /*
  * sorted_rows.h
- *		Rows of a remote's answer, sorted, and kept on disk beyond a few megabytes.
+ *		Sorts rows of a remote server's answer, on disk beyond a few megabytes.
  */
 #ifndef DQDS_SORTED_ROWS_H
 #define DQDS_SORTED_ROWS_H
@@ -8,10 +8,10 @@
 #include "executor/tuptable.h"
 #include "utils/tuplesort.h"
 
-/* The current row is in out, which is empty before the first one and behind the last. */
+/* The current row is in out, which is empty before the first row and after the last. */
 typedef struct SortedRows
 {
-	const Oid *types; /* of the values; the caller's */
+	const Oid *types; /* of the values; belongs to the caller */
 	int nvalues;
 	Tuplesortstate *sort;
 	TupleTableSlot *in;
