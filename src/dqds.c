@@ -1,6 +1,6 @@
 /*
  * dqds.c
- *		Module magic, and what PostgreSQL is told of the settings.
+ *		The module's magic block, and the definitions of its settings.
  */
 #include "postgres.h"
 

@@ -2,8 +2,11 @@
  * connection_functions.c
  *		SQL functions that create, change, drop and rename connections.
  *
- * Each checks the caller's right and validates the arguments, then has the
- * registry changed by an internal function (owner_call.c).
+ * Each checks the caller's privileges and the arguments, and then calls an
+ * internal function that changes the registry (owner_call.c).
+ *
+ * Owns: the rules for who may change a connection, and how.  It must not
+ * connect.
  */
 #include "postgres.h"
 
@@ -43,8 +46,9 @@ PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
 PG_FUNCTION_INFO_V1(dqds_rename_connection_1_1);
 
 /*
- * A new name must not be a spelling of a model, either: after the connection has been
- * dropped, a query that still has the name would connect to what it says.
+ * A new name must not be a spelling of a model: once the connection has been
+ * dropped, a query that still uses the name would connect to the place that it
+ * describes.
  */
 static void
 check_new_name(const char *name)
@@ -61,7 +65,7 @@ check_new_name(const char *name)
 	failure_raise(&failure);
 }
 
-/* How the second argument is read: model_argument or spelled_model_argument. */
+/* Reads the second argument: model_argument or spelled_model_argument. */
 typedef Jsonb *(*ModelReader)(const Caller *caller, FunctionCallInfo fcinfo, int n,
 							  Failure *failure);
 
@@ -83,7 +87,7 @@ refuse_existing_name(const char *name)
 					errmsg("connection \"%s\" already exists", visible_text(name))));
 }
 
-/* For the message: two renames at once are told apart by the table's index. */
+/* Only for a better message: the unique index of the table prevents duplicate names. */
 static void
 check_name_is_free(const Caller *caller, const char *name, int64 id)
 {
@@ -93,7 +97,7 @@ check_name_is_free(const Caller *caller, const char *name, int64 id)
 		refuse_existing_name(name);
 }
 
-/* Passing the server's own trust on to others is for superusers to decide. */
+/* Only superusers may let others use the trust that remote servers have in this server. */
 static void
 check_password_rule(const Caller *caller, Jsonb *model)
 {
@@ -104,7 +108,10 @@ check_password_rule(const Caller *caller, Jsonb *model)
 					errhint("Give a password, or ask a superuser to register the connection.")));
 }
 
-/* A connection that the caller may edit: not to be seen is 42704, seen but not owned 42501. */
+/*
+ * Get a connection that the caller may edit.  Errors: 42704 if the caller may
+ * not use it, 42501 if the caller may only use it.
+ */
 static void
 get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 {
@@ -117,9 +124,10 @@ get_to_edit(const Caller *caller, const char *name, RegistryEntry *entry)
 }
 
 /*
- * The same, and no other session changes it until the end of the transaction:
- * what the masks of a new model keep must not be what has just been replaced, and
- * a caller that has just lost the connection must not change it.
+ * The same, and lock it against changes by other sessions until the end of the
+ * transaction: the masks of a new model must not keep secrets that have just
+ * been replaced, and a caller that has just lost the connection must not change
+ * it.
  */
 static void
 get_to_change(const Caller *caller, const char *name, RegistryEntry *entry)
@@ -131,13 +139,16 @@ get_to_change(const Caller *caller, const char *name, RegistryEntry *entry)
 	locked = entry->id;
 	owner_call_add(&call, INT8OID, Int64GetDatum(locked), false);
 	(void) owner_call(caller, "dqds_lock_connection", &call, NULL);
-	/* What was waited for may have changed it, or have given the name to another one. */
+	/* The transaction that held the lock may have changed it, or renamed another one. */
 	get_to_edit(caller, name, entry);
 	if (entry->id != locked)
 		owner_call_found_nothing("connection");
 }
 
-/* Call an internal function that changes a connection, which may have been dropped since it was found. */
+/*
+ * Call an internal function that changes a connection; it may have been dropped
+ * since it was found.
+ */
 static void
 change_connection(const Caller *caller, const char *function, OwnerCall *call)
 {
@@ -148,7 +159,7 @@ change_connection(const Caller *caller, const char *function, OwnerCall *call)
 		owner_call_found_nothing("connection");
 }
 
-/* Bring a model into its kept form, or raise what is wrong with it. */
+/* Bring a model into its stored form, or raise an error if it cannot be registered. */
 static void
 normalize_or_raise(const Caller *caller, Jsonb *model, const RegistryEntry *stored,
 				   NormalModel *normal)
@@ -162,7 +173,7 @@ normalize_or_raise(const Caller *caller, Jsonb *model, const RegistryEntry *stor
 	check_password_rule(caller, normal->model);
 }
 
-/* Say what in a model that has been stored has no effect. */
+/* Report the warnings about a model that has been stored. */
 static void
 warn_of_model(const NormalModel *normal)
 {
@@ -173,9 +184,9 @@ warn_of_model(const NormalModel *normal)
 }
 
 /*
- * Add the paths of the members whose references to the environment count, of a
- * model that replaces stored (NULL: of a new connection), or raise what speaks
- * against them.
+ * Add the paths of the members whose references to the environment may be
+ * resolved, for a model that replaces stored (NULL for a new connection).
+ * Errors: QD021 if the caller may not write a reference.
  */
 static void
 add_environment_members(const Caller *caller, const NormalModel *normal,
@@ -227,7 +238,7 @@ create_connection(FunctionCallInfo fcinfo, ModelReader read)
 	statement_show(&scope);
 }
 
-/* dqds_create_connection(name, model): the name given here wins over the model's own */
+/* dqds_create_connection(name, model): this name overrides the model's connection_name */
 Datum
 dqds_create_connection_1_1(PG_FUNCTION_ARGS)
 {
@@ -235,7 +246,7 @@ dqds_create_connection_1_1(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_create_connection_json(name, model): for the bridge, where a body is JSON */
+/* dqds_create_connection_json(name, model): for the bridge, whose requests have JSON bodies */
 Datum
 dqds_create_connection_json(PG_FUNCTION_ARGS)
 {
@@ -243,7 +254,7 @@ dqds_create_connection_json(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A model that is given for a connection must not be that of another one. */
+/* The connection_name in the model of a connection must not be that of another one. */
 static void
 check_own_name(Jsonb *model, const char *name)
 {
@@ -259,9 +270,9 @@ check_own_name(Jsonb *model, const char *name)
 }
 
 /*
- * Replace the model of a connection, with patch by what becomes of it when the model
- * that is given is taken as a merge patch.  The patch meets the masks of the stored
- * model, which keep the secrets by the rules for every model.
+ * Replace the model of a connection.  If patch is set, the argument is a merge
+ * patch, which is applied to the stored model with its masks; the masks keep
+ * the secrets by the same rules as in any other model.
  */
 static void
 update_connection(FunctionCallInfo fcinfo, const char *command, ModelReader read, bool patch)
@@ -294,7 +305,7 @@ update_connection(FunctionCallInfo fcinfo, const char *command, ModelReader read
 	statement_show(&scope);
 }
 
-/* dqds_update_connection(name, model): a mask keeps the secret that is stored */
+/* dqds_update_connection(name, model): a mask keeps the stored secret */
 Datum
 dqds_update_connection_1_1(PG_FUNCTION_ARGS)
 {
@@ -302,7 +313,7 @@ dqds_update_connection_1_1(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_update_connection_json(name, model): for the bridge, where a body is JSON */
+/* dqds_update_connection_json(name, model): for the bridge, whose requests have JSON bodies */
 Datum
 dqds_update_connection_json(PG_FUNCTION_ARGS)
 {
@@ -310,7 +321,7 @@ dqds_update_connection_json(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_patch_connection(name, patch): what the patch does not mention stays, secrets included */
+/* dqds_patch_connection(name, patch): members that are not in the patch stay, secrets included */
 Datum
 dqds_patch_connection(PG_FUNCTION_ARGS)
 {
@@ -335,7 +346,7 @@ drop_connection(const Caller *caller, FunctionCallInfo fcinfo)
 	statement_show(&scope);
 }
 
-/* dqds_drop_connection(name): its imports and grants go with it */
+/* dqds_drop_connection(name): also drops its imports and grants */
 Datum
 dqds_drop_connection_1_1(PG_FUNCTION_ARGS)
 {
@@ -348,8 +359,7 @@ dqds_drop_connection_1_1(PG_FUNCTION_ARGS)
 
 /*
  * dqds_drop_connection_json(connection_name): the same for the bridge.  The
- * answer is like that of a queue of jobs, for clients that expect the removal to
- * be queued.
+ * answer describes a job, for clients that expect the removal to be queued.
  */
 Datum
 dqds_drop_connection_json(PG_FUNCTION_ARGS)
@@ -365,7 +375,7 @@ dqds_drop_connection_json(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* dqds_rename_connection(name, new_name): imports and grants stay */
+/* dqds_rename_connection(name, new_name): keeps imports and grants */
 Datum
 dqds_rename_connection_1_1(PG_FUNCTION_ARGS)
 {

@@ -1,9 +1,9 @@
 /*
  * connection_test.c
- *		The test of a connection.
+ *		Tests a connection.
  *
- * A test always logs in again: that a session of a minute ago still works would prove
- * nothing about the password.  It must not know how the result is shown.
+ * A test always logs in again: a session that was opened a minute ago would
+ * prove nothing about the password.  It must not know how the result is shown.
  */
 #include "postgres.h"
 
@@ -26,7 +26,7 @@
 #include "registry/registry.h"
 #include "wire/question.h"
 
-/* Make an operation that tests the target. */
+/* Set up an operation that tests the target. */
 void
 test_prepare(Operation *operation, const Target *target)
 {
@@ -36,7 +36,7 @@ test_prepare(Operation *operation, const Target *target)
 	operation->fresh = true;
 }
 
-/* What has become of that operation. */
+/* Store the outcome of that operation in the result. */
 void
 test_take_outcome(const Operation *operation, TestResult *result)
 {
@@ -47,7 +47,7 @@ test_take_outcome(const Operation *operation, TestResult *result)
 	result->elapsed_ms = operation->elapsed_ms;
 }
 
-/* What is to be known of a connection's model, whatever becomes of the test. */
+/* The warnings about a connection's model (char *), whatever the result of the test. */
 List *
 test_warnings(const ConnectionArgument *connection)
 {
@@ -61,7 +61,7 @@ refuse_existing_name(TestResult *result)
 	failure_set(&result->failure, DQDS_OK, NULL, "connection \"%s\" already exists", result->name);
 }
 
-/* May the caller create connections, by any form of that function? */
+/* May the caller create connections, by any overload of that function? */
 static bool
 may_create(const Caller *caller)
 {
@@ -81,8 +81,9 @@ may_create(const Caller *caller)
 }
 
 /*
- * Is there a connection of this name, as far as the caller may know?  To all who
- * may not use it, it does not exist; but dqds_create_connection would tell.
+ * Is there a connection with this name, as far as the caller may know?  It does
+ * not exist for a caller that may not use it, unless the caller could find out
+ * with dqds_create_connection.
  */
 static bool
 name_is_taken(const Caller *caller, const char *name)
@@ -94,9 +95,9 @@ name_is_taken(const Caller *caller, const char *name)
 }
 
 /*
- * Test one connection, with steps (unless NULL) for how far it got; returns
- * whether they were filled.  A model whose name is taken is not tested when the
- * caller wants to know about names before creating it.
+ * Test one connection.  If verify_name is set and the name of a model is taken,
+ * the result says so, and there is no test.  Unless steps is NULL, it receives
+ * how far the test got; returns whether it was filled.
  */
 bool
 test_connection(const Caller *caller, const ConnectionArgument *connection, bool verify_name,

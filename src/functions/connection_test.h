@@ -1,6 +1,6 @@
 /*
  * connection_test.h
- *		The test of a connection.
+ *		Tests a connection.
  */
 #ifndef DQDS_CONNECTION_TEST_H
 #define DQDS_CONNECTION_TEST_H
@@ -15,7 +15,7 @@
 typedef struct TestResult
 {
 	const char *name;   /* of the connection, or NULL */
-	const char *result; /* of the published enum */
+	const char *result; /* a word of the published enum */
 	Failure failure;
 	char *server_version;
 	char *tls;

@@ -1,9 +1,9 @@
 /*
  * credential_functions.c
- *		SQL functions that store secrets for connection models to refer to, and say which roles may use them.
+ *		SQL functions that store secrets for use in connection models, and grant them to roles.
  *
- * They are for admins, who have EXECUTE on them.  No failing call puts the
- * secret into the log.
+ * Only admins have EXECUTE on them.  A call that fails must not put the secret
+ * into the log.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(dqds_revoke_credential);
 /* As in the install script. */
 #define MAX_NAME 1000
 
-/* The table's own check would quote the whole row, secret and all, in its error. */
+/* The table's CHECK constraint would quote the whole row in its error, including the secret. */
 static void
 check_name(const char *name)
 {
@@ -58,7 +58,10 @@ check_hosts(const char *hosts)
 							   name_may_hold_secret(bad) ? DQDS_MASK : visible_text(bad))));
 }
 
-/* A secret longer than this could not be sent as a password; that its length is bounded keeps messages from telling it. */
+/*
+ * A longer secret could not be sent as a password.  With this limit, messages
+ * never reveal the length of a stored one.
+ */
 #define MAX_SECRET_BYTES 8000
 
 static char *
@@ -73,7 +76,7 @@ secret_argument(FunctionCallInfo fcinfo, int n)
 	return secret;
 }
 
-/* A credential by name; an unknown one is the error 42704. */
+/* The id of the credential named by the first argument.  Errors: 42704 if it is unknown. */
 static int64
 find_credential(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -124,7 +127,7 @@ dqds_create_credential_1_1(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_replace_credential(name, secret, allowed_hosts): without hosts, those stored stay */
+/* dqds_replace_credential(name, secret, allowed_hosts): NULL keeps the stored hosts */
 Datum
 dqds_replace_credential_1_1(PG_FUNCTION_ARGS)
 {
@@ -183,7 +186,7 @@ dqds_grant_credential(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_revoke_credential(name, role): also from a role that was dropped, by its number */
+/* dqds_revoke_credential(name, role): also from a dropped role, by its number */
 Datum
 dqds_revoke_credential(PG_FUNCTION_ARGS)
 {

@@ -1,6 +1,6 @@
 /*
  * diagnose_functions.c
- *		dqds_diagnose_connection: how far a connection gets, step by step, as rows.
+ *		dqds_diagnose_connection: shows how far a connection gets, one row for each step.
  *
  * Literal addresses are shown to admins only (diagnosis_steps.c).
  */

@@ -1,13 +1,13 @@
 /*
  * diagnosis_steps.c
- *		How far a connection gets, step by step.
+ *		Finds out how far a connection gets, step by step.
  *
- * One fresh login with a trace, and one overview query.  Each step is ok, a
- * warning (it works, but not as one would want), failed, or skipped because an
- * earlier one failed.
+ * It uses one new login with a trace, and one overview query.  The status of
+ * each step is ok, warning (it works, but should be improved), failed, or
+ * skipped because an earlier step failed.
  *
- * Owns: the words of the diagnosis, but for those that differ by the kind of the remote
- * (diagnosis_words.c).  Literal addresses are shown to admins only.
+ * Owns: the texts of the diagnosis.  It must show literal addresses to admins
+ * only.
  */
 #include "postgres.h"
 
@@ -47,7 +47,7 @@ static const char *const step_names[DIAGNOSIS_STEPS] = {"model",  "resolve",    
 														"tls",    "authenticate", "database",
 														"server", "schemas",      "tables"};
 
-/* What the overview query said; counts are -1 where the server cannot tell. */
+/* The result of the overview query; a count is -1 if the server does not have it. */
 typedef struct Overview
 {
 	bool answered;
@@ -89,7 +89,7 @@ set_step(Diagnosis *diagnosis, Step step, const char *status, char *message, con
 
 /* ---- which step failed ------------------------------------------------------------ */
 
-/* Failures that tell their step whatever the trace says. */
+/* Failures that belong to a certain step, whatever the trace says. */
 static const struct
 {
 	DqdsErrorCode code;
@@ -119,7 +119,7 @@ failed_step(const Diagnosis *diagnosis)
 
 	if (trace->logged_in_us != 0 && code != DQDS_PASSWORD_REQUIRED)
 		return STEP_SERVER;
-	/* What is wrong with the model only the server could tell. */
+	/* The server found the fault in the model. */
 	if (code == DQDS_INVALID_CONNECTION && trace->connected_us != 0)
 		return STEP_AUTHENTICATE;
 	for (int i = 0; i < lengthof(failed_steps); i++)
@@ -136,7 +136,7 @@ failed_step(const Diagnosis *diagnosis)
 	return STEP_AUTHENTICATE;
 }
 
-/* ---- the words ------------------------------------------------------------------------ */
+/* ---- the texts ------------------------------------------------------------------------ */
 
 static void
 describe_model(Diagnosis *diagnosis)
@@ -170,7 +170,7 @@ address_list(const Diagnosis *diagnosis)
 	return text.data;
 }
 
-/* "; certificate of NAME …", if the server has shown one. */
+/* Append "; certificate for NAME …" if the server has sent one. */
 static void
 append_certificate(StringInfo text, const Diagnosis *diagnosis)
 {
@@ -266,7 +266,7 @@ measure(Diagnosis *diagnosis)
 	diagnosis->steps[STEP_SERVER].elapsed_ms = between(trace->logged_in_us, trace->ended_us);
 }
 
-/* What failed; a certificate that is not taken is described. */
+/* The failure's message; a certificate that was not accepted is described. */
 static char *
 failed_message(const Diagnosis *diagnosis)
 {
@@ -314,9 +314,10 @@ describe_steps(Diagnosis *diagnosis)
 }
 
 /*
- * Test a connection with a fresh login, and tell how far it got.  *operation is
- * the test itself, with its outcome; steps has room for DIAGNOSIS_STEPS.  A
- * connection that cannot be used at all ends in the first step.
+ * Test a connection with a new login, and fill steps, which has room for
+ * DIAGNOSIS_STEPS, with how far it got.  *operation receives the test with its
+ * outcome.  A connection that cannot be used at all fails in the first step.
+ * Literal addresses are shown only if show_addresses is set.
  */
 void
 diagnose_steps(const Caller *caller, const ConnectionArgument *connection, bool show_addresses,

@@ -1,6 +1,6 @@
 /*
  * diagnosis_steps.h
- *		How far a connection gets, step by step.
+ *		Finds out how far a connection gets, step by step.
  */
 #ifndef DQDS_DIAGNOSIS_STEPS_H
 #define DQDS_DIAGNOSIS_STEPS_H
@@ -16,7 +16,7 @@ typedef struct DiagnosisStep
 {
 	const char *name;
 	const char *status; /* ok, warning, failed, skipped */
-	double elapsed_ms;  /* negative: not measured */
+	double elapsed_ms;  /* negative if not measured */
 	const char *message;
 	const char *hint;
 } DiagnosisStep;

@@ -1,10 +1,11 @@
 /*
  * grant_functions.c
- *		SQL functions that say which roles may use a connection, and who owns it;
- *		and what they share with those of credentials.
+ *		SQL functions that grant connections to roles and change their owners.
  *
- * They are for admins, who have EXECUTE on them: so they find every connection,
- * whoever may use it.
+ * It also holds the code shared with the functions that grant credentials.
+ *
+ * Only admins have EXECUTE on them, so they find every connection.  They must
+ * not change the levels of roles.
  */
 #include "postgres.h"
 
@@ -24,7 +25,7 @@ PG_FUNCTION_INFO_V1(dqds_grant_connection);
 PG_FUNCTION_INFO_V1(dqds_revoke_connection);
 PG_FUNCTION_INFO_V1(dqds_set_connection_owner);
 
-/* The id of the connection whose name is the first argument; errors as those of registry_unknown. */
+/* The id of the connection named by the first argument.  Errors: those of registry_unknown(). */
 static int64
 connection_to_grant(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -37,10 +38,11 @@ connection_to_grant(const Caller *caller, FunctionCallInfo fcinfo)
 }
 
 /*
- * Call an internal function of the id of what is granted and a role, as the owner.
- * fcinfo is that of the SQL function called command, whose arguments are a name
- * and a role.  A role that is to be named from then on is enrolled first; else it
- * may have been dropped.  Errors: 42704, 40001, QD022, and those of grant->find.
+ * Call an internal function, as the owner, with the id of the object and a
+ * role. fcinfo is that of the SQL function command, whose arguments are a name
+ * and a role.  If names_role is set, the registry refers to the role from now
+ * on, so it must exist and is enrolled first; otherwise it may have been
+ * dropped.  Errors: 42704, 40001, QD022, and those of grant->find.
  */
 void
 grant_change(FunctionCallInfo fcinfo, const GrantTable *grant, const char *command,
@@ -82,7 +84,7 @@ dqds_grant_connection(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* dqds_revoke_connection(name, role): also from a role that was dropped, by its number */
+/* dqds_revoke_connection(name, role): also from a dropped role, by its number */
 Datum
 dqds_revoke_connection(PG_FUNCTION_ARGS)
 {

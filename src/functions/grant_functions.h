@@ -1,6 +1,6 @@
 /*
  * grant_functions.h
- *		What the functions that grant the use of connections and of credentials share.
+ *		Code shared by the functions that grant connections and those that grant credentials.
  */
 #ifndef DQDS_GRANT_FUNCTIONS_H
 #define DQDS_GRANT_FUNCTIONS_H
@@ -11,7 +11,10 @@
 
 typedef struct Caller Caller;
 
-/* A table of grants: what it grants (for messages), and how an argument becomes an id. */
+/*
+ * A table of grants: the kind of object (for messages), its index, and how to
+ * find an object's id.
+ */
 typedef struct GrantTable
 {
 	const char *what;

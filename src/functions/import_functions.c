@@ -1,8 +1,9 @@
 /*
  * import_functions.c
- *		SQL functions that import tables into the registry, and forget them.
+ *		SQL functions that import tables into the registry, and remove them.
  *
- * Entry points: arguments in, an import run (import.c), its outcome as rows.
+ * They read the arguments, run an import (import.c), and return its outcome as
+ * rows.  They must not ask the remote server themselves.
  */
 #include "postgres.h"
 
@@ -28,7 +29,10 @@
 PG_FUNCTION_INFO_V1(dqds_import_tables_1_1);
 PG_FUNCTION_INFO_V1(dqds_unimport_tables_1_1);
 
-/* Imports belong to a registered connection: a model must name one that the caller may use, and lead there. */
+/*
+ * Imports belong to a registered connection: a model must name one that the
+ * caller may use, and lead to its database.
+ */
 static void
 check_registered(const ConnectionArgument *connection)
 {
@@ -64,7 +68,7 @@ typedef struct ImportRows
 	RowsOut rows;
 } ImportRows;
 
-/* ncolumns -1: it is not known. */
+/* ncolumns is -1 if it is not known. */
 static void
 put_stored(void *argument, const char *schema, const char *table, const char *status, int ncolumns)
 {
@@ -81,7 +85,7 @@ put_stored(void *argument, const char *schema, const char *table, const char *st
 	rows_put(&output->rows, values, nulls);
 }
 
-/* A row is of a table: that there is no such schema is a notice. */
+/* A missing table is reported as a row, a missing schema as a notice. */
 static void
 put_not_found(void *argument, const char *schema, const char *table)
 {
@@ -116,7 +120,10 @@ dqds_import_tables_1_1(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* dqds_unimport_tables(connection, schema_name, table_names): how many were forgotten */
+/*
+ * dqds_unimport_tables(connection, schema_name, table_names): returns how many
+ * tables were removed
+ */
 Datum
 dqds_unimport_tables_1_1(PG_FUNCTION_ARGS)
 {

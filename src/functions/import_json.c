@@ -1,9 +1,10 @@
 /*
  * import_json.c
- *		dqds_import_tables_json: an import for the bridge, its parameters and its answer in JSON.
+ *		dqds_import_tables_json: an import for the bridge, with parameters and answer in JSON.
  *
- * The answer is that of a finished job, with the columns of each table in their
- * order, in pieces that the bridge joins.
+ * The answer describes a finished job, with the columns of each table in their
+ * order, in pieces that the bridge concatenates.  It must not ask the remote
+ * server itself.
  */
 #include "postgres.h"
 
@@ -32,7 +33,7 @@ PG_FUNCTION_INFO_V1(dqds_import_tables_json);
 
 /* ---- parameters ------------------------------------------------------------------------ */
 
-/* A member that is there and not null; another type than the expected one is the error 42804. */
+/* Get a member; returns false if it is missing or null.  Errors: 42804 for another type. */
 static bool
 member(Jsonb *object, const char *key, enum jbvType type, const char *expected, JsonbValue *value)
 {
@@ -45,7 +46,7 @@ member(Jsonb *object, const char *key, enum jbvType type, const char *expected, 
 	return true;
 }
 
-/* NULL when it is missing or null. */
+/* A string, palloc'd; NULL if it is missing or null. */
 static char *
 string_member(Jsonb *object, const char *key)
 {
@@ -67,7 +68,7 @@ required_member(Jsonb *object, const char *key)
 	return value;
 }
 
-/* -1 when it is missing or null: no limit. */
+/* A limit; -1, which means no limit, if it is missing or null. */
 static int64
 limit_member(Jsonb *object, const char *key)
 {
@@ -84,7 +85,7 @@ limit_member(Jsonb *object, const char *key)
 	return strtoll(digits, NULL, 10);
 }
 
-/* A text[] of the strings of an array, of which there is at least one; false without. */
+/* A text[] of the strings in an array; returns false if there are none. */
 static bool
 names_member(Jsonb *object, const char *key, Datum *names)
 {
@@ -115,14 +116,17 @@ names_member(Jsonb *object, const char *key, Datum *names)
 	return count > 0;
 }
 
-/* What is to be listed; returns the name of the connection, which is not looked up yet. */
+/*
+ * Read the parameters into the listing; returns the name of the connection,
+ * which is not looked up yet.
+ */
 static char *
 read_parameters(Jsonb *object, Listing *listing)
 {
 	Datum names;
 	char *connection_name;
 
-	/* The types of all come first. */
+	/* The types of all members are checked first. */
 	(void) string_member(object, "connectionName");
 	(void) string_member(object, "schemaName");
 	listing->max_rows = limit_member(object, "tablesImportLimit");
@@ -150,7 +154,7 @@ parameters_argument(FunctionCallInfo fcinfo)
 
 /* ---- the answer ------------------------------------------------------------------------- */
 
-/* Where the values of a column stand in the answer to QUESTION_COLUMNS. */
+/* The positions of the values of a column in the answer to QUESTION_COLUMNS. */
 typedef enum ColumnValue
 {
 	COLUMN_NAME = 2,
@@ -167,9 +171,9 @@ typedef struct ImportDocument
 	JsonOut json;
 	const Caller *caller;
 	const char *business_key; /* of the job, or NULL */
-	bool in_table;            /* its columns are being written */
-	bool in_column;           /* one has been written already */
-	bool any_missing;         /* what was not found is being written, behind the tables */
+	bool in_table;            /* the columns of a table are being written */
+	bool in_column;           /* one of them has been written */
+	bool any_missing;         /* objects that were not found are being written, after the tables */
 } ImportDocument;
 
 static void
@@ -237,7 +241,10 @@ put_column(void *argument, const Datum *values, const bool *nulls)
 	json_out_flush(&document->json);
 }
 
-/* Like the published names of tables; without table_name it is the schema, or the pattern, that was not found. */
+/*
+ * The members are like the published ones for tables; without table_name, the
+ * schema or pattern was not found.
+ */
 static void
 put_not_found(void *argument, const char *schema, const char *table)
 {

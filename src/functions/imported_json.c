@@ -1,10 +1,10 @@
 /*
  * imported_json.c
- *		What was imported, as JSON for the bridge: the schemas of a connection, the tables of a schema.
+ *		Returns imported schemas and tables as JSON for the bridge.
  *
- * The members are those of the published interface.  Its templates of jobs are
- * there for its clients, like those of a connection: of these jobs only the import
- * can be done here.
+ * The members are those of the published interface, including templates of jobs
+ * for its clients; of these jobs only the import exists here.  It must not ask
+ * a remote server.
  */
 #include "postgres.h"
 
@@ -27,13 +27,13 @@
 PG_FUNCTION_INFO_V1(dqds_imported_schemas_json);
 PG_FUNCTION_INFO_V1(dqds_imported_tables_json);
 
-/* Without a size, as the published interface has it. */
+/* The default of the published interface. */
 #define DEFAULT_PAGE_SIZE 100
 
-/* What is kept of a hash: 53 bits, which every JSON parser keeps exactly. */
+/* Hashes are cut to 53 bits, which every JSON parser represents exactly. */
 #define HASH_MASK INT64CONST(9007199254740991)
 
-/* What the answer is about, and the caller's rights to it. */
+/* The subject of the answer, and the caller's privileges on it. */
 typedef struct ImportedOut
 {
 	JsonOut json;
@@ -41,9 +41,9 @@ typedef struct ImportedOut
 	const char *schema_name;
 	bool may_change;
 	bool is_operator;
-	const char *filter; /* of the names of tables; NULL: none */
-	int64 skip;         /* so many tables come before the page */
-	int64 left;         /* and so many are still wanted; negative: all */
+	const char *filter; /* for the names of tables; NULL for none */
+	int64 skip;         /* how many tables precede the page */
+	int64 left;         /* and how many are still wanted; negative for all */
 	bool any;           /* an element has been written */
 } ImportedOut;
 
@@ -52,7 +52,7 @@ typedef struct ImportedOut
 static const struct
 {
 	const char *name;
-	const char *check_type; /* NULL: all */
+	const char *check_type; /* NULL for all */
 } check_templates[] = {
 	{"run_checks_job_template", NULL},
 	{"run_profiling_checks_job_template", "profiling"},
@@ -64,7 +64,7 @@ static const char *const removed_with_data[] = {"deleteErrors",       "deleteSta
 												"deleteCheckResults", "deleteSensorReadouts",
 												"deleteErrorSamples", "deleteIncidents"};
 
-/* Start the object "name":{ that says which tables a job is about. */
+/* Start the object "name":{ that describes the tables of a job. */
 static void
 begin_template(ImportedOut *out, const char *name, const char *tables)
 {
@@ -138,7 +138,7 @@ put_schema(const char *name, void *argument)
 	appendStringInfoChar(text, '}');
 }
 
-/* Of connection, schema and table; it stays the same as long as their names do. */
+/* A hash of the names of connection, schema and table. */
 static int64
 table_hash(const ImportedOut *out, const char *table_name)
 {
@@ -168,7 +168,7 @@ append_table(ImportedOut *out, const char *name)
 	appendStringInfoChar(text, '}');
 }
 
-/* A filter without a * is a part of the name. */
+/* Does a name pass the filter?  A filter without a * is a substring. */
 static bool
 passes(const char *filter, const char *name)
 {
@@ -197,7 +197,7 @@ put_table(const char *name, void *argument)
 
 /* ---- functions ---------------------------------------------------------------------------- */
 
-/* The connection that the first argument names, and what the caller may do with it. */
+/* Find the connection named by the first argument, and what the caller may do with it. */
 static void
 find_connection(const Caller *caller, FunctionCallInfo fcinfo, ImportedOut *out)
 {
@@ -206,7 +206,7 @@ find_connection(const Caller *caller, FunctionCallInfo fcinfo, ImportedOut *out)
 	out->is_operator = caller_is_operator(caller);
 }
 
-/* Argument number n, which counts from 1; fallback for NULL. */
+/* Argument n (from 0), whose value must be at least 1; fallback if it is NULL.  Errors: 22023. */
 static int64
 counting_argument(FunctionCallInfo fcinfo, int n, const char *name, int64 fallback)
 {
@@ -218,7 +218,7 @@ counting_argument(FunctionCallInfo fcinfo, int n, const char *name, int64 fallba
 	return PG_GETARG_INT32(n);
 }
 
-/* Without both page and size, all tables are wanted. */
+/* If neither page nor size is given, all tables are returned. */
 static void
 read_page(FunctionCallInfo fcinfo, ImportedOut *out)
 {

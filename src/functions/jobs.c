@@ -1,14 +1,15 @@
 /*
  * jobs.c
- *		The jobs that clients of the bridge are told of.
+ *		The jobs that the bridge reports to its clients.
  *
- * The published interface queues an import, and the removal of a connection, and
- * its clients ask later what has become of the job.  Here nothing is queued: by
- * the time of the answer the job has been done, in the transaction of the answer.
- * So each job that can be found has finished.
+ * In the published interface, imports and removals of connections are queued,
+ * and clients ask later for the state of the job.  Here nothing is queued: the
+ * job is done in the same transaction as the answer.  So every job that can be
+ * found is finished.
  *
- * A job belongs to the role that had it done; others than admins do not see it.
- * How many are kept, and for how long, dqds_store_job() in the install script says.
+ * A job belongs to the role that requested it; other roles, except admins, do
+ * not see it. dqds_store_job() in the install script limits how many are kept,
+ * and for how long.
  */
 #include "postgres.h"
 
@@ -32,14 +33,17 @@
 
 PG_FUNCTION_INFO_V1(dqds_job_json);
 
-/* A longer key is given back, but not remembered. */
+/* A longer key is returned, but not stored. */
 #define MAX_KEY_BYTES 1000
 
-/* Of the published enum; removing a connection is a job that deletes data there. */
+/* Words of the published enum, in which removing a connection is a job that deletes data. */
 static const char *const type_names[] = {
 	[JOB_IMPORT_TABLES] = "import_tables", [JOB_DELETE_CONNECTION] = "delete_stored_data"};
 
-/* Adds the role that jobs belong to, by number and name: either alone may be another one's some day. */
+/*
+ * Add the role that owns jobs, by OID and name, because either alone may later
+ * be that of another role.
+ */
 static void
 add_role(OwnerCall *call, Oid role)
 {
@@ -48,9 +52,9 @@ add_role(OwnerCall *call, Oid role)
 }
 
 /*
- * Remember that the caller has had a job done, and append
- * {"jobId":…,"jobBusinessKey":…,"createdAt":…}; without a business key its member
- * is left out.
+ * Store a job of the caller, and append
+ * {"jobId":…,"jobBusinessKey":…,"createdAt":…}. business_key may be NULL, and
+ * its member is then left out.
  */
 void
 job_append(StringInfo text, const Caller *caller, JobType type, const char *business_key)
@@ -72,7 +76,7 @@ job_append(StringInfo text, const Caller *caller, JobType type, const char *busi
 	appendStringInfo(text, ",\"createdAt\":%lld}", (long long) created_us / 1000);
 }
 
-/* Adds the text as an id, NULL when it can be none. */
+/* Add the text as a job's id, or NULL if it is not a valid one. */
 static void
 add_id(OwnerCall *call, const char *text)
 {
@@ -83,7 +87,10 @@ add_id(OwnerCall *call, const char *text)
 				   !is_number);
 }
 
-/* One wording for a job that there never was, one that is forgotten, and one of another role. */
+/*
+ * The message is the same for a job that never existed, one that is no longer
+ * kept, and one of another role.
+ */
 __attribute__((noreturn)) static void
 unknown_job(const char *id)
 {
@@ -96,7 +103,7 @@ unknown_job(const char *id)
 	pg_unreachable();
 }
 
-/* dqds_job_json(job_id): an id or a business key */
+/* dqds_job_json(job_id): by id or business key */
 Datum
 dqds_job_json(PG_FUNCTION_ARGS)
 {

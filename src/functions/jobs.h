@@ -1,6 +1,6 @@
 /*
  * jobs.h
- *		The jobs that clients of the bridge are told of.
+ *		The jobs that the bridge reports to its clients.
  */
 #ifndef DQDS_JOBS_H
 #define DQDS_JOBS_H

@@ -1,10 +1,11 @@
 /*
  * key_functions.c
- *		SQL functions that tell about the tables of a schema: constraints, indexes, the definition
- *		of a view, and for the bridge also columns.
+ *		SQL functions that list constraints and indexes, and return the definition of a view.
  *
- * Each value of a remote's row becomes a column or a member, in the same order, so
- * that a table says what there is.
+ * For the bridge they also list columns, in JSON.
+ *
+ * Each value of a remote server's row becomes a column or a JSON member, in the
+ * same order, so tables describe the answers.  It must not know the queries.
  */
 #include "postgres.h"
 
@@ -35,7 +36,7 @@ PG_FUNCTION_INFO_V1(dqds_list_columns_json);
 PG_FUNCTION_INFO_V1(dqds_list_constraints_json);
 PG_FUNCTION_INFO_V1(dqds_list_indexes_json);
 
-/* What is listed: the question, what it is called in messages, and the members for its values. */
+/* What is listed: the question, its name in messages, and the JSON members for its values. */
 typedef struct Subject
 {
 	Question question;
@@ -67,19 +68,19 @@ static const Subject indexes = {
 
 static const Subject view_definition = {QUESTION_VIEW_DEFINITION, "definitions of views", {NULL}};
 
-/* Where the answer goes: one of the three is open. */
+/* The destination of the answer: one of the three is used. */
 typedef struct Output
 {
 	const Subject *subject;
 	RowsOut rows;
 	JsonOut json;
 	StringInfoData definition;
-	AnswerBudget budget; /* of the definition */
+	AnswerBudget budget; /* for the definition */
 } Output;
 
 /* ---- asking ------------------------------------------------------------------------- */
 
-/* Raise the failure of a question that servers of this provider have no answer to. */
+/* Raise an error if the question is not supported for this provider. */
 static void
 check_provider(const Listing *listing, const Subject *subject)
 {
@@ -171,7 +172,7 @@ take_piece(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
 
-	/* The remote cuts names that are too long. */
+	/* The remote server truncates names that are too long. */
 	if (strcmp(remote[0], listing->view_name) != 0 || remote[1] == NULL)
 		return;
 	answer_budget_take(&output->budget, &listing->connection.target, strlen(remote[1]));
@@ -188,7 +189,7 @@ restart_definition(Listing *listing)
 }
 
 /*
- * dqds_view_definition(connection, schema_name, view_name): NULL when there is no
+ * dqds_view_definition(connection, schema_name, view_name): NULL if there is no
  * such view, or the remote user has no privilege on it.
  */
 Datum
@@ -236,7 +237,7 @@ append_member(StringInfo text, const char *name, AnswerValue kind, const char *v
 			if (value == NULL)
 				return;
 			json_out_name(text, name);
-			/* These have one spelling only (listing.c). */
+			/* listing.c makes sure of their spelling. */
 			appendStringInfoString(text, value);
 			break;
 	}
@@ -266,7 +267,10 @@ restart_json(Listing *listing)
 	appendStringInfoChar(&output->json.text, '[');
 }
 
-/* The name of a table in argument number n, whatever it looks like; NULL: all tables. */
+/*
+ * Restrict a listing to the table named by argument n (from 0), whatever the
+ * name looks like; NULL means all tables.
+ */
 static void
 restrict_to_name(Listing *listing, FunctionCallInfo fcinfo, int n)
 {
@@ -279,7 +283,7 @@ restrict_to_name(Listing *listing, FunctionCallInfo fcinfo, int n)
 					 PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)));
 }
 
-/* (connection_name, schema_name, table_name); without table_name, of all tables. */
+/* Arguments: connection_name, schema_name, table_name; NULL for table_name means all tables. */
 static Datum
 list_json(FunctionCallInfo fcinfo, const Subject *subject)
 {

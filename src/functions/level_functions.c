@@ -1,9 +1,10 @@
 /*
  * level_functions.c
- *		SQL functions that give a role a level, take it away, and tell which one a caller lacks.
+ *		SQL functions that grant a level to a role, revoke it, and find the level that a caller lacks.
  *
- * A level is nothing but PostgreSQL's privileges on the objects that
- * dqds_level_objects() in the install script lists.
+ * A level consists only of PostgreSQL privileges on the objects that
+ * dqds_level_objects() in the install script lists.  It must not grant
+ * connections or credentials.
  */
 #include "postgres.h"
 
@@ -34,18 +35,18 @@ PG_FUNCTION_INFO_V1(dqds_grant);
 PG_FUNCTION_INFO_V1(dqds_revoke);
 PG_FUNCTION_INFO_V1(dqds_missing_level);
 
-/* One more than the highest rank of a level. */
+/* Above the highest rank of a level. */
 #define BEYOND_RANKS 100
 
 typedef struct LevelChange
 {
 	const Caller *caller;
-	bool granted; /* else revoked */
+	bool granted; /* else it is revoked */
 	char *level;
 	Oid role;
 } LevelChange;
 
-/* The rank of a level; an unknown one is the error 22023. */
+/* The rank of a level.  Errors: 22023 if it is unknown. */
 static int
 level_rank(const Caller *caller, const char *level)
 {
@@ -64,7 +65,7 @@ level_rank(const Caller *caller, const char *level)
 	return DatumGetInt32(rank);
 }
 
-/* Change the privileges on the views, or functions, that the levels of the ranks from first to last open. */
+/* Change the privileges on the views, or functions, of the levels with ranks from first to last. */
 static void
 change_kind(const LevelChange *change, const char *kind, Privilege privilege, int first, int last)
 {
@@ -85,7 +86,7 @@ change_kind(const LevelChange *change, const char *kind, Privilege privilege, in
 					  change->granted);
 }
 
-/* Without USAGE on the schema no privilege in it is of use. */
+/* Without USAGE on the schema, privileges on its objects have no effect. */
 static void
 grant_usage(const LevelChange *change)
 {
@@ -93,7 +94,7 @@ grant_usage(const LevelChange *change)
 		privileges_change(PRIVILEGE_USAGE, &change->caller->schema, 1, change->role, true);
 }
 
-/* A level includes those before it, so a role that loses one loses those after it. */
+/* A level includes all lower ones, so a role that loses a level loses the higher ones, too. */
 static void
 change_level(void *argument)
 {
@@ -122,7 +123,10 @@ run_change(FunctionCallInfo fcinfo, bool granted)
 	change.level = name_argument(fcinfo, 0, "level");
 	change.role = role_argument(&caller, fcinfo, 1);
 	owner_run(&caller, "privilege", change_level, &change);
-	/* By now, if it can be: the first connection of the role would have to wait for others that are enrolled. */
+	/*
+	 * Enrol the role now, if possible without waiting, so that its first
+	 * connection need not wait for the lock.
+	 */
 	if (granted)
 		role_enrol_at_once(&caller, change.role);
 	statement_show(&scope);
@@ -144,9 +148,9 @@ dqds_revoke(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* ---- what is missing ------------------------------------------------------------------ */
+/* ---- missing level -------------------------------------------------------------------- */
 
-/* May the caller execute the function of this name that the bridge calls? */
+/* May the caller execute the function with this name that the bridge calls? */
 static bool
 may_call_for_bridge(const Caller *caller, const char *name)
 {
@@ -164,7 +168,7 @@ may_call_for_bridge(const Caller *caller, const char *name)
 	return may;
 }
 
-/* The lowest level that opens a function, NULL when none does. */
+/* The lowest level that includes a function; NULL if none does. */
 static char *
 level_of(const Caller *caller, const char *function)
 {
@@ -178,9 +182,10 @@ level_of(const Caller *caller, const char *function)
 }
 
 /*
- * dqds_missing_level(function_name, name_role): for a function that the bridge
- * calls, what an admin has to do before the caller may; NULL when the caller lacks
- * no level for it.  With name_role false the name of the role stays out of it.
+ * dqds_missing_level(function_name, name_role): a message saying which level
+ * the caller needs for a function that the bridge calls; NULL if the caller
+ * lacks none.  The message contains the name of the role only if name_role is
+ * true.
  */
 Datum
 dqds_missing_level(PG_FUNCTION_ARGS)

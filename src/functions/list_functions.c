@@ -2,7 +2,8 @@
  * list_functions.c
  *		SQL functions that list schemas, tables and columns.
  *
- * Thin entry points: arguments in, a listing run, each row emitted.
+ * They read the arguments, run a listing, and return its rows.  They must not
+ * know the queries.
  */
 #include "postgres.h"
 
@@ -26,15 +27,15 @@ PG_FUNCTION_INFO_V1(dqds_list_schemas_1_1);
 PG_FUNCTION_INFO_V1(dqds_list_tables_1_1);
 PG_FUNCTION_INFO_V1(dqds_list_columns_1_1);
 
-/* Where the rows go, and what they say besides. */
+/* The destination of the rows, and the values added to them. */
 typedef struct Output
 {
 	RowsOut rows;
 	const Caller *caller;
 	Jsonb *parameters; /* of imports, without the schema */
 	NameSet *imported;
-	char *imported_schema;          /* whose tables these are; NULL: of none yet */
-	MemoryContext imported_context; /* of these two, where the schema changes */
+	char *imported_schema;          /* the schema of these tables; NULL before the first one */
+	MemoryContext imported_context; /* of these two, reset when the schema changes */
 } Output;
 
 /* ---- rows ------------------------------------------------------------------------------ */
@@ -55,8 +56,8 @@ push_member(JsonbBuilder *state, const char *name, const char *value)
 }
 
 /*
- * The parameters for an import of a schema differ in its name alone: they are made
- * once, with an empty name, and each row has a copy with its own put in.
+ * The parameters for importing a schema differ only in its name: they are made
+ * once, with an empty name, and each row gets a copy with the name inserted.
  */
 static Jsonb *
 import_parameters(const char *connection_name)
@@ -70,9 +71,10 @@ import_parameters(const char *connection_name)
 }
 
 /*
- * In a jsonb the keys come first, the shorter one before the longer one, and then
- * the values in the same order: so the name of the schema stands before that of the
- * connection, which is the end.  Its length is in the entry behind those of the keys.
+ * A jsonb begins with the keys, the shorter one first, followed by the values
+ * in the same order.  So the name of the schema precedes that of the
+ * connection, which is at the end.  Its length is in the entry after those of
+ * the keys.
  */
 static Datum
 with_schema(const Jsonb *parameters, const char *connection_name, const char *schema_name)
@@ -106,7 +108,7 @@ emit_schema_row(Listing *listing, const char **remote)
 	rows_put(&output->rows, values, nulls);
 }
 
-/* The imported tables of this schema; rows come schema by schema. */
+/* The imported tables of this schema; rows are sorted by schema. */
 static NameSet *
 imported_of(Listing *listing, const char *schema)
 {
@@ -128,7 +130,7 @@ static void
 emit_table_row(Listing *listing, const char **remote)
 {
 	Output *output = listing->output;
-	/* Where all schemas are listed, the first value is the schema. */
+	/* If all schemas are listed, the first value is the schema. */
 	const char *schema = listing->schema_name == NULL ? *remote++ : listing->schema_name;
 	Datum values[12];
 	bool nulls[12] = {false};

@@ -2,8 +2,9 @@
  * list_json.c
  *		SQL functions that list schemas and tables as JSON, for the bridge.
  *
- * Thin entry points: arguments in, a listing run, each row emitted.  They take
- * names only, because a path segment is a name whatever it looks like.
+ * They read the arguments, run a listing, and write its rows.  They accept only
+ * names of connections, because a path segment is a name whatever it looks
+ * like.  They must not know the queries.
  */
 #include "postgres.h"
 
@@ -24,16 +25,16 @@
 PG_FUNCTION_INFO_V1(dqds_list_schemas_json_1_1);
 PG_FUNCTION_INFO_V1(dqds_list_tables_json_1_1);
 
-/* Where the elements go. */
+/* The destination of the elements. */
 typedef struct Output
 {
 	JsonOut json;
 	NameSet *imported;
-	bool details;          /* what is known of a table besides its name */
+	bool details;          /* include more about a table than its name */
 	StringInfoData shared; /* the members with which every element begins */
 } Output;
 
-/* Write the members that all elements of a listing begin with: a listing may have very many. */
+/* Write the members with which all elements begin, once: a listing may have very many elements. */
 static void
 write_shared(Output *output, const Listing *listing)
 {
@@ -58,7 +59,7 @@ append_imported(StringInfo text, Output *output, const char *name)
 	appendStringInfoString(text, name_set_has(output->imported, name) ? "true" : "false");
 }
 
-/* A number or boolean, in the one spelling that it has (listing.c); nothing for NULL. */
+/* Append a number or boolean, whose spelling listing.c has checked; nothing for NULL. */
 static void
 append_plain(StringInfo text, const char *name, const char *value)
 {

@@ -1,8 +1,8 @@
 /*
  * model_functions.c
- *		SQL functions about models that touch neither the registry nor a remote.
+ *		SQL functions about models that use neither the registry nor a remote server.
  *
- * PUBLIC may execute them: they look at nothing but their arguments.
+ * PUBLIC may execute them, so they must not use anything but their arguments.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@
 
 PG_FUNCTION_INFO_V1(dqds_connection_model);
 
-/* dqds_connection_model(spelling): the model that a URL, a conninfo string or a JSON text stands for */
+/* dqds_connection_model(spelling): the model for a URL, a conninfo string or JSON text */
 Datum
 dqds_connection_model(PG_FUNCTION_ARGS)
 {

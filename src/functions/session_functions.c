@@ -10,7 +10,7 @@
 
 PG_FUNCTION_INFO_V1(dqds_close_idle);
 
-/* dqds_close_idle(): how many idle sessions of this backend were closed */
+/* dqds_close_idle(): closes this backend's idle sessions, and returns how many */
 Datum
 dqds_close_idle(PG_FUNCTION_ARGS)
 {

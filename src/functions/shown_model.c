@@ -1,9 +1,10 @@
 /*
  * shown_model.c
- *		A connection as it is given back to clients of the bridge: its model, alone or as a member.
+ *		Returns a connection's model to clients of the bridge, alone or as a member.
  *
- * The members that are computed for each caller are those of the view
- * dqds_connections: both take them from dqds_shown_model() of the install script.
+ * The members that are computed for each caller are the same as in the view
+ * dqds_connections: both take them from dqds_shown_model() in the install
+ * script.  It must not show a secret.
  */
 #include "postgres.h"
 
@@ -36,7 +37,7 @@ shown_model(const Caller *caller, const RegistryEntry *entry)
 	return DatumGetJsonbP(owner_call_inside(caller, "dqds_shown_model", &call, NULL));
 }
 
-/* dqds_connection_json(connection_name): one document, secrets masked */
+/* dqds_connection_json(connection_name): one document, with masked secrets */
 Datum
 dqds_connection_json(PG_FUNCTION_ARGS)
 {
@@ -70,8 +71,8 @@ append_member(StringInfo text, Jsonb *model, const char *name)
 }
 
 /*
- * dqds_connection_spec_json(connection_name): one document; spec is the model as
- * it is stored, secrets masked, without the members that are computed.
+ * dqds_connection_spec_json(connection_name): one document; spec is the stored
+ * model, with masked secrets and without the computed members.
  */
 Datum
 dqds_connection_spec_json(PG_FUNCTION_ARGS)

@@ -1,9 +1,9 @@
 /*
  * test_functions.c
- *		SQL functions that test connections: one, or many at once.
+ *		SQL functions that test one connection, or many at once.
  *
- * What the remote answers becomes a row; only what is wrong with the call itself is
- * an error.
+ * The result of a test is always a row; only a fault in the call itself is an
+ * error.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@ PG_FUNCTION_INFO_V1(dqds_test_connections_1_1);
 
 #define RESULT_COLUMNS 9
 
-/* A text[] of a list of char *; NULL for an empty one. */
+/* Set a text[] from a list of char *; NULL for an empty one. */
 static void
 put_texts(Datum *value, bool *isnull, List *texts)
 {
@@ -51,7 +51,7 @@ put_texts(Datum *value, bool *isnull, List *texts)
 			PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* The columns from connection_test_result on. */
+/* Set the columns from connection_test_result on. */
 static void
 put_result(const TestResult *result, Datum *values, bool *nulls)
 {
@@ -95,8 +95,8 @@ dqds_test_connection_1_1(PG_FUNCTION_ARGS)
 }
 
 /*
- * The array that a literal is.  Errors: 22P02, without PostgreSQL's own words, which
- * quote the text: it may be a model that was given for a name.
+ * Parse an array literal.  Errors: 22P02, without PostgreSQL's own message,
+ * which quotes the text: it may be a model that was given as a name.
  */
 static Datum
 parse_names(const char *literal)
@@ -123,7 +123,10 @@ parse_names(const char *literal)
 	return names;
 }
 
-/* The first argument as an array of names.  A literal that begins with a brace was an array before there was text for it. */
+/*
+ * The first argument as an array of names.  Text that begins with a brace is an
+ * array literal: the argument was of type text[] before text was accepted.
+ */
 static Datum
 names_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -138,7 +141,7 @@ names_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 	return PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* The connections to test: those named, or all that the caller may use. */
+/* The connections to test: the named ones, or all that the caller may use. */
 static List *
 connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -165,7 +168,7 @@ connections_to_test(const Caller *caller, FunctionCallInfo fcinfo)
 	return entries;
 }
 
-/* dqds_test_connections(connections): all at once, a row each */
+/* dqds_test_connections(connections): all at once, one row for each */
 Datum
 dqds_test_connections_1_1(PG_FUNCTION_ARGS)
 {

@@ -2,7 +2,8 @@
  * test_json.c
  *		dqds_test_connection_json: the test of a connection for the bridge.
  *
- * The members are those of the published interface, and more behind them.
+ * The members of the published interface are followed by others.  It must not
+ * connect: connection_test.c does.
  */
 #include "postgres.h"
 
@@ -25,7 +26,7 @@
 
 PG_FUNCTION_INFO_V1(dqds_test_connection_json_1_1);
 
-/* Nothing without warnings: most models have none. */
+/* Append the warnings, if there are any; most models have none. */
 static void
 append_warnings(StringInfo text, List *warnings)
 {
@@ -85,8 +86,8 @@ append_steps(StringInfo text, const DiagnosisStep *steps)
 }
 
 /*
- * The name of the connection, if a model says nothing else: it then stands for the
- * registered one.
+ * The connection_name of a model that has no other member, which then stands
+ * for the registered connection; else NULL.
  */
 static char *
 only_name(const Caller *caller, FunctionCallInfo fcinfo)
@@ -98,10 +99,11 @@ only_name(const Caller *caller, FunctionCallInfo fcinfo)
 }
 
 /*
- * dqds_test_connection_json(model text, verify_name_uniqueness, details): for the
- * bridge, one document.  With details the test tells how far it got, unless the
- * name is taken and there was no test.  Where the name is not to be verified, a
- * model of nothing but a name tests the registered connection.
+ * dqds_test_connection_json(model text, verify_name_uniqueness, details): for
+ * the bridge, one document.  If details is true, it includes how far the test
+ * got, unless the name is taken and there was no test.  If
+ * verify_name_uniqueness is false, a model with only a name tests the
+ * registered connection.
  */
 Datum
 dqds_test_connection_json_1_1(PG_FUNCTION_ARGS)

@@ -1,12 +1,13 @@
 /*
  * token_functions.c
- *		SQL functions that make, revoke and look up the tokens of the HTTP bridge.
+ *		SQL functions that create, revoke and look up the tokens of the HTTP bridge.
  *
- * A token is 256 random bits that stand for a role.  It is shown once, to its
- * maker; the database keeps its SHA-256, and the bridge sends that.  So neither
- * a dump nor a log of the control database holds anything that would open it.
+ * A token is 256 random bits that stand for a role.  It is shown once, to the
+ * role that creates it; the database stores its SHA-256, and the bridge sends
+ * that.  So neither a dump nor a log of the control database contains anything
+ * that gives access to it.
  *
- * A token can be made only for a role that its maker may become by SET ROLE, and
+ * A token can be created only for a role to which its creator may SET ROLE, and
  * never for a superuser or a predefined role.
  */
 #include "postgres.h"
@@ -35,7 +36,7 @@ PG_FUNCTION_INFO_V1(dqds_token_role);
 #define TOKEN_PREFIX "dqds_"
 #define TOKEN_BYTES  32
 
-/* May the caller hand this role on? */
+/* May the caller create tokens for this role?  Errors: 42501. */
 static void
 check_token_role(const Caller *caller, Oid role)
 {
@@ -51,7 +52,7 @@ check_token_role(const Caller *caller, Oid role)
 						errmsg("must be member of role \"%s\" to make a token for it", name)));
 }
 
-/* How long the token lives, an interval, or text that is one. */
+/* The lifetime of the token: an interval, or text in that form. */
 static Datum
 interval_argument(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -70,7 +71,7 @@ interval_argument(const Caller *caller, FunctionCallInfo fcinfo)
 							   Int32GetDatum(-1));
 }
 
-/* When the token expires, as each one must. */
+/* The time at which the token expires; every token must. */
 static TimestampTz
 read_expiry(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -103,11 +104,11 @@ new_token(void)
 static Datum
 hash_of(const char *token)
 {
-	/* A text of ASCII has the same bytes as a bytea. */
+	/* ASCII text has the same bytes as a bytea. */
 	return DirectFunctionCall1(sha256_bytea, CStringGetTextDatum(token));
 }
 
-/* dqds_create_token(role, expires_in, description): the token, to be seen this once */
+/* dqds_create_token(role, expires_in, description): the token, which is shown only here */
 Datum
 dqds_create_token_1_1(PG_FUNCTION_ARGS)
 {
@@ -139,7 +140,7 @@ dqds_create_token_1_1(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(token));
 }
 
-/* Nothing of the text is shown: it may be the token itself. */
+/* The message does not show the text: it may be the token itself. */
 static int64
 token_id_from_text(const char *text)
 {
@@ -155,7 +156,7 @@ token_id_from_text(const char *text)
 	return id;
 }
 
-/* The number of a token, a bigint, an integer, or text that is one. */
+/* The number of a token: a bigint, an integer, or text in that form. */
 static int64
 token_id_argument(const Caller *caller, FunctionCallInfo fcinfo)
 {
@@ -173,7 +174,7 @@ token_id_argument(const Caller *caller, FunctionCallInfo fcinfo)
 	}
 }
 
-/* dqds_revoke_token(token_id): errors 42704 for a number that no token has */
+/* dqds_revoke_token(token_id); errors: 42704 if there is no such token */
 Datum
 dqds_revoke_token(PG_FUNCTION_ARGS)
 {
@@ -184,7 +185,7 @@ dqds_revoke_token(PG_FUNCTION_ARGS)
 	bool unknown;
 
 	caller_init(&caller, fcinfo);
-	/* The token itself may have been given for its number. */
+	/* The token itself may have been given in place of its number. */
 	statement_hide(&scope);
 	PreventCommandIfReadOnly("dqds_revoke_token");
 	id = token_id_argument(&caller, fcinfo);
@@ -199,9 +200,9 @@ dqds_revoke_token(PG_FUNCTION_ARGS)
 }
 
 /*
- * dqds_token_role(token_hash): the role of a token.  One that is unknown, has
- * expired, or stands for a role that was dropped or has become a superuser is the
- * same error 28000.
+ * dqds_token_role(token_hash): the role of a token.  Errors: 28000, with the
+ * same message, for a token that is unknown, has expired, or stands for a role
+ * that was dropped or has become a superuser.
  */
 Datum
 dqds_token_role(PG_FUNCTION_ARGS)
