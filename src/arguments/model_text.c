@@ -81,11 +81,12 @@ json_parse(const char *json, const char *what)
 							error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED;
 		FlushErrorState();
 		/* The error is not ignored: this one replaces it and ends the transaction. */
-		ereport(ERROR, (errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
-												  : ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("%s is not valid JSON: %s", what,
-							   has_bad_character ? "it holds a character that text cannot hold"
-												 : "it cannot be parsed")));
+		ereport(ERROR,
+				(errcode(has_bad_character ? ERRCODE_UNTRANSLATABLE_CHARACTER
+										   : ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("%s is not valid JSON: %s", what,
+						has_bad_character ? "it contains a character that text cannot represent"
+										  : "it cannot be parsed")));
 	}
 	PG_END_TRY();
 	return DatumGetJsonbP(result);

@@ -175,7 +175,7 @@ check_at_signs(const Spelling *spelling, const Scheme *scheme, const char *autho
 		good = false;
 	else if (at != NULL && path == query && scheme->grammar == GRAMMAR_URL)
 		good = memchr(authority, '@', path - authority) != NULL;
-	return good || spelling_unreadable(spelling, "an \"@\" in it stands where none is expected");
+	return good || spelling_unreadable(spelling, "unexpected \"@\"");
 }
 
 static bool
@@ -215,7 +215,7 @@ long_form(const Spelling *spelling, const char *rest)
 	if (slashes != NULL && slashes < rest + strcspn(rest, "?"))
 	{
 		(void) spelling_unreadable(spelling,
-								   "behind the scheme there is neither \"//\" nor a database");
+								   "the scheme is followed by neither \"//\" nor a database");
 		return NULL;
 	}
 	return psprintf("//%s%s", *rest == '/' ? "" : "/", rest);
@@ -262,11 +262,11 @@ check_host(const Spelling *spelling)
 	const char *host = spelling->values[SPELLED_HOST];
 
 	if (host != NULL && strchr(host, ',') != NULL)
-		return spelling_refuse(
-			spelling, "host", "A connection has one host: register a connection for each of them.");
+		return spelling_refuse(spelling, "host",
+							   "A connection has one host: register one connection for each.");
 	if (host != NULL && (*host == '/' || *host == '@'))
 		return spelling_refuse(spelling, "host",
-							   "A Unix-domain socket cannot be a source: give the name or the "
+							   "Unix-domain sockets are not supported: give the name or the "
 							   "address of a host, such as localhost.");
 	return true;
 }

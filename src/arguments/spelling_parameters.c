@@ -68,8 +68,8 @@ static bool
 refuse_unnamed(const Spelling *spelling, int number)
 {
 	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
-				"Its name is not shown, because it may be a part of a password: in a password in "
-				"a URL, write & as %26 and = as %3D.",
+				"Its name is not shown because it may be part of a password: in the password of a "
+				"URL, write & as %26 and = as %3D.",
 				"parameter %d of the connection string is not known", number);
 	return false;
 }
@@ -79,9 +79,8 @@ bool
 spelling_unreadable(const Spelling *spelling, const char *reason)
 {
 	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
-				"In a URL, write a character that has a meaning there as %XX, such as @ in a "
-				"password as %40; in a conninfo string, put a value with blanks between single "
-				"quotes.",
+				"In a URL, write special characters as %XX, such as @ in a password as %40; in a "
+				"conninfo string, enclose a value with blanks in single quotes.",
 				"the connection string cannot be read: %s", reason);
 	return false;
 }
@@ -126,7 +125,7 @@ refuse_unknown_keyword(const Spelling *spelling, const char *text, const char *w
 	const char *at = *word == '\0' ? NULL : find_keyword(text, word);
 
 	if (at == NULL || strlen(word) > MAX_SHOWN_NAME || !has_no_password(pnstrdup(text, at - text)))
-		return spelling_unreadable(spelling, "a word before a \"=\" is no parameter of libpq");
+		return spelling_unreadable(spelling, "a word before \"=\" is not a parameter of libpq");
 	return spelling_refuse(spelling, visible_text(word), NULL);
 }
 
@@ -204,7 +203,7 @@ static bool
 is_text(const Spelling *spelling, const char *value)
 {
 	return pg_verifymbstr(value, strlen(value), true) ||
-		   spelling_unreadable(spelling, "a value in it holds bytes that are no text");
+		   spelling_unreadable(spelling, "a value is not valid text");
 }
 
 /* Read a conninfo string, or a URI that begins with postgresql://. */
@@ -273,7 +272,7 @@ decode(const Spelling *spelling, const char *value)
 		if (byte <= 0)
 		{
 			(void) spelling_unreadable(spelling,
-									   byte == 0 ? "%00 stands for no character"
+									   byte == 0 ? "%00 is not a character"
 												 : "a % is not followed by two hexadecimal digits");
 			return NULL;
 		}
@@ -328,7 +327,7 @@ spelling_read_query(Spelling *spelling, char *query, const char *separators, boo
 		number++;
 		equals = strchr(name, '=');
 		if (equals == NULL)
-			return spelling_unreadable(spelling, "a parameter in it has no \"=\"");
+			return spelling_unreadable(spelling, "a parameter has no \"=\"");
 		*equals = '\0';
 		value = decode(spelling, equals + 1);
 		if (value == NULL)

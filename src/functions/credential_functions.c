@@ -48,9 +48,9 @@ check_hosts(const char *hosts)
 	char *bad = policy_bad_host(hosts);
 
 	if (hosts[strspn(hosts, ", \t\n\r")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a credential must be for some hosts"), errhint("Use * for every host.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the list of allowed hosts must not be empty"),
+						errhint("Use * to allow every host.")));
 	if (bad != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not a name pattern, an address or a network with an "
@@ -88,7 +88,7 @@ find_credential(const Caller *caller, FunctionCallInfo fcinfo)
 						name_may_hold_secret(name)
 							? errmsg("a credential of this name does not exist")
 							: errmsg("credential \"%s\" does not exist", visible_text(name)),
-						errhint("The view dqds_credentials shows the names of all.")));
+						errhint("The view dqds_credentials shows all names.")));
 	return credential.id;
 }
 

@@ -179,7 +179,7 @@ append_certificate(StringInfo text, const Diagnosis *diagnosis)
 
 	if (trace->certificate_expires[0] == '\0')
 		return;
-	appendStringInfo(text, "; certificate of %s (names: %s) until %s",
+	appendStringInfo(text, "; certificate for %s (names: %s), valid until %s",
 					 remote_line(secret_hide(target, trace->certificate_subject)),
 					 trace->certificate_names[0] == '\0'
 						 ? "none"
@@ -238,12 +238,12 @@ describe_counts(Diagnosis *diagnosis)
 	if (counts[0] < 0)
 		return;
 	set_step(diagnosis, STEP_SCHEMAS, counts[1] > 0 ? "ok" : "warning",
-			 psprintf("schemas: %ld, of which user \"%s\" may use %ld", counts[0],
-					  target->shown_user, counts[1]),
+			 psprintf("%ld schemas, %ld usable by user \"%s\"", counts[0], counts[1],
+					  target->shown_user),
 			 counts[1] > 0 ? NULL : diagnosis_words(target, WORDS_NO_SCHEMAS));
 	set_step(diagnosis, STEP_TABLES, counts[3] > 0 ? "ok" : "warning",
-			 psprintf("tables and views: %ld to be listed, of which user \"%s\" may read %ld",
-					  counts[2], target->shown_user, counts[3]),
+			 psprintf("%ld tables and views visible, %ld readable by user \"%s\"", counts[2],
+					  counts[3], target->shown_user),
 			 counts[3] > 0 ? NULL : diagnosis_words(target, WORDS_NO_TABLES));
 }
 

@@ -94,12 +94,11 @@ add_id(OwnerCall *call, const char *text)
 __attribute__((noreturn)) static void
 unknown_job(const char *id)
 {
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
-		 name_may_hold_secret(id) ? errmsg("a job of this id does not exist")
-								  : errmsg("job \"%s\" does not exist", visible_text(id)),
-		 errhint("A role sees the jobs of its own, for a day, and no more than the latest 1000.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
+			 name_may_hold_secret(id) ? errmsg("a job of this id does not exist")
+									  : errmsg("job \"%s\" does not exist", visible_text(id)),
+			 errhint("A role sees only its own jobs: the latest 1000, for a day.")));
 	pg_unreachable();
 }
 

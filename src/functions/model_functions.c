@@ -33,11 +33,10 @@ dqds_connection_model(PG_FUNCTION_ARGS)
 		model_is_spelled(text_to_cstring(argument)))
 		model = model_parse_any(argument, &failure);
 	else
-		failure_set(
-			&failure, DQDS_INVALID_CONNECTION,
-			"What is understood: URIs and conninfo strings of libpq, JDBC URLs of postgresql "
-			"and redshift, URLs of SQLAlchemy, and JSON objects.",
-			"this is no connection string of a known kind");
+		failure_set(&failure, DQDS_INVALID_CONNECTION,
+					"Supported are URIs and conninfo strings of libpq, JDBC URLs of postgresql and "
+					"redshift, URLs of SQLAlchemy, and JSON objects.",
+					"this is not a connection string of a known kind");
 	if (model == NULL)
 		failure_raise(&failure);
 	statement_show(&scope);

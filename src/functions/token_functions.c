@@ -46,10 +46,10 @@ check_token_role(const Caller *caller, Oid role)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("a token cannot stand for role \"%s\"", name),
 						errdetail("It is a superuser or a predefined role."),
-						errhint("Create a role that has just the level that is needed.")));
+						errhint("Create a role that has only the required level.")));
 	if (!dqds_may_become(caller->role, role))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be member of role \"%s\" to make a token for it", name)));
+						errmsg("must be member of role \"%s\" to create a token for it", name)));
 }
 
 /* The lifetime of the token: an interval, or text in that form. */
@@ -81,7 +81,7 @@ read_expiry(const Caller *caller, FunctionCallInfo fcinfo)
 
 	if (expires <= GetCurrentTimestamp())
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a token must not have expired when it is made")));
+						errmsg("a token must expire in the future")));
 	return expires;
 }
 

@@ -26,8 +26,8 @@ keep_schema(Import *import, const char *name)
 
 	if (list_length(import->schemas) >= MAX_SCHEMAS)
 	{
-		failure_set(&failure, DQDS_REMOTE_ERROR, "Give a pattern that fits fewer of them.",
-					"more than %d schemas fit the pattern", MAX_SCHEMAS);
+		failure_set(&failure, DQDS_REMOTE_ERROR, "Use a pattern that matches fewer schemas.",
+					"more than %d schemas match the pattern", MAX_SCHEMAS);
 		failure_raise(&failure);
 	}
 	old = MemoryContextSwitchTo(import->context);

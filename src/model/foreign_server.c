@@ -188,7 +188,7 @@ find_server(const char *name, Oid role, Failure *failure)
 	else if (!is_known_validator(GetForeignDataWrapper(server->fdwid)->fdwvalidator))
 		failure_set(failure, DQDS_INVALID_CONNECTION,
 					"Only servers of postgres_fdw and dblink_fdw can be used.",
-					"foreign server \"%s\" is not one of PostgreSQL", name);
+					"foreign server \"%s\" is not a PostgreSQL server", name);
 	else if (!dqds_may_use_server(server->serverid, role))
 		failure_set(failure, DQDS_PERMISSION_DENIED,
 					psprintf("Its owner can run: GRANT USAGE ON FOREIGN SERVER %s TO %s;",

@@ -262,7 +262,7 @@ bool
 model_unsupported(Provider provider, Failure *failure)
 {
 	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
-				psprintf("Providers that work: %s.", provider_working_names()),
+				psprintf("Supported providers: %s.", provider_working_names()),
 				"connections of provider type \"%s\" are not supported", provider_name(provider));
 	return false;
 }

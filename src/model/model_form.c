@@ -321,8 +321,8 @@ model_secret_missing(Failure *failure, const char *key)
 	failure_set(failure, DQDS_INVALID_CONNECTION,
 				"The mask " DQDS_MASK
 				" stands for the stored secret only while provider, host, port, "
-				"database, user, sslmode and properties are those stored.",
-				"the secret \"%s\" must be given again", key);
+				"database, user, sslmode and properties are unchanged.",
+				"\"%s\" must be supplied again", key);
 	return false;
 }
 

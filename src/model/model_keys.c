@@ -17,7 +17,7 @@
 #define MAX_PLAIN_KEY 40 /* longer than any key, and any other name of one */
 
 #define URL_REASON         "\"host\", \"port\", \"database\" and \"user\" say the same"
-#define ROOTS_REASON       "the setting dqds.ssl_root_certs says who is trusted"
+#define ROOTS_REASON       "the setting dqds.ssl_root_certs says which certificates are trusted"
 #define CERTIFICATE_REASON "client certificates are not supported"
 
 /* ---- the keys ------------------------------------------------------------------------ */

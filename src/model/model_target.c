@@ -103,7 +103,7 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	}
 	if (database_is_conninfo(target->database))
 		return model_invalid(failure, name, "database",
-							 "the name of a database, without other parameters of a connection");
+							 "the name of a database, without other connection parameters");
 	target->options = model_string(section, name, "options");
 	return target->options == NULL ||
 		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
@@ -243,7 +243,7 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 	mode = model_string(section, name, "redshift_authentication_mode");
 	if (mode != NULL && strcmp(mode, "user_password") != 0)
 		return model_invalid(failure, name, "redshift_authentication_mode",
-							 "user_password, the only mode that works here");
+							 "user_password, the only supported mode");
 	target->sslmode = model_string(section, name, "sslmode");
 	if (!read_properties(section, name, secrets, target, failure) ||
 		!read_password(section, name, secrets, target, failure))
@@ -274,15 +274,15 @@ fits_startup_packet(const Target *target, Failure *failure)
 		return true;
 	if (target->has_reference)
 	{
-		failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten what the references stand for.",
-					"database, user, options and application_name are longer, with what their "
-					"references stand for, than the %d bytes that a PostgreSQL server takes",
+		failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten the values of the references.",
+					"with their references expanded, database, user, options and application_name "
+					"are longer than the %d bytes that a PostgreSQL server accepts",
 					MAX_STARTUP_VALUES);
 		return false;
 	}
 	failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten the options of the connection.",
-				"database, user, options and application_name have %zu bytes together; a "
-				"PostgreSQL server takes %d at most",
+				"database, user, options and application_name together have %zu bytes; a "
+				"PostgreSQL server accepts at most %d",
 				length, MAX_STARTUP_VALUES);
 	return false;
 }

@@ -154,19 +154,19 @@ host_fault(const char *host)
 	if (strstr(host, "://") != NULL)
 		return HOST_WANTED ", not a URL";
 	if (*host == '/' || *host == '@')
-		return HOST_WANTED ", not a socket of the file system";
+		return HOST_WANTED ", not a Unix-domain socket";
 	if (strchr(host, ',') != NULL)
 		return HOST_WANTED ", not a list";
 	if (strchr(host, '@') != NULL)
 		return HOST_WANTED ", without a user";
 	if (strchr(host, '[') != NULL || strchr(host, ']') != NULL)
-		return HOST_WANTED ", without brackets; the port has a field of its own";
+		return HOST_WANTED ", without brackets; the port belongs in \"port\"";
 	if (has_foreign_letter(host))
 		return HOST_WANTED " in ASCII, in which an international name begins with xn--";
 	if (has_character_of(host, "/=\\\"'"))
 		return HOST_WANTED;
 	if (strchr(host, ':') != NULL && !is_ipv6(host, strlen(host)))
-		return HOST_WANTED "; the port has a field of its own";
+		return HOST_WANTED "; the port belongs in \"port\"";
 	return NULL;
 }
 

@@ -257,8 +257,8 @@ add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 												  shown_key(key), meaning.meant));
 		else if (key_is_misplaced(provider, key, &meaning))
 			warnings =
-				lappend(warnings, psprintf("\"%s\" has no effect at the top of the model; "
-										   "it belongs into \"%s\", as \"%s\"",
+				lappend(warnings, psprintf("\"%s\" has no effect at the top level; "
+										   "it belongs in \"%s\", as \"%s\"",
 										   shown_key(key), provider_name(provider), meaning.meant));
 	}
 	return warnings;
@@ -304,7 +304,7 @@ model_warnings(Jsonb *model)
 	if (list_length(warnings) > MAX_WARNINGS)
 	{
 		warnings = list_truncate(warnings, MAX_WARNINGS);
-		warnings = lappend(warnings, pstrdup("there are more keys that have no effect"));
+		warnings = lappend(warnings, pstrdup("more keys have no effect"));
 	}
 	return warnings;
 }

@@ -325,9 +325,9 @@ credentials_allow(const Target *target, const Address *address, Failure *failure
 		if (list_matches(lfirst(cell), target, address, &networks) || (address == NULL && networks))
 			continue;
 		failure_set(failure, DQDS_UNRESOLVED_SECRET,
-					"Ask an admin to review the hosts that the credential is for.",
-					"a credential of this connection is not for \"%s\" port %s", target->shown_host,
-					target->shown_port);
+					"Ask an admin to review the allowed hosts of the credential.",
+					"a credential of this connection may not be used for \"%s\" port %s",
+					target->shown_host, target->shown_port);
 		return false;
 	}
 	return true;
@@ -346,9 +346,9 @@ policy_allows_name(const Target *target, Failure *failure)
 	{
 		failure_set(
 			failure, DQDS_TARGET_NOT_ALLOWED,
-			"Only a superuser may set it, to a value that can be used; others must not name "
-			"it when they connect.",
-			"the setting \"%s\" of this session could not be put in force", dqds_lost_setting);
+			"Only a superuser may set it, and only to a valid value; other roles must not set "
+			"it in the connection string.",
+			"the setting \"%s\" could not be applied in this session", dqds_lost_setting);
 		return false;
 	}
 	if (list_matches(dqds_denied_hosts, target, NULL, &networks))

@@ -34,7 +34,7 @@ static const Property properties[] = {
 	{"channel_binding", LIBPQ_PROVIDERS, "channel_binding", PROPERTY_WORD, bindings,
 	 .protects = true},
 	{"gssencmode", LIBPQ_PROVIDERS, "gssencmode", PROPERTY_WORD, encryptions,
-	 "Kerberos is never used"},
+	 "Kerberos is not supported"},
 	{"keepalives", LIBPQ_PROVIDERS, "keepalives", PROPERTY_BOOLEAN},
 	{"keepalives_idle", LIBPQ_PROVIDERS, "keepalives_idle", PROPERTY_INTEGER},
 	{"keepalives_interval", LIBPQ_PROVIDERS, "keepalives_interval", PROPERTY_INTEGER},

@@ -176,7 +176,7 @@ check_references(const char *path, const char *value, Failure *failure)
 		if (++count > MAX_REFERENCES || scan.end - scan.start - 3 > MAX_REFERENCE_BYTES)
 		{
 			failure_set(failure, DQDS_INVALID_CONNECTION,
-						psprintf("It must be a text with at most %d references, each at most %d "
+						psprintf("It must be text with at most %d references, each at most %d "
 								 "bytes long.",
 								 MAX_REFERENCES, MAX_REFERENCE_BYTES),
 						"\"%s\" in the connection model is not valid", path);
@@ -196,10 +196,10 @@ refuse(const char *path, const char *name, Failure *failure)
 		failure, DQDS_UNRESOLVED_SECRET,
 		is_credential(name)
 			? "The credential must exist and be granted to the owner of the connection, or "
-			  "to the caller for a connection that is not registered, and stand in the "
-			  "password. " LITERAL_HINT
-			: "The variable must be set for the server, begin with the setting "
-			  "dqds.secret_env_prefix, and stand in a member that an admin wrote. " LITERAL_HINT,
+			  "to the caller for a connection that is not registered, and the reference must "
+			  "be in the password. " LITERAL_HINT
+			: "The variable must be set for the server, its name must begin with "
+			  "dqds.secret_env_prefix, and an admin must have written the member. " LITERAL_HINT,
 		"the reference ${%.*s} in \"%s\" cannot be resolved",
 		pg_mbcliplen(name, strlen(name), MAX_SHOWN), name, path);
 	return false;

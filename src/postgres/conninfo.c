@@ -19,13 +19,13 @@ static const struct
 	const char *piece;
 	const char *reason;
 } mistakes[] = {
-	{"missing \"=\" after", "a word in it has no \"=\" behind it"},
-	{"unterminated quoted string", "a quote in it is not closed"},
+	{"missing \"=\" after", "a word is not followed by \"=\""},
+	{"unterminated quoted string", "a quoted value is not closed"},
 	{"invalid percent-encoded token", "a % is not followed by two hexadecimal digits"},
-	{"forbidden value %00", "%00 stands for no character"},
-	{"looking for matching \"]\"", "an IPv6 address has no \"]\""},
+	{"forbidden value %00", "%00 is not a character"},
+	{"looking for matching \"]\"", "an IPv6 address is not closed by \"]\""},
 	{"IPv6 host address may not be empty", "an IPv6 address is empty"},
-	{"unexpected character", "behind an IPv6 address there must be \":\" or \"/\""},
+	{"unexpected character", "an IPv6 address is not followed by \":\" or \"/\""},
 };
 
 /*
@@ -56,7 +56,7 @@ explain_complaint(const char *complaint, ConninfoFault *fault)
 	const char *start = strchr(complaint, '"');
 	const char *end = strrchr(complaint, '"');
 
-	*fault = (ConninfoFault){.reason = "it has a mistake"};
+	*fault = (ConninfoFault){.reason = "syntax error"};
 	if (strncmp(complaint, unknown, strlen(unknown)) == 0)
 	{
 		fault->unknown_keyword = start < end ? pnstrdup(start + 1, end - start - 1) : "";

@@ -207,7 +207,7 @@ not_own(const Member *member, Failure *failure)
 	failure_set(failure, DQDS_UNRESOLVED_SECRET,
 				"Write the reference differently, for example with a default, or drop that "
 				"connection first.",
-				"the reference in \"%s\" is that of connection \"%s\", where no admin wrote it",
+				"the reference in \"%s\" is also in connection \"%s\", where no admin wrote it",
 				member_path(member), member->origin);
 	return false;
 }

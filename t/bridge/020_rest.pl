@@ -353,7 +353,7 @@ answers(ask(PUT => '/api/connections/mine/basic', ask(GET => '/api/connections/m
 	204, undef, 'update with what was got');
 is(ask(GET => '/api/datasource/connections/mine/schemas')->{status}, 200, 'the mask kept the password');
 refuses(ask(PUT => '/api/connections/mine/basic', connection_model($remote, password => '********', host => 'localhost')),
-	406, qr/must be given again/, 'invalid_connection', 'the mask with another host');
+	406, qr/must be supplied again/, 'invalid_connection', 'the mask with another host');
 
 # --- getRemoteDataSourceSchemas --------------------------------------------------------------------------------
 

@@ -148,8 +148,8 @@ my %step = map { ($_->{step} => $_) } $sql->rows(q{SELECT * FROM dqds_diagnose_c
 is(join(' ', map { "$_=$step{$_}{status}" } sort keys %step),
 	'authenticate=ok connect=ok database=ok model=ok resolve=ok schemas=ok server=ok tables=ok tls=warning', 'each step of a diagnosis');
 is($step{server}{message},  "version $full, a primary, connected directly", 'its server');
-is($step{schemas}{message}, 'schemas: 3, of which user "reader" may use 2', 'its schemas');
-is($step{tables}{message},  'tables and views: ' . @tables . ' to be listed, of which user "reader" may read ' . @tables, 'its tables');
+is($step{schemas}{message}, '3 schemas, 2 usable by user "reader"', 'its schemas');
+is($step{tables}{message},  @tables . ' tables and views visible, ' . @tables . ' readable by user "reader"', 'its tables');
 
 # --- Cancel ----------------------------------------------------------------------------------------------------------
 

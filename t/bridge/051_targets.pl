@@ -450,7 +450,7 @@ is(arrived(), '', 'nothing has arrived since');
 	my $model = sql_literal(connection_model($remote)) . '::text';
 	ok(poll_until(sub { $control->safe_psql('postgres', q(SELECT current_setting('dqds.denied_hosts', true))) =~ /33/ }, 10), 'a mistyped network in the configuration file');
 	my ($status, $out, $err) = $control->psql('postgres', "SELECT error_code, error_message FROM dqds_test_connection($model)");
-	is($out, 'target_not_allowed|the setting "dqds.denied_hosts" of this session could not be put in force', 'nothing is connected to') or diag($err);
+	is($out, 'target_not_allowed|the setting "dqds.denied_hosts" could not be applied in this session', 'nothing is connected to') or diag($err);
 	like($err, qr/WARNING: .*"127\.0\.0\.0\/33" is not a name pattern/s, 'a warning names it');
 }
 

@@ -149,7 +149,7 @@ foreach my $row (
 	my $what = "a credential for $hosts towards " . ($place->{host} // '127.0.0.1') . ($place->{port} ? ', another port' : '');
 	my $outcome = test_as('alice', with(password => "\${$reader}", properties => { allow_cleartext_password => 'true' }, %$place));
 	if ($fits) { is($outcome, 'SUCCESS', "$what: used"); next; }
-	like($outcome, qr/^unresolved_secret: a credential of this connection is not for/, "$what: unresolved_secret");
+	like($outcome, qr/^unresolved_secret: a credential of this connection may not be used for/, "$what: unresolved_secret");
 	ok(!-e $kept, 'and nobody is connected to');
 }
 # The server is one that would have got it.
@@ -245,7 +245,7 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 {
 	register('alice', 'pinned', with(options => '-c application_name=pinned'));
 	$sql{admin}->must(q(SELECT dqds_grant_connection('pinned', 'carol')));
-	my $again = qr/^invalid_connection: the secret "password" must be given again/;
+	my $again = qr/^invalid_connection: "password" must be supplied again/;
 	is(test_as('carol', with(connection_name => 'pinned', password => '********', options => '-c application_name=pinned')), 'SUCCESS', 'the mask with the options of the connection');
 	like(test_as('carol', with(connection_name => 'pinned', password => '********', options => '-c role=postgres')), $again, 'the mask with other options');
 	like(test_as('carol', with(connection_name => 'pinned', password => '********')), $again, 'the mask without options');

@@ -55,8 +55,8 @@ $remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id
 	is($by->{authenticate}{message}, 'user "reader" is logged in', 'authenticate');
 	is($by->{database}{message},     'database "postgres" is open', 'database');
 	like($by->{server}{message},     qr/^version \Q${\ $remote->pg_version}\E\b.*, a primary, connected directly$/, 'server');
-	is($by->{schemas}{message},      'schemas: 2, of which user "reader" may use 2', 'schemas');
-	is($by->{tables}{message},       'tables and views: 2 to be listed, of which user "reader" may read 1', 'tables');
+	is($by->{schemas}{message},      '2 schemas, 2 usable by user "reader"', 'schemas');
+	is($by->{tables}{message},       '2 tables and views visible, 1 readable by user "reader"', 'tables');
 	is(join(' ', grep { !defined $by->{$_}{elapsed_ms} } @steps), 'model database schemas tables', 'the others take time');
 	is(scalar(grep { ($by->{$_}{elapsed_ms} // 0) < 0 || ($by->{$_}{elapsed_ms} // 0) > 30000 } @steps), 0, 'and it is plausible');
 	$sql->must('SELECT dqds_create_connection(' . sql_literal('good') . ', ' . sql_literal($model) . ')');
@@ -160,7 +160,7 @@ is($sql->query(q(SELECT * FROM dqds_diagnose_connection('nope')))->{error}{sqlst
 	my $bare = connection_model($remote, database => 'bare', user => 'no"body');
 	my $by   = diagnose($bare);
 	is(summary($by), 'ok ok ok warning ok ok ok warning warning', 'a user without any privilege: warnings');
-	is($by->{schemas}{message}, 'schemas: 2, of which user "no"body" may use 0', 'no schema that he may use');
+	is($by->{schemas}{message}, '2 schemas, 0 usable by user "no"body"', 'no schema that he may use');
 	is($by->{schemas}{hint}, 'On the remote server run: GRANT USAGE ON SCHEMA schema_name TO "no""body";', 'with the GRANT');
 	like($by->{tables}{message}, qr/may read 0$/, 'no table that he may read');
 	is($by->{tables}{hint}, 'On the remote server run: GRANT SELECT ON ALL TABLES IN SCHEMA schema_name TO "no""body";', 'with the GRANT');
@@ -210,14 +210,14 @@ certificate('20200101000000Z', '20491231120000Z', 'DNS:shop-db.example,DNS:local
 {
 	my $by = diagnose($model);
 	is(summary($by), 'ok ok ok ok ok ok ok ok ok', 'over TLS nothing is left to warn of');
-	like($by->{tls}{message}, qr/^TLSv1\.[23] with [A-Z0-9_-]+; certificate of [^;]*shop-db[^;]* \(names: [^)]*shop-db\.example[^)]*\) until 2049-12-31/, 'version, cipher, names and the end of the certificate')
+	like($by->{tls}{message}, qr/^TLSv1\.[23] with [A-Z0-9_-]+; certificate for [^;]*shop-db[^;]* \(names: [^)]*shop-db\.example[^)]*\), valid until 2049-12-31/, 'version, cipher, names and the end of the certificate')
 	  or diag($by->{tls}{message});
 	like($by->{tls}{message}, qr/localhost.*127\.0\.0\.1/, 'all names');
 	my ($step) = grep { $_->{step} eq 'tls' } @{ http($bridge, POST => '/api/datasource/testconnection?details=true', {}, $model)->{json}{details} };
 	is("$step->{status} $step->{message}", "ok $by->{tls}{message}", 'over REST, too');
 	my $bad = diagnose(connection_model($remote, sslmode => 'verify-full'));
 	is("$bad->{tls}{status} $bad->{authenticate}{status}", 'failed skipped', 'verify-full without its authority: TLS fails');
-	like($bad->{tls}{message}, qr/^the certificate of \S+ is not trusted: it is signed by itself, and not known here; certificate of shop-db \(names: [^)]*shop-db\.example[^)]*\) until 2049-12-31 12:00 UTC, issued by shop-db$/,
+	like($bad->{tls}{message}, qr/^the certificate of \S+ is not trusted: it is signed by itself, and not known here; certificate for shop-db \(names: [^)]*shop-db\.example[^)]*\), valid until 2049-12-31 12:00 UTC, issued by shop-db$/,
 		'and it says why, with the certificate');
 }
 certificate('20200101000000Z', '20210101000000Z');

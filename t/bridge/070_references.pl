@@ -136,7 +136,7 @@ foreach my $member (@members)
 		next if $how eq 'as it is shown' && $key eq 'password';
 		my $error = call_as('admin', 'dqds_create_connection', 'copy', $json)->{error};
 		is($error->{sqlstate}, 'QD021', "$what, $how: an admin cannot save it under another name");
-		like($error->{message}, qr/^the reference in "postgresql\.\w+(\.\w+)?" is that of connection "nice", where no admin wrote it$/, 'and is told why');
+		like($error->{message}, qr/^the reference in "postgresql\.\w+(\.\w+)?" is also in connection "nice", where no admin wrote it$/, 'and is told why');
 		is(http($bridge, POST => '/api/connections/copy/basic', {}, $json)->{json}{errorCode}, 'unresolved_secret', 'nor over REST');
 	}
 	is(stolen(), '', "$what: nothing has been sent");

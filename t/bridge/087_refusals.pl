@@ -114,7 +114,7 @@ foreach my $language (sort keys %server)
 
 # gssencmode can only be what changes nothing.
 fails($sql, 'gssencmode require', connection_model($english, properties => { gssencmode => 'require' }), 'invalid_connection',
-	message => qr/^"postgresql\.properties\.gssencmode" in the connection model is not valid$/, hint => qr/Kerberos is never used/);
+	message => qr/^"postgresql\.properties\.gssencmode" in the connection model is not valid$/, hint => qr/Kerberos is not supported/);
 works($sql, "gssencmode $_", connection_model($english, properties => { gssencmode => $_ })) foreach qw(prefer disable);
 
 # White space at an end of a password is told to those who wrote it, and only of a password that is refused.

@@ -156,9 +156,9 @@ foreach my $row (
 	[ 'jdbc:sqlserver://h;user=u;password=p', 'QD019 connections of provider type "sqlserver" are not supported' ],
 	[ 'snowflake://u:p@account/d', 'QD019 connections of provider type "snowflake" are not supported' ],
 	[ 'oracle+oracledb://u:p@h/?service_name=x', 'QD019 connections of provider type "oracle" are not supported' ],
-	[ 'jdbc:redshift:iam://h/d', 'QD020 the connection string cannot be read: behind the scheme there is neither "//" nor a database' ],
-	[ 'jdbc:redshift:iam://h/d?x=y', 'QD020 the connection string cannot be read: behind the scheme there is neither "//" nor a database' ],
-	(map { [ $_, 'QD020 this is no connection string of a known kind' ] } '', 'prod', 'sqlite:///x', 'mongodb://u:p@h/d', 'postgresql:/h', 'postgresqlx://h', 'server=h', 'a b=c', '=', 'jdbc:', 'jdbc:sqlite:x', '//h/d', 'host'),
+	[ 'jdbc:redshift:iam://h/d', 'QD020 the connection string cannot be read: the scheme is followed by neither "//" nor a database' ],
+	[ 'jdbc:redshift:iam://h/d?x=y', 'QD020 the connection string cannot be read: the scheme is followed by neither "//" nor a database' ],
+	(map { [ $_, 'QD020 this is not a connection string of a known kind' ] } '', 'prod', 'sqlite:///x', 'mongodb://u:p@h/d', 'postgresql:/h', 'postgresqlx://h', 'server=h', 'a b=c', '=', 'jdbc:', 'jdbc:sqlite:x', '//h/d', 'host'),
 	[ '{"postgresql": {}', '22P02 the connection model is not valid JSON: it cannot be parsed' ],
 	[ '{} x', '22P02 the connection model is not valid JSON: it cannot be parsed' ])
 {
@@ -209,7 +209,7 @@ foreach my $row (
 	[ 'one that becomes longer by escapes', 'postgresql://u:p@h/' . '${' x 400_000, qr/^QD020 the connection model has more than 1048576 bytes/ ],
 	[ 'a long word', 'x' x $MB, qr/^QD020 this is no connection string/ ],
 	[ 'a long unknown parameter', 'postgresql://h/d?' . 'x' x 100_000 . '=1', qr/^QD020 parameter 1 of the connection string is not known$/ ],
-	[ 'a long unknown keyword', 'host=h ' . 'x' x 100_000 . '=1', qr/^QD020 the connection string cannot be read: a word before a "=" is no parameter of libpq$/ ])
+	[ 'a long unknown keyword', 'host=h ' . 'x' x 100_000 . '=1', qr/^QD020 the connection string cannot be read: a word before "=" is not a parameter of libpq$/ ])
 {
 	my ($what, $spelling, $expected) = @$row;
 	my $answer = model_of($spelling);

@@ -44,7 +44,7 @@ sub lines { return join "\n", @{ $_[0] // [] }; }
 
 like(result(test_of(model_with({ sslmode => 'verify-full' }))), qr/^FAILURE: tls_certificate/, 'the certificate is not trusted');
 my $rename = sub { return "Rename it to \"$_[0]\", or leave it out." };
-my $roots  = 'Leave it out: the setting dqds.ssl_root_certs says who is trusted.';
+my $roots  = 'Leave it out: the setting dqds.ssl_root_certs says which certificates are trusted.';
 my $client = 'Leave it out: client certificates are not supported.';
 foreach my $row (
 	(map { [ $_ => 'verify-full', $rename->('sslmode') ] } qw(sslMode ssl_mode SSLMODE ssl-mode Sslmode sslmoed slsmode PGSSLMODE pg_sslmode ssl tls tlsMode tls_mode ssl_enabled useSSL use_tls requireSSL sslfactory ssl.mode db_ssl
@@ -107,8 +107,8 @@ my @warned = (
 	[ { allow_cleartext_password => JSON::PP::true }, {}, unknown('postgresql.allow_cleartext_password', 'properties.allow_cleartext_password') ],
 	(map { [ { $_ => $value }, {}, unknown("postgresql.$_") ] } qw(team cost_centre x class_level business_settlement service passfile replication)),
 	[ { team => { password => $value } }, {}, unknown('postgresql.team') ],
-	[ { dbname => $value, zone => 5 }, { host => $value }, '"host" has no effect at the top of the model; it belongs into "postgresql", as "host"' . "\n" . unknown('postgresql.zone') . "\n" . unknown('postgresql.dbname', 'database') ],
-	(map { my ($key, $as) = @$_; [ {}, { $key => $value }, qq("$key" has no effect at the top of the model; it belongs into "postgresql", as "$as") ] }
+	[ { dbname => $value, zone => 5 }, { host => $value }, '"host" has no effect at the top level; it belongs in "postgresql", as "host"' . "\n" . unknown('postgresql.zone') . "\n" . unknown('postgresql.dbname', 'database') ],
+	(map { my ($key, $as) = @$_; [ {}, { $key => $value }, qq("$key" has no effect at the top level; it belongs in "postgresql", as "$as") ] }
 		[ port => 'port' ], [ user => 'user' ], [ database => 'database' ], [ password => 'password' ], [ Options => 'options' ], [ properties => 'properties' ]),
 	[ {}, { connectionName => $value }, unknown('connectionName', 'connection_name') ],
 	[ {}, { parallelJobsLimit => 3 }, unknown('parallelJobsLimit', 'parallel_jobs_limit') ],
@@ -165,7 +165,7 @@ is(join(' ', @{ $sql->must(q(SELECT * FROM dqds_test_connections()))->{columns} 
 	my $row = test_of(model_with({ map { ("key$_" => $value) } 1 .. 5000 }));
 	my @said = split /\n/, $row->{said};
 	is(scalar(@said), 21, 'thousands of unknown keys are not all listed');
-	is($said[-1], 'there are more keys that have no effect', 'and that is said');
+	is($said[-1], 'more keys have no effect', 'and that is said');
 	is(scalar(@{ over_rest(model_with({}, { map { ("host$_" => $value) } 1 .. 50 }), 'false')->{warnings} // [] }), 0, 'other keys at the top are those of other programs');
 }
 
@@ -198,9 +198,9 @@ is($sql->query('SELECT * FROM dqds_test_connection(' . sql_literal(to_json({ pro
 
 my $one = 'It must be one host name or address';
 foreach my $row (
-	[ '127.0.0.1:5432', "$one; the port has a field of its own." ], [ 'localhost:' . $remote->port, "$one; the port has a field of its own." ],
-	[ '[::1]:5432', "$one, without brackets; the port has a field of its own." ], [ '[localhost]', "$one, without brackets; the port has a field of its own." ],
-	[ '127.0.0.1,127.0.0.1', "$one, not a list." ], [ '/var/run/postgresql', "$one, not a socket of the file system." ], [ '@abstract', "$one, not a socket of the file system." ],
+	[ '127.0.0.1:5432', "$one; the port belongs in \"port\"." ], [ 'localhost:' . $remote->port, "$one; the port belongs in \"port\"." ],
+	[ '[::1]:5432', "$one, without brackets; the port belongs in \"port\"." ], [ '[localhost]', "$one, without brackets; the port belongs in \"port\"." ],
+	[ '127.0.0.1,127.0.0.1', "$one, not a list." ], [ '/var/run/postgresql', "$one, not a Unix-domain socket." ], [ '@abstract', "$one, not a Unix-domain socket." ],
 	[ 'https://db.example.com', "$one, not a URL." ], [ 'postgresql://reader@db.example.com/shop', "$one, not a URL." ], [ 'reader@db.example.com', "$one, without a user." ],
 	[ "b\x{fc}cher.example", "$one in ASCII, in which an international name begins with xn--." ],
 	(map { [ $_, "$one, without white space around it." ] } ' localhost', 'localhost ', "localhost\n", "localhost\r\n", "\tlocalhost", "localhost\x{a0}", "\x{200b}localhost", "localhost\x{feff}", ' '),

@@ -141,7 +141,7 @@ foreach my $text ('host=127.0.0.1', ' host = x', "dbname=postgres host=127.0.0.1
 {
 	my $row = test_as('eve', connection_model($remote, database => $text));
 	is(result($row), 'FAILURE: invalid_connection: "postgresql.database" in the connection model is not valid', "<$text> is a connection string");
-	is($row->{hint}, 'It must be the name of a database, without other parameters of a connection.', 'and that is said');
+	is($row->{hint}, 'It must be the name of a database, without other connection parameters.', 'and that is said');
 }
 
 # --- Properties ----------------------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ my $versions = 'one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3';
 foreach my $row (
 	(map { my $key = $_; map { [ $key => $_ => 'true or false' ] } 'x', '2', 'o', 'perhaps', '1 ' } qw(sslsni keepalives tcpKeepAlive)),
 	(map { [ channel_binding => $_ => 'one of disable, prefer, require' ] } 'x', 'true', 'required'),
-	(map { [ gssencmode => $_ => 'one of disable, prefer; Kerberos is never used' ] } 'require', 'x'),
+	(map { [ gssencmode => $_ => 'one of disable, prefer; Kerberos is not supported' ] } 'require', 'x'),
 	(map { [ target_session_attrs => $_ => 'one of any, read-write, read-only, primary, standby, prefer-standby' ] } 'x', 'master', 'read_write'),
 	(map { my $key = $_; map { [ $key => $_ => $versions ] } 'x', '1.2', 'TLS1.2', 'SSLv3' } qw(ssl_min_protocol_version ssl_max_protocol_version)),
 	(map { [ $_ => 'x' => 'a whole number that is not negative' ] } qw(keepalives_idle keepalives_interval keepalives_count tcp_user_timeout)))

@@ -312,7 +312,7 @@ sub job_is_unknown
 	my ($id, $port, $name) = @_;
 	my $none = http($port, GET => "/api/jobs/jobs/$id");
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(answer_fault($none, 404) // ($none->{json}{message} =~ /^job ".*" does not exist\. A role sees the jobs of its own, for a day, and no more than the latest 1000\.$/ ? undef : $none->{json}{message}), undef, "$name: 404");
+	is(answer_fault($none, 404) // ($none->{json}{message} =~ /^job ".*" does not exist\. A role sees only its own jobs: the latest 1000, for a day\.$/ ? undef : $none->{json}{message}), undef, "$name: 404");
 	return;
 }
 job_is_unknown($_, $bridge, "the job $_") foreach 0, 999_999, 'x', '-1', '1.0', '9' x 19, '9' x 30, '%20', 'my%20', 'MY%20KEY';

@@ -185,7 +185,7 @@ foreach my $bad ("28P\x8f1", '', '2', '42501x', "42\n01")
 	} 500, 700;
 	is($row[0]{connection_test_result}, 'SUCCESS',            'options of 8 kB work');
 	is($row[1]{error_code},             'invalid_connection', 'options of 11 kB are refused');
-	like($row[1]{error_message}, qr/have 1\d{4} bytes together/, 'and the message says how long they are');
+	like($row[1]{error_message}, qr/together have 1\d{4} bytes/, 'and the message says how long they are');
 }
 
 is($sql->value('SELECT 1'), '1', 'the backend is still the same');

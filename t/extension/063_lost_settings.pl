@@ -32,9 +32,9 @@ foreach my $setting (@settings)
 	$value = '127.0.0.2' if $setting =~ /hosts/;
 	foreach my $spelling ($setting, uc $setting)
 	{
-		is(ask("-c $spelling=$value", @operator), "target_not_allowed|FAILURE|the setting \"$setting\" of this session could not be put in force", "$spelling=$value by another role");
+		is(ask("-c $spelling=$value", @operator), "target_not_allowed|FAILURE|the setting \"$setting\" could not be applied in this session", "$spelling=$value by another role");
 	}
-	isnt(ask("-c $setting=$value"), "target_not_allowed|FAILURE|the setting \"$setting\" of this session could not be put in force", "$setting by a superuser");
+	isnt(ask("-c $setting=$value"), "target_not_allowed|FAILURE|the setting \"$setting\" could not be applied in this session", "$setting by a superuser");
 }
 is(ask("-c dqds.$_=5s", @operator), '|SUCCESS|', "dqds.$_ is for all") foreach qw(connect_timeout query_timeout session_idle_timeout);
 
@@ -44,7 +44,7 @@ foreach my $bad ("max_parallel = 'three'", "max_parallel = '0'", "max_answer_siz
 	$control->append_conf('postgresql.conf', "dqds.$bad");
 	$control->reload;
 	ok(poll_until(sub { $control->safe_psql('postgres', "SELECT current_setting('dqds.$name')") eq ($bad =~ s/.* = '?|'$//gr) }, 10), "$bad in the configuration file");
-	is(ask('', @operator), "target_not_allowed|FAILURE|the setting \"dqds.$name\" of this session could not be put in force", 'connects to nothing');
+	is(ask('', @operator), "target_not_allowed|FAILURE|the setting \"dqds.$name\" could not be applied in this session", 'connects to nothing');
 	$control->append_conf('postgresql.conf', "dqds.$name = " . ($name eq 'max_answer_size' ? "'2MB'" : 3));
 	$control->reload;
 	ok(poll_until(sub { ask('', @operator) eq '|SUCCESS|' }, 10), 'until it is mended');

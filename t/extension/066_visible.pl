@@ -118,7 +118,7 @@ foreach my $encoding (sort keys %said_in)
 		close $out;
 		serve_certificate($remote, $dir, 'odd');
 		my ($step) = grep { $_->{step} eq 'tls' } $sql->rows('SELECT * FROM dqds_diagnose_connection(' . sql_literal(connection_model($remote, sslmode => 'require')) . '::text)');
-		like($step->{message}, qr/certificate of \Q$names{$name}\E \(names: \Q$names{$name}\E\)/, "a certificate for $label");
+		like($step->{message}, qr/certificate for \Q$names{$name}\E \(names: \Q$names{$name}\E\)/, "a certificate for $label");
 	}
 }
 

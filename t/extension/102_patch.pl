@@ -68,7 +68,7 @@ is(test(), 'SUCCESS', 'keeps the secret');
 
 # --- Where a secret may go --------------------------------------------------------------------------------------------
 
-my $again = 'QD020 the secret "password" must be given again';
+my $again = 'QD020 "password" must be supplied again';
 foreach my $row (
 	[ 'another host', { host => 'localhost' } ], [ 'another port', { port => '5432' } ], [ 'another database', { database => 'other' } ], [ 'another user', { user => 'other' } ],
 	[ 'another sslmode', { sslmode => 'disable' } ], [ 'another property', { properties => { application_name => 'b' } } ], [ 'a property less', { properties => undef } ], [ 'no host', { host => undef } ])
