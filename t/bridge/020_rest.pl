@@ -1,6 +1,6 @@
-# Every row of the REST contract against real servers: status, headers and JSON of success, key by key, and of each
-# failure that is listed for it. A bridge for each level of the anonymous role shows who is refused what; the answers and
-# both logs are searched for passwords in the end.
+# Every row of the REST contract, tested against real servers: the status, headers and JSON of success, key by key, and of
+# each listed failure. One bridge for each level of the anonymous role shows which requests are refused. At the end the
+# answers and both logs are searched for passwords.
 use strict;
 use warnings;
 
@@ -85,7 +85,7 @@ sub refuses
 	return;
 }
 
-# What a connection that is not there, or not for this role, is answered with; and one that is, but belongs to another.
+# The answers for a connection that does not exist or that this role may not use, and for one that it may use but not edit.
 sub unknown { return qq(connection "$_[0]" does not exist. The view dqds_connections shows the connections that you may use; an admin grants the use of others with dqds_grant_connection.); }
 my $not_owner = 'must be owner of connection "shop". Admins may change it, too, and give it another owner with dqds_set_connection_owner.';
 
@@ -199,7 +199,7 @@ answers(ask(POST => '/api/connections/path-wins/basic', connection_model($remote
 model_answers(ask(GET => '/api/connections/path-wins/basic'), expected_model('path-wins'), 'the name in the path wins');
 refuses(ask(GET => '/api/connections/body/basic'), 404, unknown('body'), undef, 'the name in the body');
 
-# What came is kept and given back, but for what is computed, what is null, and secrets.
+# The model is stored and returned as sent, except computed members, nulls and secrets.
 my %sent = (
 	%{ from_json(connection_model($remote, port => 0 + $remote->port, sslmode => 'prefer',
 			properties => { application_name => 'dqds test', connect_timeout => 5 })) },
@@ -248,7 +248,7 @@ refuses(ask(GET => '/api/datasource/connections/of-oracle/schemas'),
 	400, qr/^Source database connection error: .*"oracle".*postgresql, redshift, questdb/s, 'unsupported_provider',
 	'a listing of a provider that does not work');
 
-# Read, but not to be used: 406. Of a wrong type: 400, naming the key. Not JSON: 400.
+# A readable but unusable model: 406. A wrong type: 400, naming the key. Not JSON: 400.
 my @unusable = (
 	[ 'no provider_type',      '{}',                                                    qr/provider_type/ ],
 	[ 'unknown provider_type', '{"provider_type":"excel"}',                             qr/provider_type/ ],
@@ -379,7 +379,7 @@ foreach my $value (qw(1 yes truee tru%00e %74rue%20))
 		400, qr/includeSystem|percent-encoded/, undef, "includeSystem=$value");
 }
 
-# A connection that is not there and one that is not ours: the same to the letter.
+# A connection that does not exist and one that the role may not use give the same answer.
 my $unknown = ask(GET => '/api/datasource/connections/forbidden/schemas');
 my @unknown = map { ask(@$_) } my @calls = (
 	[ GET    => '/api/datasource/connections/forbidden/schemas' ],
@@ -435,7 +435,7 @@ foreach my $query (qw(limit=-1 limit=1e3 limit=0x10 limit=2147483648 limit=99999
 	refuses(ask(GET => "$tables?$query"), 400, qr/limit|details|percent-encoded/, undef, "tables?$query");
 }
 
-# Characters that LIKE gives a meaning to have none here.
+# Characters that are special in LIKE are ordinary here.
 my $wild = '100%_x\\';
 $remote->safe_psql('postgres', 'CREATE SCHEMA wild; GRANT ALL ON SCHEMA wild TO reader;'
 	  . join '', map { qq(CREATE TABLE wild."$_" (); GRANT SELECT ON wild."$_" TO reader;) }
@@ -587,7 +587,7 @@ foreach my $case (
 		"test, $code");
 }
 
-# The mask with the connection's name stands for the stored password, for those who may use that connection.
+# The mask with the connection's name stands for the stored password, if the role may use that connection.
 my $masked = ask(GET => '/api/connections/mine/basic')->{json};
 tested(ask(POST => "$test?verifyNameUniqueness=false", $masked), $success, 'test of what was got, with its mask');
 tested(
@@ -608,7 +608,7 @@ my %broken = (
 foreach my $name (sort keys %broken)
 {
 	my ($override, $code, $message) = @{ $broken{$name} };
-	answers(ask(POST => "/api/connections/$name/basic", connection_model($remote, %$override)), 201, undef, "create $name: nobody tries it");
+	answers(ask(POST => "/api/connections/$name/basic", connection_model($remote, %$override)), 201, undef, "create $name: it is not tried");
 	refuses(ask(GET => "/api/datasource/connections/$name/schemas"), 400, $message, $code, "schemas, $name");
 	refuses(ask(GET => "/api/datasource/connections/$name/schemas/shop/tables"), 400, $message, $code, "tables, $name");
 	refuses(ask(POST => $import, { connectionName => $name, schemaName => 'shop' }), 400, $message, $code, "import, $name");
@@ -718,7 +718,8 @@ refuses(ask(POST => '/api/connections/new/basic', ''), 400, qr/no body/, undef, 
 refuses(ask(POST => '/api/connections/new/basic', ' ' x 1048577), 413, qr/1048576/, undef, 'POST with a body that is too large');
 answers(ask(GET => '/api/ishealthy', undef, { Accept => 'text/html' }), 200, 'OK', 'Accept is not looked at');
 
-# --- Who may do what ------------------------------------------------------------------------------------------------------------
+# --- Levels
+# ---------------------------------------------------------------------------------------------------------------------
 
 my %needs = (
 	viewer => [ map { [ GET => "/api/connections$_" ] } '', '/shop', '/shop/basic', '/shop/schemas', '/shop/schemas/shop/tables' ],
@@ -759,9 +760,9 @@ as('viewer');
 model_answers(
 	ask(GET => '/api/connections/shop/basic'),
 	expected_model('shop', map { $_ => false } qw(can_edit can_delete_data can_run_checks can_collect_statistics)),
-	'a viewer sees that he can do nothing');
+	'a viewer sees that it can do nothing');
 refuses(ask(GET => '/api/connections/mine/basic'), 404, unknown('mine'), undef, 'a viewer does not see what was not granted to it');
-is_deeply([ map { $_->{connection_name} } @{ ask(GET => '/api/connections')->{json} } ], ['shop'], 'a viewer sees what he was granted');
+is_deeply([ map { $_->{connection_name} } @{ ask(GET => '/api/connections')->{json} } ], ['shop'], 'a viewer sees what was granted');
 $control->safe_psql('postgres', q(SELECT dqds_revoke_connection('shop', 'role_viewer')));
 answers(ask(GET => '/api/connections'), 200, [], 'no connections are an empty array');
 
@@ -769,7 +770,7 @@ as('admin');
 is(ask(GET => '/api/connections/forbidden/basic')->{status}, 200, 'an admin sees every connection');
 is_deeply(ask(GET => '/api/connections/forbidden/basic')->{json}{can_edit}, true, 'an admin may edit every connection');
 
-# Without an anonymous role nobody gets in, and learns nothing about paths.
+# Without an anonymous role, requests without a token are refused, and learn nothing about paths.
 as('stranger');
 foreach my $call (@{ $needs{viewer} }, @{ $needs{operator} }, @{ $needs{editor} }, [ GET => '/api/nix' ], [ PATCH => '/api/connections' ])
 {

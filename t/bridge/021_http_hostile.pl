@@ -1,6 +1,6 @@
-# What nobody should send, byte by byte: each case gets exactly the answer it must, one and no second, and the connection
-# is closed. After each the bridge lives and says so quickly. In the end its descriptors and its memory are back where
-# they were, and its log has nothing in it that somebody else wrote.
+# Malformed and hostile HTTP, byte by byte: each case gets exactly one answer, the right one, and the connection is closed.
+# After each case the bridge must be alive and answer the health check quickly. At the end its descriptors and memory are back
+# at their earlier values, and its log contains no line that a client has injected.
 use strict;
 use warnings;
 
@@ -41,7 +41,7 @@ sub resident_kb
 my $slowest_health = 0;
 my $cases          = 0;
 
-# To be called after each case: is the bridge well?
+# Call this after each case: is the bridge healthy?
 sub well
 {
 	my ($name) = @_;
@@ -125,7 +125,7 @@ sends("Authorization: $_->[0] token", request('GET /api/connections', ["Authoriz
 sends('a good token with a foreign Host', "GET /api/connections HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer $token\r\n\r\n", 200);
 sends('a good token with a foreign Origin', request('GET /api/connections', [ 'Origin: http://evil.example', "Authorization: Bearer $token" ]), 200);
 
-# Unknown, expired, revoked, malformed and none: nobody can tell one from the other.
+# Unknown, expired, revoked, malformed and missing tokens get indistinguishable answers.
 hostile('token-unknown', sub {
 	my $none = sends('no token', request('GET /api/connections', []), 401, bridge => $closed)->{raw} =~ s/"timestamp":\d+|Date: .*?\r\n//gr;
 	foreach my $case ([ expired => $expired ], [ revoked => $revoked ], [ unknown => $token =~ s/.$/_/r ], [ shortened => $token =~ s/.$//r ],
@@ -203,12 +203,12 @@ sends('a header without a colon', request('GET /api/connections', ['nonsense']),
 sends('a NUL in a header', request('GET /api/connections', ["X: a\0b"]), 400);
 sends('Expect of something else', request("POST $test", [ $json, $unsent, 'Expect: 200-maybe' ]), 417);
 
-# --- Where does the request end? Whoever sees two where there is one lets requests be smuggled ------------------
+# --- Where does the request end? A server that sees two in place of one allows request smuggling -----------------
 
 my $second = request('GET /api/smuggled', []);
 my $chunk  = sprintf "%x\r\n%s\r\n0\r\n\r\n", length $second, $second;
 
-# What CivetWeb reads kindly, or keeps from us, may be answered in any way, if it is answered once.
+# Requests that CivetWeb accepts leniently, or does not pass on, may be answered in any way, but only once.
 hostile('header-folded', sub {
 	sends('folded header with a tab', request("POST $test", [ "X: a\r\n\tb", $json, 'Content-Length: 2' ], '{}' . $second), 400);
 	sends("$_->[0]", request('GET /api/connections', [ $_->[1] ], $second), undef)
@@ -407,7 +407,7 @@ sends('a number of 100,000 digits', post($test, '{"provider_type":"postgresql","
 
 # --- Slow clients, all at once -------------------------------------------------------------------------------------------
 
-# An answer too large for the buffers of a socket that nobody reads from.
+# An answer too large for the buffers of a socket that is not read.
 my $filler = 'x' x 1000;
 my $large  = to_json({ %{ from_json($model) }, labels => [ map { "$_ $filler" } 1 .. 900 ] });
 http($bridge, POST => "/api/connections/large$_/basic", {}, $large) foreach 1 .. 20;
@@ -487,10 +487,11 @@ hostile('header-slow', sub { slow_ones_ended(grep { /^header/ } sort keys %slow)
 slow_ones_ended('SSH banner', 'nothing at all');
 
 hostile('reader-slow', sub {
-	# Who does not read, or reads too slowly, is cut off at the deadline of the request, 8 seconds, and not before.
+	# A client that does not read, or reads too slowly, is disconnected at the deadline of the request, 8 seconds, and not
+	# before.
 	my @cut_off;
 	poll_until(sub { @cut_off = $bridge->log =~ m{ GET "/api/connections" 200 ([6-9]|1\d)\d\d\dms }g; @cut_off == 5 }, 12);
-	is(scalar @cut_off, 5, 'who does not read a large answer is cut off at the deadline') or diag(substr $bridge->log, -3000);
+	is(scalar @cut_off, 5, 'a client that does not read a large answer is disconnected at the deadline') or diag(substr $bridge->log, -3000);
 	$cases += 2;
 	foreach my $socket (@not_reading)
 	{
@@ -526,7 +527,7 @@ foreach my $bytes ('', 'G', "GET /api/connections HTTP/1.1\r\n", request("POST $
 	{
 		my $socket = open_socket($bridge);
 		syswrite $socket, $bytes if length $bytes;
-		# With a reset, so that the bridge writes into a closed door.
+		# With a reset, so that the bridge writes to a closed connection.
 		setsockopt $socket, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack('ii', 1, 0);
 		close $socket;
 	}

@@ -1,6 +1,6 @@
-# The life of the bridge: the control database away at the start and in the middle, its backends killed, an extension that
-# is not there, descriptors that are used up, requests that take too long or that nobody waits for, and the end
-# by a signal. It always answers, or says that it cannot; it is well again by itself; and it ends without losing an answer.
+# The life of the bridge: the control database is down at the start or goes down later, backends are killed, the extension is
+# missing, descriptors run out, requests take too long or are abandoned, and the bridge is stopped by a signal. It always
+# answers, if only with an error; it recovers by itself; and it exits without losing an answer.
 use strict;
 use warnings;
 
@@ -33,7 +33,7 @@ my $connections = '/api/connections';
 
 # --- A remote that hangs: its catalog is locked ----------------------------------------------------------
 
-# The session that holds the lock is also the one that can look: everybody else would wait for the lock, too.
+# Only the session that holds the lock can query the server: all others would wait for the lock, too.
 my $locker = DqdsTest::Sql->connect($remote);
 sub lock_remote   { $locker->must('BEGIN; LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE'); return; }
 sub unlock_remote { $locker->must('ROLLBACK'); return; }
@@ -61,7 +61,7 @@ sub take_answer
 	return parse_answer($bytes, $closed, 'GET');
 }
 
-# Health must be told at once, whatever else goes on.
+# The health check must be answered at once, whatever else happens.
 my $slowest_health = 0;
 
 sub health
@@ -264,7 +264,7 @@ hostile('descriptors', sub {
 	my @idle = map { open_socket($poor) } 1 .. 40;
 	my $none = open_socket($poor);
 	syswrite $none, "GET /api/ishealthy HTTP/1.1\r\nHost: localhost\r\n\r\n";
-	is(read_all($none, 0.3), '', 'out of descriptors: nobody is let in');
+	is(read_all($none, 0.3), '', 'out of descriptors: no connection is accepted');
 	close $_ foreach @idle;
 	like(read_all($none, 10), qr{^HTTP/1\.1 200 OK\r\n.*"OK"$}s, 'descriptors are free again: who waited is served');
 	is(http($poor, GET => $schemas)->{status}, 200, 'descriptors are free again: requests work');

@@ -1,5 +1,5 @@
-# Complete over REST: a schema of 100,000 tables comes back whole and sorted, to HTTP/1.1 and to HTTP/1.0, and the bridge
-# needs no memory for it. A limit is there only when it is asked for.
+# Completeness over REST: a schema of 100,000 tables is returned whole and sorted, over HTTP/1.1 and HTTP/1.0, without
+# additional memory in the bridge. A limit applies only if it is requested.
 use strict;
 use warnings;
 

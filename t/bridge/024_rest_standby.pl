@@ -1,5 +1,5 @@
-# A bridge whose control database is a streaming standby: what reads works as anywhere, what must write is refused with 503
-# and says why, behind which stands SQLSTATE 25006. When the standby is promoted, everything works without a restart.
+# A bridge whose control database is a streaming standby: reads work as usual, and writes are refused with 503 and the reason,
+# which is SQLSTATE 25006. When the standby is promoted, everything works without a restart.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Remote sessions that control backends keep for the next request end when dqds.session_idle_timeout has passed, also when
-# those backends sit idle in the pool of the bridge and nothing calls them: the extension sees to that, the bridge sends nothing.
-# The control connections themselves stay.
+# Remote sessions that control backends keep for the next request end after dqds.session_idle_timeout, even if those backends
+# are idle in the pool of the bridge and nothing calls them: the extension closes them, and the bridge sends nothing. The
+# control connections themselves stay open.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# The program dqds-bridge from its command line: what it refuses, in one clear line and with status 2, what it takes from the
-# environment, whom it does not log in as, where a password must not show, and that its log can be read by programs and
+# The command line of dqds-bridge: which options it refuses, in one clear line and with status 2, what it takes from the
+# environment, and which roles it does not log in as. A password must not show anywhere; the log can be read by programs and
 # can be lost without harm.
 use strict;
 use warnings;
@@ -67,7 +67,7 @@ unusable('an empty argument', 'not an option', @good, '');
 unusable('an option without its value', '--threads', @good, '--threads');
 unusable('a switch with a value', '--check', @good, '--check=yes');
 
-# The CivetWeb of Debian cannot serve TLS: a caller who asks for it is told so, and what to do instead.
+# Debian's CivetWeb cannot serve TLS: the options for it are refused, with what to do instead.
 my $no_tls = 'serves plain HTTP only, because .*CivetWeb.* cannot serve TLS .*OpenSSL 3; .*proxy in front.*packaging/nginx\.conf$';
 unusable("TLS: @$_", $_->[0] eq '--listen' ? "--listen with TLS: .*$no_tls" : $no_tls, @good, @$_)
   foreach [ '--tls-certificate', '/x' ], ['--tls-certificate=/x'], [ '--tls-key', '/x' ], ['--tls'], [ '--ssl-certificate', '/x' ], ['--https'],
@@ -85,7 +85,7 @@ unusable("--$_->[0] $_->[1]", "--$_->[0]", @good, "--$_->[0]", $_->[1])
   [ 'listen', '[::1:8888' ], [ 'listen', '[x]:8888' ], [ 'listen', '/tmp/socket' ], [ 'listen', '127.0.0.1:0,127.0.0.1:1' ];
 unusable('a line end in --listen', '--listen', @good, '--listen', "127.0.0.1:0\n127.0.0.1:1");
 
-# With an anonymous role everybody who reaches the address would be served.
+# With an anonymous role every client that reaches the address would be served.
 unusable("anonymous on $_", '--listen.*--allow-remote-anonymous', '--control-db', $with_password, '--anonymous-role', 'dqds_anonymous', '--listen', $_)
   foreach '0.0.0.0:0', '192.0.2.1:8888', '[::]:0', '[2001:db8::1]:8888', '[::ffff:192.0.2.1]:8888';
 unusable("a superuser on $_", '--allow-superuser', '--control-db', $with_password, '--allow-superuser', '--listen', $_) foreach '0.0.0.0:0', '[::]:0';
@@ -137,11 +137,11 @@ my $superuser = $conninfo =~ s/user=\w+/user=boss/r;
 foreach my $case (
 	[ 'a wrong password',          $with_password =~ s/-7$/-8/r,                'dqds_anonymous', 'password' ],
 	[ 'a database that is not',    $conninfo =~ s/dbname=\w+/dbname=nix/r,      'dqds_anonymous', 'does not exist' ],
-	[ 'nobody there',              'host=127.0.0.1 port=' . free_port(),        'dqds_anonymous', 'refused' ],
+	[ 'no server there',              'host=127.0.0.1 port=' . free_port(),        'dqds_anonymous', 'refused' ],
 	[ 'a database without dqds',   $conninfo =~ s/dbname=\w+/dbname=bare/r,     'dqds_anonymous', 'extension dqds is not installed' ],
 	[ 'a superuser',               $superuser,                                  'dqds_anonymous', '--allow-superuser' ],
 	[ 'a role that is not',        $conninfo,                                   'nix',            'anonymous role' ],
-	[ 'a role of somebody else',   $conninfo,                                   'outside',        'anonymous role' ],
+	[ 'a role of another login',   $conninfo,                                   'outside',        'anonymous role' ],
 	[ 'a superuser as anonymous',  $conninfo,                                   'boss',           'superuser' ])
 {
 	my ($what, $control_db, $role, $message) = @$case;
@@ -226,7 +226,7 @@ is($bridge->stop, 0, 'text log: status 0');
 is(scalar @lines, @targets, 'text log: a line for each request');
 like($_, qr/^\S{23}Z info GET "(\\.|[^"\\])*" \d{3} \d+ms \d+B role=(-|"dqds_anonymous")$/, 'text log: its form') foreach @lines;
 
-# A log that nobody can write to, or that nobody reads, does not stop the service.
+# A log that cannot be written, or that is not read, does not stop the service.
 $bridge = start_bridge($control);
 hostile_watch(bridge => $bridge, control => $control);
 my $unread;
@@ -236,7 +236,7 @@ hostile('log-full', sub {
 	my $full = DqdsTest::Process->start('bridge with a full log', undef, [ 'sh', '-c', 'exec "$@" 2>/dev/full', 'sh', @command, "127.0.0.1:$full_port" ]);
 	my $stuck_port = free_port();
 	pipe $unread, my $stuck_log or die "pipe: $!";
-	my $stuck = DqdsTest::Process->start('bridge with a log that nobody reads', undef,
+	my $stuck = DqdsTest::Process->start('bridge with an unread log', undef,
 		sub { POSIX::dup2(fileno $stuck_log, 2); exec @command, "127.0.0.1:$stuck_port"; });
 	my $closed_port = free_port();
 	my $without = DqdsTest::Process->start('bridge without standard error', undef, [ 'sh', '-c', 'exec "$@" 2>&-', 'sh', @command, "127.0.0.1:$closed_port" ]);

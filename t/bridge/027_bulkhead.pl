@@ -1,6 +1,6 @@
-# Bulkheads: whatever waits for a data source that keeps silent, or for many of them, leaves the bridge's threads and its
-# connections to the control database to all others. Those go on, none of them fails; what has to wait ends at the deadline;
-# what is over a limit is told which one, long before that; and afterwards everything is as before.
+# Bulkheads: requests that wait for one silent data source, or for many, leave the bridge's threads and its connections to the
+# control database to all others, none of which fails. Requests that have to wait end at their deadline; requests over a limit
+# are refused long before that, with the name of the limit; and afterwards everything is as before.
 #
 # Nothing here depends on how fast the machine is, but for two things: what is over a limit is refused after three seconds, and
 # what waits for a silent source ends after ten.

@@ -1,6 +1,6 @@
-# Cancel means cancel: statement_timeout, pg_cancel_backend and pg_terminate_backend end a call within a second, whatever
-# it waits for (a login, a name server, a lock at the remote, many servers at once), and the query at the remote is gone
-# too. dqds.query_timeout does the same on its own.
+# Cancelling: statement_timeout, pg_cancel_backend and pg_terminate_backend end a call within a second, whatever it waits for
+# (a login, a name server, a lock at the remote server, many servers at once), and the query at the remote server is
+# cancelled, too. dqds.query_timeout does the same by itself.
 use strict;
 use warnings;
 
@@ -14,8 +14,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-# The promise is a second; the rest is for a machine that is busy with other things. What is not cancelled takes at least the ten
-# seconds of dqds.connect_timeout.
+# The promise is a second; the rest is for a busy machine. A call that is not cancelled takes at least the ten seconds of
+# dqds.connect_timeout.
 use constant PATIENCE => patience(8);
 
 my $remote  = remote_server('remote');
@@ -71,7 +71,7 @@ my $bridge = hostile_watch(control => $control, remote => $remote, sql => $admin
 
 # --- Helpers -----------------------------------------------------------------------------------------
 
-# The session that holds the lock is also the one that can look: everybody else would wait for the lock, too.
+# Only the session that holds the lock can query the server: all others would wait for the lock, too.
 my $locker = DqdsTest::Sql->connect($remote);
 
 sub lock_catalog { $locker->must('BEGIN; LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE'); return; }
@@ -299,10 +299,10 @@ foreach my $trigger (sort keys %trigger)
 	$session->must("SET dqds.connect_timeout = '1ms'");
 	my %outcomes;
 	$outcomes{ $session->value(q(SELECT error_code FROM dqds_test_connection('nameless'))) }++ foreach 1 .. 400;
-	cmp_ok($outcomes{host_not_found}, '<=', 260, 'questions that nobody answers: not too many at once') or diag(explain(\%outcomes));
-	is($outcomes{busy}, 400 - $outcomes{host_not_found}, 'questions that nobody answers: then it is busy');
-	cmp_ok(thread_count($session->pid), '<', 270, 'questions that nobody answers: nor too many threads');
-	is($session->value(q(SELECT count(*) FROM pg_class WHERE relname = 'dqds_connection')), 1, 'questions that nobody answers: the backend goes on');
+	cmp_ok($outcomes{host_not_found}, '<=', 260, 'unanswered queries: not too many at once') or diag(explain(\%outcomes));
+	is($outcomes{busy}, 400 - $outcomes{host_not_found}, 'unanswered queries: then it is busy');
+	cmp_ok(thread_count($session->pid), '<', 270, 'unanswered queries: nor too many threads');
+	is($session->value(q(SELECT count(*) FROM pg_class WHERE relname = 'dqds_connection')), 1, 'unanswered queries: the backend goes on');
 	$session->close;
 	$session = DqdsTest::Sql->connect($control);
 	$session->must("SET dqds.connect_timeout = '5s'");

@@ -1,5 +1,5 @@
-# Whatever a remote server does, the caller gets one clear answer in time, and the backend that made the call goes
-# on: servers that refuse, vanish, keep silent, speak something else, break the protocol, flood, or die in the middle.
+# Whatever a remote server does, the caller gets one clear answer in time, and the backend that made the call goes on: servers
+# that refuse, disappear, stay silent, speak another protocol, break the protocol, flood, or die in the middle of a query.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Logging in: what a server refuses is said with a code and with what to do. A password is given to nobody whom
-# it does not concern, neither to a server that asks for it in the clear, nor to a reader of messages or logs; and
-# a login that needed no password, or took something from the environment of the control server, is not a caller's.
+# Logging in: each refusal of a server is reported with a code and a hint. A password is sent to no server that asks for it in
+# clear text, and shown in no message or log. A login that needed no password, or that used the environment of the control
+# server, is refused.
 use strict;
 use warnings;
 
@@ -114,7 +114,7 @@ hostile('cleartext', sub {
 	}
 });
 
-# A login that somebody cancels at the server; a pooler that hands on what the server behind it said.
+# A login that is cancelled at the server; a pooler that passes on the message of the server behind it.
 foreach my $case (
 	[ '57014', 'canceling statement due to user request', 'cancelled' ],
 	[ '08P01', 'canceling statement due to user request', 'cancelled' ],
@@ -126,7 +126,7 @@ foreach my $case (
 	fails($sql, "a login error: $sqlstate $text", model_at($server), $code, sqlstate => $sqlstate);
 }
 
-# What a server says may hold the password; it is not shown, wherever it stands.
+# A server's message may contain the password; it is not shown, wherever it is.
 my %telling = (
 	'alone'                     => "the password is $password, is it not",
 	'twice'                     => "$password and $password",
@@ -246,7 +246,7 @@ fails(
 	'too_many_connections', sqlstate => '53300');
 
 hostile('remote-trust', sub {
-	# The remote would let anybody in who comes from this machine; dqds must not lend that to its callers.
+	# The remote server would accept any login from this machine; dqds must not extend that trust to its callers.
 	fails(
 		$sql,
 		'trust at the remote, with a password',
@@ -268,7 +268,8 @@ hostile('remote-trust', sub {
 		'SUCCESS', 'trust at the remote: a superuser may register it');
 });
 
-# A server that asks the operating system who comes does so over its socket, or by the ident protocol, which nobody speaks here.
+# A server that asks the operating system for the user does so over its socket, or by the ident protocol, which no server speaks
+# here.
 hostile('remote-peer', sub {
 	fails($sql, 'peer at the remote, by its socket directory', connection_model($remote, host => $remote->host), 'invalid_connection', message => qr/"postgresql\.host"/);
 	fails($sql, 'peer at the remote, the directory as a property', connection_model($remote, properties => { host => $remote->host }), 'invalid_connection', message => qr/"host"/);
@@ -307,7 +308,7 @@ open my $service, '>', "$home/.pg_service.conf" or die "$home: $!";
 print $service '[elsewhere]', "\nhost=192.0.2.1\nport=1\nuser=trusted\npassword=$password\n";
 close $service;
 
-# Starts the control server anew, with this in its environment.
+# Restarts the control server, with these variables in its environment.
 sub restart_with
 {
 	my (%environment) = @_;

@@ -1,8 +1,8 @@
-# Every error code has a real cause here: a server that is set up to refuse in just that way, or a model that cannot be used.
-# Each cause is tried in four ways, a test and a listing over SQL and over REST, and all four say the same: the code, a
-# message that names what is wrong, a hint with the next step. These are the words of README's table, to the letter, and a
-# GRANT that a hint shows is run and helps. A code of src/base/error_codes.h without a cause or without its line in README is a
-# failure, and so is a line in README that nothing brings about.
+# Every error code has a real cause here: a server that is configured to refuse in that way, or a model that cannot be used.
+# Each cause is tried in four ways, a test and a listing over SQL and over REST, and all four report the same code, a message
+# that names what is wrong, and a hint. The messages and hints are those of README's table, word for word, and a GRANT in a
+# hint is run and helps. A code of src/base/error_codes.h without a cause or without a row in README is a failure, and so is a
+# row in README that nothing causes.
 use strict;
 use warnings;
 
@@ -314,7 +314,7 @@ my $hole  = black_hole();
 my @cases = (
 	[ host_not_found => 'an unknown name', { host => 'unknown.test' }, is => { REASON => 'Name or service not known' } ],
 	[ host_not_found => 'a name server that keeps silent', { host => 'slow.test' } ],
-	[ connection_refused => 'nobody there', { port => '' . free_port() } ],
+	[ connection_refused => 'no server there', { port => '' . free_port() } ],
 	[ unreachable => 'a black hole', { port => "$hole->{port}" } ],
 	[ unreachable => 'an address that nothing leads to', { host => '224.0.0.1' } ],
 	[ server_silent => 'a pooler without its server', { port => port_of($patient), database => 'gone' } ],
@@ -333,7 +333,7 @@ my @cases = (
 	[ tls_certificate => 'a certificate that has expired', { sslmode => 'verify-ca' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'expired') } ],
 	[ tls_certificate => 'an authority that is not known', { sslmode => 'verify-ca' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'foreign') }, is => { ISSUER => 'dqds-test-abroad' } ],
 	[ tls_certificate => 'a certificate for another name', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'stranger') } ],
-	[ tls_certificate => 'a certificate for nobody', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'nameless') } ],
+	[ tls_certificate => 'a certificate without names', { sslmode => 'verify-full' }, at => $secure, before => sub { serve_certificate($secure, $dir, 'nameless') } ],
 	[ tls_certificate => 'no root certificates', { sslmode => 'verify-full' }, at => $secure,
 		before => sub { rename "$dir/ca.crt", "$dir/away" or die $! }, after => sub { rename "$dir/away", "$dir/ca.crt" or die $! } ],
 	[ password_required => 'no password', { password => undef } ],
@@ -377,7 +377,7 @@ my @cases = (
 		# the first byte of a login that goes no further
 		before => sub { @taken = open_socket($narrow); syswrite $taken[0], "\0" },
 		after => sub { $_->close foreach @taken } ],
-	[ server_starting => 'a standby that lets nobody in', {}, at => $waiting,
+	[ server_starting => 'a standby that accepts no logins', {}, at => $waiting,
 		before => sub { $waiting->stop('fast'); $waiting->append_conf('postgresql.conf', 'hot_standby = off'); $waiting->append_conf('standby.signal', ''); $waiting->start } ],
 	# From 1.24 on PgBouncer lets its clients wait for such a server; before, it hands on what that says.
 	[ ($pooler_waits ? 'server_silent' : 'server_starting') => 'a pooler in front of it', { port => port_of($before_waiting), properties => { connect_timeout => $pooler_waits ? '2' : '30' } }, at => $waiting, after => sub { $waiting->stop('immediate') } ],
@@ -656,9 +656,9 @@ foreach my $case (@cases)
 is(join(' ', grep { !$causes{$_} } @codes), '', 'every code has a cause');
 my %never = map { ("$_->{message} / $_->{hint}" => 1) } grep { !$_->{caused} } @rows;
 my @unexplained = grep { my $row = $_; !grep { index($row, $_) == 0 } keys %not_here } sort keys %never;
-is(join("\n", @unexplained), '', 'nothing is in the table that nothing brings about');
+is(join("\n", @unexplained), '', 'each row of the table has a cause here, or a reason why not');
 my @stale = grep { my $start = $_; !grep { index($_, $start) == 0 } keys %never } sort keys %not_here;
-is(join("\n", @stale), '', 'what is said not to come here does not');
+is(join("\n", @stale), '', 'each of these reasons is still needed');
 is($bridge->stop, 0, 'the bridge ends with status 0');
 diag(sprintf '%d error codes, %d causes, tried in %d ways; doc/errors.md shows %d messages', scalar @codes, scalar @cases, $tried, scalar @rows);
 done_testing();

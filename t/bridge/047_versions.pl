@@ -1,5 +1,5 @@
-# A remote server from the first test of the connection to the import, whatever its version: over SQL and REST, with what
-# that version can declare.
+# Each version of a remote server, from the first test of the connection to the import, over SQL and REST, with the objects
+# that this version can declare.
 use strict;
 use warnings;
 

@@ -1,8 +1,8 @@
-# Tokens and roles: how a token is made and kept, that every useless one is refused in the same words, and that a request
-# runs as the token's role and as nobody else. Who may do what is a table of levels and operations, each cell tried over
-# REST and over SQL; what is not there and what is not for one read alike; and nobody gets at what is another's by a mask, a
-# reference, a token, a session that is kept, or a way back to the login role. No token ever shows in a log or in
-# pg_stat_activity.
+# Tokens and roles: how a token is created and stored; every invalid token is refused with the same message; a request runs as
+# the token's role and as no other. The privileges are a table of levels and operations, and each cell is tried over REST and
+# over SQL. Objects that do not exist and objects that a role may not use give the same answer. No role reaches the objects of
+# another by a mask, a reference, a token, a cached session, or a return to the login role. No token is ever shown in a log or
+# in pg_stat_activity.
 use strict;
 use warnings;
 
@@ -59,9 +59,9 @@ isnt(new_token('viewer'), $token{viewer}, 'each token is another one');
 	my @shown = grep { my $digits = substr $_, 5; $dump =~ /\Q$digits\E/ } @tokens;
 	is(@shown, 0, 'but no token itself');
 
-	$sql->value(q(SELECT dqds_create_token('viewer', '1 hour', 'her notebook')));
+	$sql->value(q(SELECT dqds_create_token('viewer', '1 hour', 'a notebook')));
 	is_deeply([ $sql->rows(q(SELECT role, description, created_by, date_trunc('second', expires_at - created_at) AS lives, expired FROM dqds_tokens ORDER BY token_id DESC LIMIT 1)) ],
-		[ { role => 'viewer', description => 'her notebook', created_by => scalar getpwuid($<), lives => '01:00:00', expired => 'f' } ],
+		[ { role => 'viewer', description => 'a notebook', created_by => scalar getpwuid($<), lives => '01:00:00', expired => 'f' } ],
 		'dqds_tokens says whose it is, who made it and when it ends');
 	is(join(' ', $sql->column(q(SELECT attname FROM pg_attribute WHERE attrelid = 'dqds_tokens'::regclass AND attnum > 0 ORDER BY attnum))),
 		'token_id role description created_by created_at expires_at expired', 'and not what it is, nor its hash');
@@ -71,11 +71,11 @@ isnt(new_token('viewer'), $token{viewer}, 'each token is another one');
 	{
 		is($sql->query("SELECT dqds_create_token('viewer', '$time')")->{error}{sqlstate}, '22023', "none is made that lives for $time");
 	}
-	is($sql->query('SELECT dqds_create_token(NULL)')->{error}{sqlstate}, '22004', 'nor one for nobody');
+	is($sql->query('SELECT dqds_create_token(NULL)')->{error}{sqlstate}, '22004', 'nor one for NULL');
 	is($sql->query(q(SELECT dqds_create_token('stranger')))->{error}{sqlstate}, '42704', 'nor one for a role that does not exist');
 }
 
-# Whom it may stand for.
+# The roles that it may stand for.
 {
 	my $superuser = getpwuid $<;
 	foreach my $role ($superuser, qw(pg_monitor pg_read_all_data pg_execute_server_program))
@@ -89,8 +89,8 @@ isnt(new_token('viewer'), $token{viewer}, 'each token is another one');
 		is($admin->query("SELECT dqds_create_token('$role')")->{error}{sqlstate}, '42501', "an admin who is no member of $role makes none for it");
 	}
 	$sql->must('CREATE ROLE team; GRANT team TO admin');
-	like(new_token('team', '', $admin), qr/^dqds_/, 'an admin makes one for a role that he is a member of');
-	like(new_token('admin', '', $admin), qr/^dqds_/, 'and for himself');
+	like(new_token('team', '', $admin), qr/^dqds_/, 'an admin creates one for a role by membership');
+	like(new_token('admin', '', $admin), qr/^dqds_/, 'and for itself');
 	is($admin->value(q(SELECT created_by FROM dqds_tokens WHERE role = 'team'::regrole)), 'admin', 'which shows who made it');
 	$admin->close;
 }
@@ -234,7 +234,7 @@ foreach my $row (@rest)
 create_connection($control, 'shop', $model);
 $sql->must("SELECT dqds_grant_connection('shop', '$_')") foreach @levels;
 
-# What is not his own is not changed by what is not allowed.
+# A request that is not allowed changes nothing of another role.
 is($sql->value(q(SELECT count(*) FROM dqds_connection WHERE name IN ('own nobody rest', 'own viewer rest', 'own operator rest'))),
 	3, 'a refused DELETE deletes nothing');
 
@@ -359,7 +359,7 @@ foreach my $level (@levels)
 	$session->close;
 }
 
-# --- Not there, and not for him: word for word alike ------------------------------------------------------
+# --- Missing and forbidden objects: the same answer -------------------------------------------------------
 
 my @not_admins = grep { $_ ne 'admin' } @levels;
 foreach my $row (
@@ -432,7 +432,7 @@ my $thief = start_fake_server(
 	});
 my %elsewhere = (port => '' . $thief->port, properties => { allow_cleartext_password => 'true' });
 
-# Each try is an answer that must have this error code; and the thief has got nothing.
+# Each attempt must give this error code, and the thief's server must have received nothing.
 sub stolen_nothing
 {
 	my ($what, $code, $answer) = @_;
@@ -477,9 +477,9 @@ stolen_nothing('admin, a listing of that', 'unresolved_secret', http($bridge, GE
 stolen_nothing("$_, a variable of the server", 'unresolved_secret', try_model($_, connection_model($remote, password => '${DQDS_SECRET_X:y}', %elsewhere))) foreach qw(operator editor);
 stolen_nothing('admin, a variable that is no secret', 'unresolved_secret', try_model(admin => connection_model($remote, password => '${PATH}', %elsewhere)));
 is(try_model(admin => connection_model($remote, password => 'a lure', %elsewhere))->{json}{connectionTestResult}, 'FAILURE', 'the thief is there');
-like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
+like(slurp_file($kept), qr/a lure/, 'and has what was sent');
 
-# A session that one role has opened is not there for another, however he becomes the one who asks.
+# A session that one role has opened is not used for another, however the current role was set.
 {
 	$sql->must(q(CREATE ROLE stranger; SELECT dqds_grant('operator', 'stranger')));
 	my $session = DqdsTest::Sql->connect($control);
@@ -493,7 +493,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
 		my $answer = $session->query($step);
 		push @seen, ($answer->{error} ? $answer->{error}{sqlstate} : 'ok') . ' ' . ($logins->() - $before) if $step =~ /SELECT/;
 	}
-	is(join(', ', @seen), 'ok 1, ok 0, ok 1, ok 0, ok 0', 'a session is used again by its role, also when a function lends that role, and by nobody else');
+	is(join(', ', @seen), 'ok 1, ok 0, ok 1, ok 0, ok 0', 'a session is used again by its role, also when a function lends that role, and by no other');
 	$session->must('SET ROLE stranger');
 	is($session->query($list)->{error}{sqlstate}, '42704', 'a stranger does not get at it');
 	$cells{stealing} += 6;
@@ -501,7 +501,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
 	$sql->must('DROP FUNCTION lent()');
 }
 
-# A token for somebody stronger.
+# A token for a more powerful role.
 {
 	my $superuser = getpwuid $<;
 	foreach my $level (@levels)
@@ -518,9 +518,9 @@ like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
 	}
 }
 
-# The way back. Who gets code of his to run in a session of the bridge is its login role, and from there any other: that is
-# how PostgreSQL is made. So no route may call anything that others can write, even where they may write to the very schema
-# of the extension.
+# The return to the login role. Code that runs in a session of the bridge can become its login role, and from there any other:
+# PostgreSQL works like that. So no route may call anything that other roles can write, even if they may create objects in the
+# schema of the extension.
 {
 	$sql->must('GRANT CREATE ON SCHEMA public TO editor; CREATE TABLE public.sprung (who text); GRANT INSERT ON public.sprung TO PUBLIC');
 	my $editor = DqdsTest::Sql->connect($control, user => 'editor');
@@ -565,7 +565,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
 	}
 	is($sql->value('SELECT count(*) FROM public.sprung'), 0, 'no trap has sprung');
 	$editor->close;
-	# Away with them: what follows is about something else.
+	# Remove them: the rest is about something else.
 	$sql->must('REVOKE CREATE ON SCHEMA public FROM editor');
 	$sql->must(join ';', $sql->column(q(SELECT format('DROP FUNCTION %s CASCADE', oid::regprocedure) FROM pg_proc WHERE proowner = 'editor'::regrole)), 'DROP TABLE public.sprung');
 }
@@ -671,7 +671,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what is sent to him');
 	}
 }
 
-# With a token nobody asks where it comes from; without one, that is all there is to go by.
+# With a token the origin of a request does not matter; without one, it is all there is to check.
 {
 	my $anonymous = start_bridge($control, anonymous => 'viewer', level => undef);
 	foreach my $row ([ Host => 'evil.example', 403 ], [ Host => '127.0.0.1.evil.example', 403 ], [ Origin => 'http://evil.example', 403 ],

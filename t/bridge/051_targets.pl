@@ -1,6 +1,6 @@
-# What may be connected to: dqds.denied_hosts and dqds.allowed_hosts hold for every spelling of an address and for every
-# name that leads to it; the address that was looked at is the one that is connected to, also when the name server changes
-# its mind; and a session that was made before a setting was tightened is not used again.
+# Allowed targets: dqds.denied_hosts and dqds.allowed_hosts apply to every spelling of an address and to every name that leads
+# to it; the address that was checked is the one that is connected to, even if the name server changes its answer; and a
+# session that was opened before a setting was tightened is not reused.
 #
 # Names come from a name server of the test's own (DqdsTest::Names). Nothing of the system is changed, and nothing leaves
 # this machine.
@@ -176,7 +176,7 @@ foreach my $host ('hidden.test', 'several.test', '2130706433')
 	unlike((code_of($host))[1], qr/127\.0\.0|::/, "$host: the message shows no resolved address");
 }
 
-# The name is looked at before anybody is asked about it.
+# The name is checked before it is resolved.
 with_lists('*.test');
 is((code_of('hidden.test'))[0], 'target_not_allowed', 'a denied name');
 set_names('hidden.test' => ['127.0.0.1']);
@@ -286,7 +286,7 @@ sub changes_its_mind
 	set_names('flip.test' => [ '127.0.0.2', '127.0.0.1' ], 'flop.test' => [ '127.0.0.1', '127.0.0.2' ], 'both.test' => ['127.0.0.2,127.0.0.1'],
 		'dead.test' => ['127.0.0.3,127.0.0.2'], 'again.test' => [ ('127.0.0.2', '127.0.0.1') x 10 ]);
 	isnt(($code->('flip.test'))[0], 'target_not_allowed', "$way: a name with an allowed address");
-	is(questions('flip.test'), 1, 'is asked for once: nobody asks again between the check and the connect');
+	is(questions('flip.test'), 1, 'is resolved once: not again between the check and the connect');
 	like(arrived(), qr/^127\.0\.0\.2( 127\.0\.0\.2)*$/, 'and that address is connected to');
 	is(($code->('flip.test'))[0], 'target_not_allowed', "$way: the second time it leads elsewhere: denied");
 	is(arrived(), '', 'nothing arrives');
@@ -330,7 +330,7 @@ set_names('source.test' => ['127.0.0.1']);
 create_connection($control, 'source', connection_model($remote, host => 'source.test'));
 is(listing('source'), 'ok, logins 1', 'a first listing logs in');
 is(listing('source'), 'ok, logins 0', 'the second uses the session again');
-is(questions('source.test'), 1, 'and asks nobody for the name');
+is(questions('source.test'), 1, 'and does not resolve the name');
 my $sessions = sub { $remote->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dqds')) };
 is($sessions->(), 1, 'the remote has the session');
 foreach my $denied ('127.0.0.0/8', 'source.test', '*:' . $remote->port)
@@ -355,7 +355,7 @@ is(listing('moved'), 'ok, logins 0', 'is used again, whatever the name means now
 with_lists('127.0.0.1', '*');
 like(listing('moved'), qr/^QD\d+, logins 0$/, 'until its own address is denied');
 
-# --- Who sets them -----------------------------------------------------------------------------------------------------------
+# --- Who may set them--------------------------------------------------------------------------------------------------------
 
 foreach my $list ('denied', 'allowed')
 {
@@ -394,15 +394,15 @@ is($sql->query(q(SELECT dqds_create_credential('bad', 'x', '10.0.0.0/33')))->{er
 		is($answer->{error} ? $answer->{error}{sqlstate} : $answer->{rows}[0]{error_code}, 'target_not_allowed', "$how before dqds is loaded comes to nothing");
 		$session->close;
 	}
-	# What somebody gives with his connection hides what the configuration file says, even if it then comes to nothing.
-	# The spelling does not matter to PostgreSQL.
+	# A value in the connection string hides the one in the configuration file, even if it is then dropped. PostgreSQL ignores
+	# the case of the name.
 	foreach my $setting ('DQDS.denied_hosts=', 'Dqds.Allowed_Hosts=*')
 	{
 		local $ENV{PGOPTIONS} = "-c $setting";
 		my ($status, $out, $err) = $control->psql('postgres', "SELECT error_code FROM dqds_test_connection($model)", extra_params => [ '-U', 'operator' ]);
 		is($out, 'target_not_allowed', "PGOPTIONS with $setting comes to nothing") or diag($err);
 	}
-	# Nor does it where the role or the database has a value of its own, which what comes with the connection hides.
+	# The same if the role or the database has its own value, which the connection string hides.
 	$control->safe_psql('postgres', q(ALTER SYSTEM RESET dqds.denied_hosts; LOAD 'dqds'; ALTER ROLE operator SET dqds.denied_hosts = '127.0.0.0/8'));
 	$control->reload;
 	ok(poll_until(sub { $control->safe_psql('postgres', q(SELECT dqds_close_idle(); SHOW dqds.denied_hosts)) !~ /127/ }, 10), 'denied for one role alone');
@@ -443,7 +443,7 @@ is($sql->query(q(SELECT dqds_create_credential('bad', 'x', '10.0.0.0/33')))->{er
 }
 is(arrived(), '', 'nothing has arrived since');
 
-# A list in the configuration file that cannot be read must not be taken for none.
+# An invalid list in the configuration file must not be taken as an empty one.
 {
 	$control->append_conf('postgresql.auto.conf', q(dqds.denied_hosts = '127.0.0.0/33'));
 	$control->reload;

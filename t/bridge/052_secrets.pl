@@ -1,7 +1,8 @@
-# Secrets: references to stored credentials and to the server's environment are resolved for those who may use them and
-# towards the hosts that they are for, and for nobody else; the mask stands for a stored secret only where it leads to the
-# same place; and no secret shows in an answer, a log, pg_stat_activity, pg_stat_statements or a process title. Where a
-# password must show, because a person writes it into a statement, is shown as well: doc/operations.md says the same.
+# Secrets: references to stored credentials and to the server's environment are resolved only for roles that may use them, and
+# only towards the hosts that they are for; the mask stands for a stored secret only if it leads to the same place; and no
+# secret is shown in an answer, a log, pg_stat_activity, pg_stat_statements or a process title. The test also shows where a
+# password does appear, because a user writes it into a statement: doc/operations.md says the
+# same.
 use strict;
 use warnings;
 
@@ -82,21 +83,21 @@ is(test_as('alice', $by_name), unresolved($reader), 'one that was not granted: t
 is(test_as('admin', $by_name), unresolved($reader), 'not even to an admin');
 $sql{admin}->must(q(SELECT dqds_grant_credential('shop reader', 'alice')));
 is(test_as('alice', $by_name), 'SUCCESS', 'granted: it is used');
-is(test_as('bob',   $by_name), unresolved($reader), 'by nobody else');
+is(test_as('bob',   $by_name), unresolved($reader), 'by no one else');
 
 my ($shown) = $sql{admin}->rows('SELECT * FROM dqds_credentials');
 is_deeply([ sort keys %$shown ], [ sort qw(credential_name allowed_hosts created_at updated_at granted_to) ], 'dqds_credentials has no column for the secret');
-is("$shown->{credential_name} $shown->{allowed_hosts} $shown->{granted_to}", "shop reader 127.0.0.1:$port {alice}", 'it says where and for whom');
+is("$shown->{credential_name} $shown->{allowed_hosts} $shown->{granted_to}", "shop reader 127.0.0.1:$port {alice}", 'it says where and for which roles');
 
-# A registered connection uses what its owner was granted, whoever calls.
+# A registered connection uses what its owner was granted, whatever the caller.
 register('alice', 'shop', $by_name);
 $sql{admin}->must(q(SELECT dqds_grant_connection('shop', 'carol')));
-is(test_as('carol', 'shop'), 'SUCCESS', 'a connection of hers works for others');
+is(test_as('carol', 'shop'), 'SUCCESS', 'a connection of its owner works for others');
 is(test_as('carol', $by_name), unresolved($reader), 'the same model in their own hands does not');
 register('bob', 'shop of bob', $by_name);
-is(test_as('bob', 'shop of bob'), unresolved($reader), 'a connection of somebody else does not');
+is(test_as('bob', 'shop of bob'), unresolved($reader), 'a connection of another role does not');
 $sql{admin}->must(q(SELECT dqds_grant_connection('shop of bob', 'alice')));
-is(test_as('alice', 'shop of bob'), unresolved($reader), 'nor for one who was granted the credential herself: its owner counts');
+is(test_as('alice', 'shop of bob'), unresolved($reader), 'nor for a role that was granted the credential: its owner counts');
 $control->safe_psql('postgres', 'CREATE ROLE team; GRANT team TO bob');
 $sql{admin}->must(q(SELECT dqds_grant_credential('shop reader', 'team')));
 is(test_as('bob', 'shop of bob'), 'SUCCESS', 'granted to a role that the owner is a member of');
@@ -120,7 +121,7 @@ is($sql{admin}->query("SELECT * FROM $_")->{error}{sqlstate}, '42501', "not even
 
 # --- Where to ---------------------------------------------------------------------------------------------------
 
-# Whatever is sent to this server is kept; it lets nobody in.
+# This server keeps whatever is sent to it, and refuses every login.
 my $kept  = PostgreSQL::Test::Utils::tempdir('secrets') . '/received';
 my $thief = start_fake_server(sub {
 	my ($client) = @_;
@@ -150,11 +151,11 @@ foreach my $row (
 	my $outcome = test_as('alice', with(password => "\${$reader}", properties => { allow_cleartext_password => 'true' }, %$place));
 	if ($fits) { is($outcome, 'SUCCESS', "$what: used"); next; }
 	like($outcome, qr/^unresolved_secret: a credential of this connection may not be used for/, "$what: unresolved_secret");
-	ok(!-e $kept, 'and nobody is connected to');
+	ok(!-e $kept, 'and there was no connection');
 }
 # The server is one that would have got it.
 like(test_as('alice', with(password => 'a lure', port => "$thief_port", properties => { allow_cleartext_password => 'true' })), qr/^\w+: /, 'the thief asks');
-like(slurp_file($kept), qr/a lure/, 'and what is sent to him he has');
+like(slurp_file($kept), qr/a lure/, 'and it has what was sent');
 
 # Two credentials in one password: each of them must be for the host.
 $sql{admin}->must(q{SELECT dqds_grant_credential('second half', 'alice') FROM dqds_create_credential('second half', } . sql_literal(substr $password, $half) . q{, 'localhost')});
@@ -241,7 +242,7 @@ is(test_as('carol', 'by admin'), 'SUCCESS', 'written by an admin: an operator ma
 is(test_as($_, 'by alice'), unresolved('DQDS_SECRET_PASSWORD'), "written by an editor: not resolved for $_") foreach qw(carol admin super);
 is(test_as('carol', with(connection_name => 'by admin', password => '********')), unresolved('DQDS_SECRET_PASSWORD'),
 	'the mask in an operator\'s own model brings the reference, but it is not resolved');
-# Options may take on another role: who may only use a connection does not choose them for its secret.
+# Options may set another role: a role that may only use a connection does not choose them for its secret.
 {
 	register('alice', 'pinned', with(options => '-c application_name=pinned'));
 	$sql{admin}->must(q(SELECT dqds_grant_connection('pinned', 'carol')));
@@ -259,9 +260,9 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 	is($model->{postgresql}{password}, '********', 'an admin sees the mask and not what is behind it');
 	$model->{parallel_jobs_limit} = 2;
 	$sql{admin}->must(q{SELECT dqds_update_connection('lure', } . sql_literal(to_json($model)) . ')');
-	is(test_as('alice', 'lure'), unresolved('DQDS_SECRET_PASSWORD'), 'an admin who changes a connection has not written what he kept behind the mask');
+	is(test_as('alice', 'lure'), unresolved('DQDS_SECRET_PASSWORD'), 'an admin who changes a connection has not written what the mask kept');
 	$model->{connection_name} = 'lure';
-	is(test_as('admin', to_json($model)), unresolved('DQDS_SECRET_PASSWORD'), 'nor one who tests it as it is shown to him');
+	is(test_as('admin', to_json($model)), unresolved('DQDS_SECRET_PASSWORD'), 'nor one who tests it as it is shown');
 	ok(!-e $kept, 'so nothing is sent');
 	$control->safe_psql('postgres', q(UPDATE dqds_connection SET owner = 'alice' WHERE name = 'by admin'));
 	is($sql{alice}->query(q{SELECT dqds_update_connection('by admin', } . sql_literal(with(password => '********', parallel_jobs_limit => 3)) . ')')->{error}{sqlstate}, 'QD021',
@@ -297,10 +298,10 @@ is(test_as('carol', with(connection_name => 'by admin', password => '********'))
 	$bridge->stop;
 }
 
-# --- The value is shown to nobody ------------------------------------------------------------------------------------
+# --- The value is never shown ---------------------------------------------------------------------------------------
 
-# Whoever may use a secret could put it where messages show things: host, user, database, a property. A credential
-# is resolved in the password only; what an admin takes from the environment goes everywhere, but is masked.
+# A role that may use a secret could put it where messages show it: host, user, database, a property. A credential is resolved
+# in the password only; what an admin takes from the environment goes everywhere, but is masked.
 $sql{admin}->must(qq(SELECT dqds_create_credential('canary', '$value', '*'), dqds_grant_credential('canary', 'alice'),
 	dqds_create_credential('confined', '$value', 'db.example'), dqds_grant_credential('confined', 'alice')));
 {

@@ -1,6 +1,6 @@
-# dqds_diagnose_connection: each step that can fail, and what is said of it; a success over TLS with what the certificate
-# says; a standby, a pooler, a user without privileges, who gets the GRANT to run. Literal addresses are shown to admins over
-# SQL and to nobody else. Over REST, testconnection?details=true has the same steps.
+# dqds_diagnose_connection: each step that can fail, and its message; a success over TLS with the details of the certificate;
+# a standby, a pooler, and a user without privileges, for whom the hint is the GRANT to run. Literal addresses are shown to
+# admins over SQL only. Over REST, testconnection?details=true has the same steps.
 use strict;
 use warnings;
 
@@ -160,9 +160,9 @@ is($sql->query(q(SELECT * FROM dqds_diagnose_connection('nope')))->{error}{sqlst
 	my $bare = connection_model($remote, database => 'bare', user => 'no"body');
 	my $by   = diagnose($bare);
 	is(summary($by), 'ok ok ok warning ok ok ok warning warning', 'a user without any privilege: warnings');
-	is($by->{schemas}{message}, '2 schemas, 0 usable by user "no"body"', 'no schema that he may use');
+	is($by->{schemas}{message}, '2 schemas, 0 usable by user "no"body"', 'no usable schema');
 	is($by->{schemas}{hint}, 'On the remote server run: GRANT USAGE ON SCHEMA schema_name TO "no""body";', 'with the GRANT');
-	like($by->{tables}{message}, qr/may read 0$/, 'no table that he may read');
+	like($by->{tables}{message}, qr/ 0 readable by user "no"body"$/, 'no readable table');
 	is($by->{tables}{hint}, 'On the remote server run: GRANT SELECT ON ALL TABLES IN SCHEMA schema_name TO "no""body";', 'with the GRANT');
 	$remote->safe_psql('bare', $by->{$_}{hint} =~ s/.*?: //r =~ s/schema_name/shop/r) foreach qw(schemas tables);
 	is(summary(diagnose($bare)), 'ok ok ok warning ok ok ok ok ok', 'after these two GRANTs all is well');

@@ -1,5 +1,5 @@
-# TLS in front of the bridge: Debian's nginx with packaging/nginx.conf, in which only ports, paths and the name are put in
-# place. HTTPS works with a token, plain HTTP does not, and what is too large, too slow or too much ends at nginx.
+# TLS in front of the bridge: Debian's nginx with packaging/nginx.conf, in which only ports, paths and the name are replaced.
+# HTTPS works with a token, plain HTTP does not, and requests that are too large, too slow or too many end at nginx.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
-# Names are bound once: nothing that others create in the extension's schema, and no search_path that the owner of the database
-# or the connection string sets, makes the bridge run their code. Every statement of the bridge is read here as it stands in its
-# sources; and traps are set for every name and operator in it, which must not spring. Nor does a parameter of a statement get
-# into the server's log.
+# Names are bound once: neither objects that other roles create in the extension's schema, nor a search_path that the owner of
+# the database or the connection string sets, can make the bridge run foreign code. The test reads every statement of the
+# bridge from its sources, and sets traps for every name and operator in them, which must not be called. It also checks that
+# parameters of statements do not get into the server's log.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Shares are per caller: whatever one caller holds (connections to the control database by reading slowly, by waiting for locks, by
-# many silent sources; threads by idle sockets and bodies that never come), it has half at most, and all others are served as ever.
-# Each attack goes on as long as it is looked at: what is refused or ended is tried again at once.
+# Shares are per caller: whatever one caller holds (connections to the control database by reading slowly, by waiting for
+# locks or by many silent sources; threads by idle sockets and bodies that never arrive), it gets half at most, and all others
+# are served as usual. Each attack continues while it is measured: requests that are refused or ended are repeated at once.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# The role of requests without a token becomes a superuser while the bridge runs: not one of them runs as that role any more, and
-# nothing of what they ask for is done; requests with a token go on. When the login role becomes one, no request is served at all.
-# Only --allow-superuser allows either.
+# The role of requests without a token becomes a superuser while the bridge runs: no request runs as that role any more, and
+# none of their commands is executed; requests with a token are still served. If the login role becomes a superuser, no
+# request is served at all. Only --allow-superuser allows either.
 use strict;
 use warnings;
 

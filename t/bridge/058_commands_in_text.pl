@@ -1,5 +1,5 @@
-# Characters that do not show, but that a terminal or a browser obeys, are escaped wherever the bridge shows what comes from outside:
-# in error bodies and in both forms of the log. A client that decodes the JSON has the path as it was sent.
+# Characters that are invisible, but that a terminal or a browser obeys, are escaped wherever the bridge shows text from
+# outside: in error bodies and in both formats of the log. A client that decodes the JSON gets the path as it was sent.
 use strict;
 use warnings;
 use utf8;

@@ -1,5 +1,5 @@
-# Why the control database cannot be reached is told in words of the bridge's own, by --check, by the log and nowhere else: never what
-# libpq says about the connection string, and nothing of what stands in it.
+# The reason why the control database cannot be reached is reported in the bridge's own words, only by --check and in the log:
+# never in libpq's words, and without any part of the connection string.
 use strict;
 use warnings;
 

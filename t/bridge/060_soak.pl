@@ -1,6 +1,6 @@
-# A mixed load over REST and SQL while something is broken every second: backends killed, servers restarted, connections
-# reset, stalled and cut in the middle, catalogs locked. Whatever is answered must be right, or say in the words of the
-# contract what failed; the bridge and the servers' backends must not crash, and must keep no memory, descriptor or secret.
+# A mixed load over REST and SQL while something is broken every second: backends are killed, servers restarted, connections
+# reset, stalled and cut, catalogs locked. Every answer must be right, or report the failure as the contract defines it; the
+# bridge and the servers' backends must not crash, and must leak no memory, descriptor or secret.
 #
 #   SOAK_SECONDS  how long (20; `make soak`: 600)
 #   SOAK_SEED     what the random choices begin with; it is printed

@@ -1,7 +1,7 @@
-# References to the server's environment count for those who wrote them. Only an admin registers them; and where an earlier
-# version has let an editor do so, an admin who tests, lists, diagnoses or saves such a connection does not lend the editor the
-# environment, whichever member the reference stands in and whichever way the model goes. What an admin wrote keeps working,
-# for everyone who may use the connection.
+# References to the server's environment are resolved only for the role that wrote them. Only an admin can register them; and
+# if an earlier version allowed an editor to do so, an admin who tests, lists, diagnoses or saves such a connection does not
+# lend the environment to the editor, whichever member the reference is in and however the model is passed. References that an
+# admin wrote keep working, for every role that may use the connection.
 use strict;
 use warnings;
 
@@ -180,7 +180,7 @@ sub good { return connection_model($remote, %references, @_); }
 	is(call_as('admin', 'dqds_update_connection', 'good', to_json({ %$model, parallel_jobs_limit => 3 }))->{error}, undef, 'an admin saves it again');
 	is(test_as('op', 'good'), 'SUCCESS', 'it still works');
 
-	# An editor has the same references in a connection of hers: what is marked stays good, a new model does not begin to be.
+	# An editor has the same references in another connection: marked ones stay valid, those in a new model do not become valid.
 	plant('same', good());
 	is(test_as($_, 'good'), 'SUCCESS', "by name for $_") foreach qw(admin op);
 	is(test_as('admin', to_json($model)), 'SUCCESS', 'as it is shown under its own name');
@@ -215,7 +215,7 @@ sub good { return connection_model($remote, %references, @_); }
 	is(test_as('op', 'mine'), 'SUCCESS', 'then they are the admin\'s again');
 }
 
-# A transaction that began before eve registered her connection knows of it all the same.
+# A transaction that began before eve registered the connection takes it into account as well.
 {
 	$sql{admin}->must('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM dqds_connections');
 	plant('late', connection_model(undef, %$lure, user => '${DQDS_SECRET_USER}', database => '${DQDS_SECRET_PROD}'));

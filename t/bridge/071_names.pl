@@ -1,7 +1,7 @@
-# A name is never a model: no connection can be given a name that looks like one, and where such a name is in the registry from
-# earlier times, text that is this name is an error wherever a connection is expected, so that a query of an admin over the names
-# of all connections does not use what someone else chose for a name. And names have a bound, so that the list of connections can
-# always be read.
+# A name is never a model: no connection can be given a name that looks like one. If the registry has such a name from an
+# earlier version, this text is an error wherever a connection is expected, so that a query of an admin over the names of all
+# connections does not use a name that another role chose as a model. Names also have a limit, so that the list of connections
+# can always be read.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# What a model may be: at most 1 MB as text, 100 levels of nesting, numbers of 40 digits, whichever way it comes in, so that
-# reading it takes no more than it took to write it and strict parsers can read it. What is beyond is refused as
-# invalid_connection, and refusing it takes little memory, whatever was sent.
+# Limits of a model: 1 MB as text, 100 levels of nesting, numbers of 40 digits, wherever it comes from, so that reading a
+# model takes no more than writing it and strict parsers can read it. A model beyond these limits is refused as
+# invalid_connection, which takes little memory, whatever was sent.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Nothing that is answered tells anything about a secret to those who may use it but not read it: no message masks it among
-# guesses of the caller's own, neither in what dqds says itself nor in what a remote repeats; nothing is refused because of its
-# length; and how many references are expanded has a bound.
+# No answer reveals anything about a secret to roles that may use it but not read it: no message masks it among the caller's
+# own guesses, whether dqds or a remote server wrote the text; nothing is refused because of the length of a secret; and the
+# number of references that are expanded is limited.
 use strict;
 use warnings;
 

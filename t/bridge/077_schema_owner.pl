@@ -1,7 +1,7 @@
-# What the owner of the extension's schema can do, who may be no superuser: the owner of the database renames the schema and puts
-# another one of its name in its place, with a twin of every table, view and function in it. No one but that owner may run
-# what is there, while sessions and the bridge go on working; nor may the search_path of the database, or overloads beside the
-# extension's functions, bring foreign code into a call. CREATE EXTENSION warns of a schema that others own or may create in.
+# What the owner of the extension's schema, who may be no superuser, can do: the owner of the database renames the schema and
+# creates another one with its name, with a twin of every table, view and function in it. No other role may run these twins
+# while sessions and the bridge continue; nor may the search_path of the database, or overloads beside the extension's
+# functions, bring foreign code into a call. CREATE EXTENSION warns of a schema that other roles own or may create objects in.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
-# Imports from servers that send without end: big rows, small rows, tables, columns. No backend's memory grows with what it is
-# sent, temporary files stay below dqds.max_answer_size for each call, the error names that limit, nothing is kept, and the
-# requests of others go on. Whatever a server answers in whatever order, an import stores what belongs together; a large one
-# is stored whole.
+# Imports from servers that send endlessly: large rows, small rows, tables, columns. No backend's memory grows with the size
+# of the answer, temporary files stay below dqds.max_answer_size for each call, the error names that limit, nothing is stored,
+# and other requests are served. Whatever the order of a server's answers, an import joins the right columns to each table; a
+# large one is stored completely.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Nothing that one caller keeps open holds up all others: an import holds no lock while it waits for its server; what is
-# locked is waited for a second, and then it is busy; a caller may be more patient. Whatever two sessions do at once, each is
-# told one thing that is right, in words of its own and not those of the tables.
+# No caller can block all others by keeping a transaction open: an import holds no lock while it waits for its server; a call
+# waits one second for a lock, or as long as the caller's lock_timeout says, and then fails with busy. Whatever two sessions
+# do concurrently, each gets one correct result, in messages of dqds and not of its tables.
 use strict;
 use warnings;
 
@@ -197,8 +197,8 @@ foreach my $hold (@holds)
 	$one->must('ROLLBACK');
 }
 
-# An editor by membership, whom the registry does not know, keeps the transaction of a first connection open: only what has to
-# make another role known waits for it.
+# An editor by membership, which the registry does not know yet, keeps the transaction of its first connection open: only a call
+# that has to enrol another role waits for it.
 {
 	$super->must(q(CREATE ROLE editors; CREATE ROLE member IN ROLE editors; CREATE ROLE stranger; SELECT dqds_grant('editor', 'editors')));
 	$one->must('SET ROLE member');

@@ -1,6 +1,6 @@
-# A password, a DSN, a model or a token given where a name belongs, in every function, for every argument that is text: neither
-# the error nor the log of the server has it, whatever the server is told to log of a failing statement, and however the
-# argument arrives.
+# A password, a DSN, a model or a token given where a name belongs, in every function and for every argument of type text:
+# neither the error nor the server's log contains it, whatever the server is configured to log for a failing statement, and
+# however the argument is passed.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
 # Calls of writing functions where they cannot work: in parallel plans, with more arguments than there is room for, with names
-# of a megabyte. They work or are refused in words of their own. And whatever becomes of a call, the session's identity and
-# settings are as they were.
+# of a megabyte. They work or are refused with a clear error. Whatever the outcome of a call, the session's user ID and
+# settings are unchanged.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# What servers and poolers refuse, for what causes: each has its code, and a message that is true, with a hint that helps. The
-# same cause has the same code at a server that speaks English, at one that speaks Russian, and behind PgBouncer and pgpool-II;
-# where only words in a foreign language are there, it is said what they are about, and what may be the cause.
+# Refusals of servers and poolers, by cause: each has its code, a correct message, and a hint that helps. The same cause has
+# the same code at a server that speaks English, at one that speaks Russian, and behind PgBouncer and pgpool-II; if only a
+# message in a foreign language is available, the error says what it is about, and what may be the cause.
 use strict;
 use warnings;
 

@@ -1,6 +1,7 @@
-# One name, several addresses: whatever the first server does before it begins the authentication, the next one is tried, within
-# the deadline of the whole; what a server decides holds for all. A success carries no word of what was passed over. The
-# property target_session_attrs is asked of each address. A dot at the end of a name is for the name server alone.
+# One name, several addresses: whatever the first server does before it begins the authentication, the next one is tried,
+# within the deadline for all of them; the decision of a server is final. A success does not mention the servers that were
+# skipped. The property target_session_attrs is checked for each address. A dot at the end of a name is only for the name
+# server.
 use strict;
 use warnings;
 
@@ -145,9 +146,9 @@ foreach my $row (
 {
 	my $nobody = first_server();
 	my %timeout = (properties => { connect_timeout => '3' });
-	fails($sql, 'silence, then nobody: silence', model(name_of('furthest.test', first_server(\&hold), $nobody), %timeout), 'server_silent', within => 4);
-	fails($sql, 'nobody, then silence: silence', model(name_of('further.test', $nobody, first_server(\&hold)), %timeout), 'server_silent', within => 4);
-	fails($sql, 'nobody twice: nobody', model(name_of('nobody.test', $nobody, first_server()), %timeout), 'connection_refused');
+	fails($sql, 'silence, then no server: silence', model(name_of('furthest.test', first_server(\&hold), $nobody), %timeout), 'server_silent', within => 4);
+	fails($sql, 'no server, then silence: silence', model(name_of('further.test', $nobody, first_server(\&hold)), %timeout), 'server_silent', within => 4);
+	fails($sql, 'no server twice: no server', model(name_of('nobody.test', $nobody, first_server()), %timeout), 'connection_refused');
 	# The deadline is that of the whole, however many addresses there are.
 	my $answer = $sql->query('SELECT * FROM dqds_test_connection(' . sql_literal(model(name_of('many.test', map { first_server(\&hold) } 1 .. 12), %timeout)) . '::text)');
 	is($answer->{rows}[0]{error_code}, 'server_silent', 'twelve silent addresses: server_silent');
@@ -184,7 +185,7 @@ sub place
 	is(place($primaries, 'prefer-standby'), 'primary', 'three primaries, prefer-standby: a primary');
 	fails($sql, 'three primaries, standby', model($primaries, properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
 		message => qr/^3 of the 3 addresses of primaries\.test:$port answered, and none is of the kind that target_session_attrs asks for$/, hint => qr/target_session_attrs/);
-	fails($sql, 'two primaries and nobody, standby', model(name_of('less.test', $more[0], first_server(), $more[1]), properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
+	fails($sql, 'two primaries and no server, standby', model(name_of('less.test', $more[0], first_server(), $more[1]), properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
 		message => qr/^2 of the 3 addresses of less\.test:$port answered/);
 	fails($sql, 'one address, standby', model('127.0.0.1', properties => { target_session_attrs => 'standby' }), 'login_not_allowed',
 		message => qr/^the server at 127\.0\.0\.1:$port is not of the kind/);

@@ -1,6 +1,7 @@
-# What cannot be had from servers at hand is replayed to the letter, by servers that say what PostgreSQL 17 and 18, later versions
-# of PgBouncer, proxies, look-alikes and PAM say: evidence decides, the words only where there is none, and "try again" is said
-# only of what another try can cure. And certificates that are not taken, of real servers: the reason, and the certificate.
+# Messages that the servers at hand cannot produce are replayed literally, by fake servers that send what PostgreSQL 17 and
+# 18, later versions of PgBouncer, proxies, look-alikes and PAM send: evidence decides, the text only if there is none, and
+# "try again" is suggested only if another try can help. Also certificates of real servers that are not accepted: the reason,
+# and the certificate.
 use strict;
 use warnings;
 
@@ -61,7 +62,7 @@ my @logins = (
 	[ 'some privilege, of a pooler that keeps the SQLSTATE', after_password(pg_error('42501', 'нет прав')), {}, 'permission_denied', '42501', qr/lacks a privilege .*: нет прав$/, qr/CONNECT.*login event trigger.*options/ ],
 	# A trigger's own errors are not those of the options.
 	[ 'a setting that a login trigger names', after_password(reported('42704', 'unrecognized configuration parameter "audit.on"', 'GetConfigOptionByName')), { options => '-c geqo=off' }, 'remote_error', '42704', qr/refused the login: unrecognized/, qr/^Look at the log/ ],
-	# PostgreSQL 18: OAuth; and a mechanism that nobody knows.
+	# PostgreSQL 18: OAuth; and an unknown mechanism.
 	map({ [ "SASL by $_ alone", says(pg_auth(10, "$_\0\0")), {}, 'authentication_failed', undef, qr/asks for a kind of authentication that is not supported$/, qr/scram-sha-256/ ] } qw(OAUTHBEARER SCRAM-SHA-512)),
 	[ 'SASL by nothing', says(pg_auth(10, "\0")), {}, 'authentication_failed', undef, qr/asks for a kind of authentication that is not supported$/, qr/scram-sha-256/ ],
 	# libpq 18 takes the first one of these and gives up, older ones know the second alone: what the server asks for then is refused.

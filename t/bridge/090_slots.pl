@@ -1,5 +1,6 @@
-# The slots of a remote: dqds' own sessions, idle in whatever backend, never make a login fail that needs theirs; a server
-# that has no slot left for other reasons is said to be full, after few tries; and a test leaves no session behind.
+# Connection slots of a remote server: dqds' own sessions, idle in any backend, never make a login fail that needs their
+# slots; a server that has no slot left for other reasons is reported as full after a few tries; and a test leaves no session
+# behind.
 use strict;
 use warnings;
 
@@ -88,7 +89,7 @@ limited('one', 1, 'one', 'one again');
 	no_session('one', 'another backend');
 }
 
-# Those of a bridge: three of its backends hold three slots, and nobody calls them.
+# Sessions of a bridge: three of its backends hold three slots, and nothing calls them.
 limited('three', 3, 'three');
 {
 	my $bridge = start_bridge($control, connections => ['three']);

@@ -1,5 +1,5 @@
-# How old a session may be: with a call all the time, a name that leads elsewhere, a new password and a right that was taken
-# away count after dqds.session_max_age at the latest, in SQL sessions and in those of the bridge.
+# The maximum age of sessions: even under continuous calls, a name that leads elsewhere, a new password and a revoked
+# privilege take effect after dqds.session_max_age at the latest, in SQL sessions and in those of the bridge.
 use strict;
 use warnings;
 
@@ -42,7 +42,7 @@ is($sql->value(q(LOAD 'dqds'; SHOW dqds.session_max_age)), '5min', 'five minutes
 	my $began = time;
 	$sql->query('SET dqds.session_max_age = ' . AGE);
 	my $calls = 0;
-	ok(poll_until(sub { $calls++; $sql->must($list); logins($from) > 1 }, 30), 'called all the time: it logs in anew');
+	ok(poll_until(sub { $calls++; $sql->must($list); logins($from) > 1 }, 30), 'called all the time: it logs in again');
 	cmp_ok(time - $began, '>', 1.5, 'called all the time: but not at once');
 	cmp_ok($calls, '>', logins($from), 'called all the time: sessions are reused in between');
 	ok(poll_until(sub { sessions() <= 1 }, 10), 'called all the time: there is one session at most');

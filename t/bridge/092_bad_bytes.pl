@@ -1,7 +1,7 @@
-# One byte that cannot be converted takes no listing down. In databases of several encodings stand names and comments with
-# bytes that PostgreSQL stores there and cannot convert: in the names of schemas, tables and columns, in comments of tables
-# and columns. Every listing, by SQL and over REST, and every import shows all of it, with U+FFFD in place of these bytes,
-# sorted by code point, filtered literally; and what a superuser of the remote sees in pg_class is what is shown.
+# One byte that cannot be converted makes no listing fail. Databases of several encodings have names and comments with bytes
+# that PostgreSQL stores there and cannot convert: names of schemas, tables and columns, comments of tables and columns. Every
+# listing, by SQL and over REST, and every import shows all of them, with U+FFFD in place of these bytes, sorted by code point
+# and filtered literally; the result is what a superuser of the remote server sees in pg_class.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# How a listing is asked for: of all schemas, of one table, with filters that ignore case, that exclude, that leave partitions
-# out; over SQL with a name and with models, over REST; and at servers that know less: look-alikes, QuestDB, its older versions.
+# Arguments of listings: all schemas, one table, filters that ignore case, that exclude, that leave out partitions; over SQL
+# with a name and with models, and over REST; and at servers with fewer features: look-alikes, QuestDB and its older versions.
 use strict;
 use warnings;
 

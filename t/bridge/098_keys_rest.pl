@@ -1,5 +1,5 @@
-# The columns, constraints and indexes of one table over REST: as SQL has them, in camelCase and without what is NULL, for names of all
-# sorts; with the statuses of the other listings, and as whole as they are.
+# The columns, constraints and indexes of one table over REST: the same as in SQL, in camelCase and without NULLs, for names
+# of all kinds; with the statuses of the other listings, and equally complete.
 use strict;
 use warnings;
 

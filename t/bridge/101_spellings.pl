@@ -1,7 +1,7 @@
-# What people type in place of a JSON model: libpq's URIs and conninfo strings, JDBC URLs and URLs of SQLAlchemy become the model
-# that they mean, wherever a model may stand, and reach the server that psql reaches with the same text. What a model cannot say
-# is refused by the name of the parameter. No message and no log holds a password, however the text is broken. A name of a
-# connection that looks like a spelling stays a name, and no new one can be given.
+# Connection strings in place of a JSON model: libpq's URIs and conninfo strings, JDBC URLs and SQLAlchemy URLs become the
+# equivalent model wherever a model is accepted, and reach the server that psql reaches with the same text. A parameter that
+# has no counterpart in a model is refused by name. No message and no log contains a password, however malformed the text is.
+# A connection whose name looks like such a string keeps its name, but no new one can be created.
 use strict;
 use warnings;
 

@@ -1,7 +1,7 @@
-# Nothing that a person writes into a connection model is without effect unseen. An unknown key in the section of the model's
-# provider is kept and reported with what was probably meant, by tests, by the diagnosis and when the model is registered; one
-# that looks like a setting of TLS or like the host makes the model unusable. No warning shows a value, and the published
-# models have none. Hosts, users and databases as people write them are understood, or it is said what is wrong with them.
+# No key in a connection model is ignored silently. An unknown key in the section of the model's provider is kept, and
+# reported with the key that was probably meant, by tests, by the diagnosis and when the model is registered; one that looks
+# like a TLS setting or like the host makes the model unusable. No warning shows a value, and the published models have no
+# warnings. Hosts, users and databases are understood as people write them, or the message says what is wrong with them.
 use strict;
 use warnings;
 

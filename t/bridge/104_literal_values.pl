@@ -1,7 +1,7 @@
-# Values that hold what means something in a model, or in a connection string, can be written: $${ is a literal ${ in every
-# member in which references are resolved, and a database may have any name that is no connection string. The escape opens no
-# way around what holds for references and secrets. Properties take what their values say, and nothing is taken for "off"
-# because it is not known.
+# Values with characters that are special in a model or a connection string can be written: $${ is a literal ${ in every
+# member in which references are resolved, and a database may have any name that is not a connection string. The escape does
+# not bypass the rules for references and secrets. Properties have the effect that their values say, and no unknown value is
+# taken as "off".
 use strict;
 use warnings;
 

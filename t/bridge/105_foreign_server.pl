@@ -1,7 +1,7 @@
-# A model may name a foreign server of postgres_fdw or dblink_fdw. Then the place comes from that server, and the login from the
-# user mapping of the role that calls, by PostgreSQL's own rules: USAGE on the server, one's own mapping or that of PUBLIC, also
-# for a connection that someone else has registered. What cannot be carried over is refused by name, no one's password can be
-# sent elsewhere or less protected by who wrote the model, and no password is shown.
+# A model may name a foreign server of postgres_fdw or dblink_fdw. Then the place comes from that server, and the login from
+# the user mapping of the calling role, by PostgreSQL's own rules: USAGE on the server, the role's own mapping or that of
+# PUBLIC, also for a connection that another role has registered. Options without a counterpart are refused by name, the
+# author of the model cannot send the caller's password elsewhere or with less protection, and no password is shown.
 use strict;
 use warnings;
 
@@ -61,8 +61,8 @@ sub who { my ($role, $connection) = @_; return $sql{$role}->value('SELECT messag
 
 my $shop = model('the Shop');
 is(result(test_as($_, $shop)), 'SUCCESS', "$_ is let in") foreach qw(alice bob);
-is(tables_of('alice', $shop), 'of_alice', 'alice sees what her own user there may');
-is(tables_of('bob', $shop), 'of_bob', 'bob sees what his may');
+is(tables_of('alice', $shop), 'of_alice', 'alice sees what the user of its mapping may');
+is(tables_of('bob', $shop), 'of_bob', 'bob sees what the user of its mapping may');
 is(who('alice', $shop), 'user "r_alice" is logged in', 'the diagnosis names the user');
 is(result(test_as('alice', model('dblinked'))), 'SUCCESS', 'a server of dblink_fdw');
 is($remote->safe_psql('postgres', q(SELECT DISTINCT usename, application_name FROM pg_stat_activity WHERE datname = 'shop' AND usename = 'r_alice' AND application_name = 'of the server')),

@@ -1,7 +1,7 @@
-# What clients of the published interface find beside the three operations on data sources: a connection with its
-# specification, what is imported, and what has become of a job. Each answer is compared with the published description,
-# member by member, with its types and the values of its enums. An import takes a pattern of schemas, marks the columns of
-# primary keys, and names what was asked for and is not there.
+# Operations of the published interface besides the three on data sources: a connection with its specification, imported
+# schemas and tables, and the state of a job. Each answer is compared with the published description, member by member, with
+# its types and the values of its enums. An import accepts a pattern of schemas, marks the columns of primary keys, and names
+# requested tables that do not exist.
 use strict;
 use warnings;
 

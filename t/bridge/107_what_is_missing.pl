@@ -1,7 +1,6 @@
 # A refusal says what is missing: for each route and each level that is too low, the answer names the level that PostgreSQL's
-# own privileges ask for, with the command that grants it, and that command cures it. Requests without a token do not learn
-# the name of a role. A connection that is not there reads like one that is not for the role, also where that says what would
-# help.
+# own privileges require, with the command that grants it, and that command helps. Requests without a token do not learn the
+# name of a role. A connection that does not exist gives the same answer as one that the role may not use, including the hint.
 use strict;
 use warnings;
 

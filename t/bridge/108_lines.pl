@@ -1,6 +1,6 @@
-# Each JSON answer is one line: it ends in one line end, which Content-Length counts, and has no blanks between its parts; so
-# it is for success and for errors, for GET, HEAD and HTTP/1.0, whole and in chunks, and at the length where one becomes the
-# other. The imported tables of a large registry come in chunks, all of them, and leave the memory of both servers alone.
+# Each JSON answer is one line: it ends with one newline, which Content-Length counts, and has no blanks between its parts;
+# this holds for success and errors, for GET, HEAD and HTTP/1.0, whole and in chunks, and at the length where one becomes the
+# other. The imported tables of a large registry are sent in chunks, completely, without growth of memory in either server.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# The SQL tests (sql/, expected/), run by pg_regress against a server of its own, which listens on 127.0.0.1 as well, so
-# that they can use their own server as the remote one. On failure the differences are shown.
+# Runs the SQL tests (sql/, expected/) with pg_regress against a server that also listens on 127.0.0.1, so that the tests can
+# use their own server as the remote one. On failure the differences are shown.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Models that try to lead elsewhere than they say, or to use files and protocols that are nobody's business: each is refused
-# by name, in a test and in a listing, over SQL and over REST, and cannot be registered; nothing is connected to, and nothing
-# of the control server is read. What only looks like a parameter inside a value is part of that value.
+# Models that try to lead elsewhere than they say, or to use files and other protocols: each is refused by name, in a test and
+# in a listing, over SQL and over REST, and cannot be registered; nothing is connected to, and no file of the control server
+# is read. Text inside a value that looks like a parameter is part of that value.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ my $sql     = DqdsTest::Sql->connect($control);
 my $bridge  = hostile_watch(control => $control, remote => $remote, sql => $sql);
 also_over_rest($bridge);
 
-# Whoever is led astray comes here.
+# A misled connection would arrive here.
 my $dir  = PostgreSQL::Test::Utils::tempdir('models');
 my $trap = start_fake_server(sub {
 	my ($client) = @_;
@@ -29,7 +29,7 @@ my $trap = start_fake_server(sub {
 });
 my $trap_port = $trap->port;
 
-# That nobody came; and what the startup packets of those who did held.
+# Checks that there was no connection; if there was, shows its startup packets.
 sub nobody_came
 {
 	my ($what) = @_;

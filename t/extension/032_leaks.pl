@@ -1,6 +1,6 @@
-# A backend that makes thousands of calls, good ones and ones that fail in every way, keeps no more descriptors, threads and
-# memory than after its first few; and an error raised between connecting and closing, a thousand times, leaves no socket, no
-# session at the remote and no slot of the connection's limit behind.
+# A backend that makes thousands of calls, successful ones and ones that fail in every way, uses no more descriptors, threads
+# and memory than after its first few; and an error between connecting and closing, raised a thousand times, leaves no socket,
+# no session at the remote server and no slot of the connection's limit in use.
 use strict;
 use warnings;
 

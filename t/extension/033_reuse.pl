@@ -1,7 +1,7 @@
-# Remote sessions are reused, and only by those who may: a hundred calls are one login; a restart of the remote is not
-# noticed; what was changed in a connection counts from the next call on; each role has sessions of its own; idle sessions
-# end in good order, without a call, after dqds.session_idle_timeout, and never are there more than
-# dqds.max_cached_sessions. A session that is used again names its statements.
+# Remote sessions are reused, and only by the roles that may: a hundred calls need one login; a restart of the remote server
+# goes unnoticed; a changed connection takes effect with the next call; each role has its own sessions; idle sessions are
+# closed properly, without a call, after dqds.session_idle_timeout, and there are never more than dqds.max_cached_sessions. A
+# reused session has named statements.
 use strict;
 use warnings;
 
@@ -44,7 +44,7 @@ sub sessions
 
 sub pids { return join ',', $at_remote->column(q(SELECT pid FROM pg_stat_activity WHERE usename = 'reader' ORDER BY pid)); }
 
-# What a server complains about when a client goes away without good-bye.
+# The server's message when a client disconnects without Terminate.
 my $complaint = qr/LOG: .*(?:could not (?:receive|send|accept)|unexpected EOF|SSL error|reset by peer)|WARNING:|FATAL:/;
 
 sub has_no_complaint
@@ -145,7 +145,7 @@ mark_log();
 	my $schemas = q(SELECT schema_name FROM dqds_list_schemas('fickle'));
 	is($sql->value($schemas), 's1', 'a session that ends after its answer: the first call');
 	is($sql->query($schemas)->{error}{sqlstate}, 'QD017', 'a session that ends, and the one that replaces it as well: an error');
-	is($sql->value($schemas), 's3', 'the next call begins anew');
+	is($sql->value($schemas), 's3', 'the next call logs in again');
 }
 
 # --- A connection that was changed -------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ mark_log();
 		'QD009', 'a model with another password does not use the session');
 	$sql->must('RESET ROLE');
 
-	# Nor does a role use it that has lost the connection.
+	# A role that has lost the connection does not use it either.
 	$sql->must(q(SELECT dqds_revoke_connection('remote', 'alice'); SET ROLE alice));
 	is($sql->query($list)->{error}{sqlstate}, '42704', 'a role that has lost the connection does not use the session');
 	$sql->must('RESET ROLE; SELECT dqds_close_idle()');
@@ -313,7 +313,7 @@ sub strikes_everywhere
 ends_when_idle("without TLS, $_->[0]", $_->[1]) foreach @meanwhile;
 strikes_everywhere('without TLS');
 
-# A backend that ends says good-bye as well.
+# A backend that ends closes its sessions properly as well.
 {
 	mark_log();
 	my $short = DqdsTest::Sql->connect($control);

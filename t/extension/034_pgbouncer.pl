@@ -1,6 +1,6 @@
-# PgBouncer as the remote, in transaction and in session mode, with nothing set up for dqds: tests and listings work, again
-# and again, from several sessions at once, and after a restart of the database behind it; a call that is cancelled cancels
-# the query behind it; no named statement and no setting is left in a server session that somebody else gets next.
+# PgBouncer as the remote server, in transaction and in session mode, without any configuration for dqds: tests and listings
+# work, repeatedly, from several sessions at once, and after a restart of the database behind it; cancelling a call cancels
+# the query behind it; no named statement and no setting is left in a server session that another client gets next.
 use strict;
 use warnings;
 
@@ -22,7 +22,7 @@ GRANT USAGE ON SCHEMA shop TO reader;
 GRANT SELECT ON shop.item TO reader;
 SQL
 
-# In transaction mode two server sessions serve all: whoever asks gets one that somebody else has had. In session mode each
+# In transaction mode two server sessions serve all: each client gets one that another client has used. In session mode each
 # session of dqds keeps one.
 my %pool_size = (transaction => 2, session => 20);
 my %pooler = map { $_ => start_pgbouncer($remote, $_, "default_pool_size = $pool_size{$_}\nserver_login_retry = 1") } sort keys %pool_size;
@@ -98,7 +98,7 @@ foreach my $mode (sort keys %pooler)
 	is(answers($sql, $mode), $expected, "$mode mode: after the immediate restart of the database");
 }
 
-# PgBouncer itself is started anew: its clients are gone, and so are the sessions that dqds kept.
+# PgBouncer itself is restarted: its clients are gone, and so are the sessions that dqds kept.
 {
 	is(answers($sql, 'transaction'), $expected, 'before the restart of PgBouncer');
 	$pooler{transaction}->stop;

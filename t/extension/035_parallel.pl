@@ -1,6 +1,6 @@
-# Many at once: a test of many connections takes as long as the slowest of them, gives one row each in their order, and does
-# not run more at once than dqds.max_parallel; and no connection runs more operations at once than its parallel_jobs_limit,
-# no ad-hoc target more than eight, over all sessions: over that it is the error busy.
+# Parallel operations: a test of many connections takes as long as the slowest of them, returns one row for each in their
+# order, and does not run more at once than dqds.max_parallel; no connection runs more operations at once than its
+# parallel_jobs_limit, and no ad-hoc target more than eight, over all sessions: beyond that the error is busy.
 use strict;
 use warnings;
 

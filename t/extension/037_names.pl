@@ -1,5 +1,5 @@
-# Names come through as they are, whatever characters they hold and whatever encoding the remote database has,
-# sorted by code point; and nothing that stands in the remote search_path changes what is asked.
+# Names are returned unchanged, whatever characters they contain and whatever encoding the remote database has, sorted by code
+# point; and no object in the remote search_path changes what is listed.
 use strict;
 use warnings;
 

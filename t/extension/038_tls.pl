@@ -1,6 +1,6 @@
-# TLS is what sslmode says: used where it can be, demanded, and with the certificate and its name checked against
-# the authorities of dqds.ssl_root_certs, which only a superuser names. A line that carries one byte at a time
-# changes nothing, with TLS or without.
+# TLS follows sslmode: used if possible, required, or with the certificate and its name verified against the authorities of
+# dqds.ssl_root_certs, which only a superuser can set. A connection that transfers one byte at a time changes nothing, with or
+# without TLS.
 use strict;
 use warnings;
 
@@ -96,14 +96,14 @@ fails(
 	'tls_certificate', message => qr/another host name/);
 works($sql, 'a certificate for another name, sslmode verify-ca', connection_model($remote, sslmode => 'verify-ca'));
 
-# Only a superuser says whom to trust.
+# Only a superuser chooses the trusted authorities.
 {
 	$control->safe_psql('postgres', q(CREATE ROLE somebody LOGIN; SELECT dqds_grant('operator', 'somebody')));
 	my $somebody = DqdsTest::Sql->connect($control, user => 'somebody');
 	my $roots    = sql_literal("$dir/ca.crt");
 	my $verified = sql_literal(connection_model($remote, sslmode => 'verify-ca'));
 
-	# Before dqds is loaded, anybody can set the name; it must come to nothing.
+	# Before dqds is loaded, any role can set the name; it must have no effect.
 	$somebody->must("SET dqds.ssl_root_certs = $roots");
 	is(($somebody->rows("SELECT * FROM dqds_test_connection($verified)"))[0]{error_code},
 		'tls_certificate', 'dqds.ssl_root_certs is for superusers, also before it is known');

@@ -1,6 +1,6 @@
-# What is listed is right: schemas, tables and columns as dqds lists them, beside what the remote server's own
-# information_schema says to the same user (and pg_class and pg_attribute, where information_schema is silent: materialized
-# views, kinds, types), for users with all sorts of privileges, over all schemas, after objects were moved and remade.
+# Listings are right: schemas, tables and columns as dqds lists them, compared with the remote server's own information_schema
+# for the same user (and with pg_class and pg_attribute for what information_schema lacks: materialized views, kinds, types),
+# for users with all kinds of privileges, over all schemas, after objects were moved and recreated.
 use strict;
 use warnings;
 
@@ -47,7 +47,7 @@ foreach my $user (@users)
 
 # --- What is compared --------------------------------------------------------------------------------
 
-# ask_remote(USER, QUERY): the lines that USER himself gets at the remote.
+# ask_remote(USER, QUERY): the lines that USER gets at the remote server.
 sub ask_remote
 {
 	my ($user, $query) = @_;
@@ -246,7 +246,7 @@ is( ask_dqds(q{SELECT concat(schema, ': ', (SELECT string_agg(table_name, ' ') F
 		  . join('', since(18, ' pg_buffercache_numa')), 'first_name: ', 'remade: new', 'second_name: kept'),
 	'tables are listed where they are now');
 is($control->safe_psql('postgres', q{SELECT count(*) FROM dqds_list_tables('boss', 'pg_catalog', 'in_catalog')}), 1,
-	'a table that somebody put into pg_catalog is listed there');
+	'a table that was created in pg_catalog is listed there');
 
 # --- Types, said once in full ------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-# Scheduled tests: the real pg_cron runs dqds_test_connection into a table, as a role that is neither a superuser nor may
-# read a password. The statements are taken from README; only the schedule is brought forward, to the start of the server.
+# Scheduled tests: pg_cron runs dqds_test_connection into a table, as a role that is not a superuser and may not read a
+# password. The statements are taken from README; only the schedule is changed, to the start of the server.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
 # The registry is data of its database: pg_dump carries connections, secrets, grants, levels, imports and the next id into
-# another database and another cluster; the secrets can be left out. DROP EXTENSION leaves nothing behind, and the
-# extension works in any schema.
+# another database and another cluster; the secrets can be left out. DROP EXTENSION leaves nothing behind, and the extension
+# works in any schema.
 use strict;
 use warnings;
 
@@ -101,7 +101,7 @@ sub works_on
 	$schema //= 'public';
 	my $as_operator = "SET search_path = ''; SET ROLE operator;";
 	is(psql($node, $database, "$as_operator SELECT connection_name, connection_test_result FROM $schema.dqds_test_connections()"), 'prod|SUCCESS',
-		"$database: the operator tests what he was granted, with the secret that came along");
+		"$database: the operator tests a granted connection, with the secret from the dump");
 	is(psql($node, $database, "$as_operator SELECT table_name, already_imported FROM $schema.dqds_list_tables('prod', 'shop')"), "orders|t\nrecent|t",
 		"$database: what is imported is still known");
 	my $last = psql($node, $database, "SELECT max(id) FROM $schema.dqds_connection");
@@ -173,7 +173,7 @@ sub leaves_nothing
 	psql($control, $database, "SELECT * FROM $schema.dqds_list_schemas('prod'); DROP EXTENSION dqds");
 	is(rows($database), $clean, "$database: DROP EXTENSION leaves nothing behind");
 	psql($control, $database, "CREATE EXTENSION dqds SCHEMA $schema");
-	is(psql($control, $database, "SELECT count(*) FROM $schema.dqds_connections"), 0, "$database: created anew, it is empty");
+	is(psql($control, $database, "SELECT count(*) FROM $schema.dqds_connections"), 0, "$database: recreated, it is empty");
 	return;
 }
 

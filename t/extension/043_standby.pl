@@ -1,5 +1,5 @@
-# On a streaming standby of the control database everything that only reads works: tests, listings, views. What would
-# write is refused with SQLSTATE 25006, before anything is asked of the remote; after promotion it works.
+# On a streaming standby of the control database everything that only reads works: tests, listings, views. Writes are refused
+# with SQLSTATE 25006 before anything is sent to the remote server; after promotion they work.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# Complete: a schema of 100,000 tables comes back whole and sorted, and is never cut off silently: a limit is there only
-# when it is asked for. (Over REST: see the test of the bridge.)
+# Completeness: a schema of 100,000 tables is returned whole and sorted, and is never cut off silently: a limit applies only
+# if it is requested. (For REST, see 023_rest_complete.pl.)
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# A server that answers, but not what it was asked: filters ignored, text where a number belongs, names missing, too few
-# columns, no answer at all, values of absurd size. The answer is right or an error of class QD, never half a row, and
-# nothing that it sends can break an import.
+# A server that sends other answers than requested: filters ignored, text in place of a number, missing names, too few
+# columns, no answer at all, values of absurd size. The result is right or an error of class QD, never an incomplete row, and
+# no answer can break an import.
 use strict;
 use warnings;
 
@@ -27,7 +27,7 @@ sub answer
 	return pg_rows($columns, @rows);
 }
 
-# fake(NAME, SUB): registers a connection to a server that lets everybody in and answers each query with SUB->(its text).
+# fake(NAME, SUB): registers a connection to a server that accepts every login and answers each query with SUB->(its text).
 sub fake
 {
 	my ($name, $next) = @_;

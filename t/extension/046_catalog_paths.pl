@@ -1,6 +1,7 @@
-# Tables are found by what depends on their schema, which costs less than to look at every relation of the database. Here
-# that finds the same: beside the scan that look-alikes get, which is the same query without that step, and beside a plain
-# query of this test's own; for every kind of relation, whatever happened to it, to its schema or to its extension.
+# Tables are found by the dependencies of their schema, which costs less than reading every relation of the database. This
+# test shows that the result is the same: it compares it with the scan that look-alikes get, which is the same query without
+# that step, and with a plain query of its own; for every kind of relation, whatever happened to it, to its schema or to its
+# extension.
 use strict;
 use warnings;
 
@@ -235,7 +236,7 @@ my @steps = (
 			CREATE TABLE data.never_analyzed (id integer)},
 		seen   => [ 'data.huge table', 'data.never_analyzed table' ],
 		system => 1 },
-	{   what => 'schemas dropped and made anew',
+	{   what => 'schemas dropped and recreated',
 		sql  => q{CREATE SCHEMA remade CREATE TABLE old (id integer) CREATE TABLE same (id integer); CREATE VIEW remade.old_view AS SELECT * FROM remade.old;
 			DROP SCHEMA remade CASCADE; CREATE SCHEMA remade; CREATE TABLE remade.new (id integer); CREATE TABLE remade.same (other text);
 			CREATE SCHEMA in_vain; CREATE TABLE in_vain.lost (id integer); DROP SCHEMA in_vain CASCADE;

@@ -1,5 +1,5 @@
-# The registry among others: two sessions that change it at once, privileges that a database gives by default, roles that
-# leave, and models that lead somewhere else than the connection whose name they have.
+# The registry under concurrency: two sessions that change it at once, default privileges of the database, roles that are
+# dropped, and models that lead elsewhere than the connection whose name they have.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# What the connections of others cannot do to a call: servers that make libpq work hard take nothing from the time of good
-# ones, and a connect_timeout in a model counts only for the owner of the connection.
+# Other connections in the same call do no harm: servers that make libpq compute for long do not shorten the time of good
+# ones, and a connect_timeout in a model applies only to the owner of the connection.
 use strict;
 use warnings;
 

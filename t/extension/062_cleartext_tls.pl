@@ -1,5 +1,5 @@
-# A password goes out in clear text only where TLS has proved who the server is, or where the connection permits it: what is
-# merely encrypted may end at anyone on the way.
+# A password is sent in clear text only if TLS has verified the identity of the server, or if the connection permits it: a
+# connection that is only encrypted may end at anyone on the network path.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# Settings that only a superuser may change do not lose their value when another role names them with its connection, before the
-# module is loaded: whatever their type, such a session connects to nothing. The same goes for a value in the configuration file
-# that cannot be read.
+# Settings that only a superuser may change do not lose their values when another role sets them in its connection string,
+# before the module is loaded: whatever their type, such a session connects to nothing. The same applies to an invalid value
+# in the configuration file.
 use strict;
 use warnings;
 

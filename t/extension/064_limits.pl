@@ -1,5 +1,5 @@
-# Models that are not registered share eight operations for each address, however the address is written and by whatever name
-# it is reached, and also where a session is used again. Registered connections keep their own limit.
+# Ad-hoc models share eight operations for each address, however the address is written and by whatever name it is reached,
+# and also if a session is reused. Registered connections have their own limit.
 use strict;
 use warnings;
 

@@ -1,5 +1,6 @@
-# A remote server decides what it sends, not what it takes here: whatever a hostile one sends, a backend grows by less than 64
-# MiB; no call keeps more of an answer than dqds.max_answer_size; a comment is cut visibly; a name of absurd length is refused.
+# A remote server decides what it sends, but not what that costs here: whatever a hostile server sends, a backend grows by
+# less than 64 MiB; no call keeps more of an answer than dqds.max_answer_size; a long comment is cut visibly; a name of absurd
+# length is refused.
 use strict;
 use warnings;
 

@@ -1,5 +1,6 @@
-# What a log or a terminal would obey, or show as something else, comes through no message: controls (C0, DEL, C1), line and
-# paragraph separators, marks of writing direction. Whether a remote says it or a caller, it is shown as \uXXXX.
+# No message contains characters that a log or a terminal would obey or show as something else: controls (C0, DEL, C1), line
+# and paragraph separators, directional marks. Whether they come from a remote server or from a caller, they are shown as
+# \uXXXX.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# Small leaks: a pattern of names lets no literal address through, in no spelling; and that a connection of some name exists is
-# told by a test only to those who may use it, or create connections.
+# Small leaks: a name pattern matches no literal address, in any spelling; and a test reveals that a connection with some name
+# exists only to roles that may use it or create connections.
 use strict;
 use warnings;
 

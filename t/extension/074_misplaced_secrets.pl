@@ -1,5 +1,5 @@
-# A connection model, a URI or a connection string that is given for the name of a connection by mistake has a password in it. It
-# is not repeated in the error, nor does the statement come into the server's log with it, whichever function was called.
+# A connection model, a URI or a connection string that is given as the name of a connection by mistake may contain a
+# password. The error does not repeat it, and the statement does not get into the server's log, whichever function was called.
 use strict;
 use warnings;
 

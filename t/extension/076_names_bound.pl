@@ -1,8 +1,9 @@
 # Names are bound once, everywhere: every function body, view, default and constraint of the extension, every statement of the
-# bridge, every command that C code runs at its own server, every query for a remote PostgreSQL, and the commands that README.md
-# shows. None of them is read for names that look right: PostgreSQL's own parser looks the names up where another role
-# has put something of every name and of every pair of types beside them, and what it has bound stands in pg_depend. So that a
-# walk that finds nothing is known to look, each statement is tried again with one of its qualifications left out, each in turn.
+# bridge, every command that C code runs at its own server, every query for a remote PostgreSQL, and the commands that
+# README.md shows. The test does not search for names that look right: PostgreSQL's own parser looks the names up while
+# another role has created objects of every name and of every pair of types beside them, and pg_depend shows what it has
+# bound. To show that the test detects faults, each statement is also tried with one of its qualifications left out, each in
+# turn.
 use strict;
 use warnings;
 

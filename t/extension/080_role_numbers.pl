@@ -1,6 +1,6 @@
-# Roles that the registry names: a number that a dropped role had gives nothing to the role that has it next, in the same
-# cluster, in another database and in one that a dump is restored into. What belongs to living roles stays theirs, whatever
-# they are called, and however often they are renamed, dumped and restored.
+# Roles to which the registry refers: the OID of a dropped role gives nothing to the role that has it next, in the same
+# cluster, in another database and in one that a dump is restored into. Existing roles keep what they have, whatever their
+# names, and however often they are renamed, dumped and restored.
 use strict;
 use warnings;
 
@@ -86,32 +86,33 @@ my $by_alice    = do {
 	$answer->{rows}[0]{dqds_create_token};
 };
 sub role_of_token { my ($text, $session) = @_; return of(($session // $sql)->query("SELECT dqds_token_role(sha256('$text'))")); }
-is(belongings('alice'), 'granted; payroll | granted,SUCCESS; payroll,SUCCESS | SUCCESS', 'alice has what she was given');
-is(role_of_token($token), 'alice', 'and her token stands for her');
+is(belongings('alice'), 'granted; payroll | granted,SUCCESS; payroll,SUCCESS | SUCCESS', 'alice has what was granted');
+is(role_of_token($token), 'alice', 'and the token stands for alice');
 
 like(fault($sql->query('DROP ROLE alice')), qr/^2BP01 role "alice" cannot be dropped because some objects depend on it/, 'a role that the registry names cannot be dropped just so');
 $sql->must('ALTER ROLE alice RENAME TO "Alice, née Smith"');
-is(belongings('Alice, née Smith'), 'granted; payroll | granted,SUCCESS; payroll,SUCCESS | SUCCESS', 'renamed, she has all of it');
-is(role_of_token($token), 'Alice, née Smith', 'and so has her token');
+is(belongings('Alice, née Smith'), 'granted; payroll | granted,SUCCESS; payroll,SUCCESS | SUCCESS', 'renamed, the role has all of it');
+is(role_of_token($token), 'Alice, née Smith', 'and so has the token');
 is($sql->value(q(SELECT owner FROM dqds_connections WHERE connection_name = 'payroll')), '"Alice, née Smith"', 'views show the new name');
 $sql->must('ALTER ROLE "Alice, née Smith" RENAME TO alice');
 $sql->must('CREATE ROLE heir; REASSIGN OWNED BY alice TO heir');
 is(belongings('alice'), 'granted; payroll | granted,SUCCESS; payroll,SUCCESS | SUCCESS', 'REASSIGN OWNED concerns objects of PostgreSQL only');
 
-# A dump of the time when she was there, and one of the time after.
+# One dump from before the role was dropped, and one from after.
 command_ok([ 'pg_dumpall', '-d', $control->connstr('postgres'), '-f', "$dir/with.sql" ], 'a dump with alice');
 $sql->must('DROP OWNED BY alice; DROP ROLE alice');
-command_ok([ 'pg_dumpall', '-d', $control->connstr('postgres'), '-f', "$dir/without.sql" ], 'a dump without her');
+command_ok([ 'pg_dumpall', '-d', $control->connstr('postgres'), '-f', "$dir/without.sql" ], 'a dump without the role');
 my $dump = slurp_file("$dir/without.sql");
 my @rows = $dump =~ /^COPY public\.dqds_(?:connection|connection_grant|credential_grant|token) .*?^\\\.$/msg;
 is(scalar @rows, 4, 'four tables of it name roles');
-unlike(join('', @rows), qr/\b$alice\b/, 'her number is in none of them');
-unlike(join('', @rows), qr/\talice(?:\t|$)/m, 'nor is her name');
+unlike(join('', @rows), qr/\b$alice\b/, 'its number is in none of them');
+unlike(join('', @rows), qr/\talice(?:\t|$)/m, 'nor is its name');
 is(of($sql->query('SELECT connection_name, owner FROM dqds_connections ORDER BY 1')), 'granted,boss; ledger,boss; payroll,-', 'admins see that the connection has no owner');
 is(of($sql->query('SELECT description, role, created_by FROM dqds_tokens ORDER BY 1')), 'by alice,teller,-; of alice,-,' . $sql->value('SELECT quote_ident(current_user)'), 'and the same of tokens');
 is($sql->value('SELECT granted_to FROM dqds_credentials'), '{teller}', 'and of credentials');
 
-# --- Her number -----------------------------------------------------------------------------------------------------
+# --- The number of the dropped role
+# -----------------------------------------------------------------------------------------------------
 
 # has_nothing(ROLE, NODE, WHAT): the role that has the number now has nothing of alice. Levels are granted as they would be to any role.
 sub has_nothing

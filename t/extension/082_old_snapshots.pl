@@ -1,5 +1,5 @@
-# What was revoked, dropped or replaced counts from the next call on, in transactions with an old snapshot as well: in each
-# isolation level, in parallel plans, in loops and cursors. And a password is never sent to the host of another model.
+# A revoked, dropped or replaced object is treated as such from the next call on, also in transactions with an old snapshot:
+# in each isolation level, in parallel plans, in loops and cursors. And a password is never sent to the host of another model.
 use strict;
 use warnings;
 
@@ -105,7 +105,7 @@ foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 
 # --- Loops and cursors -----------------------------------------------------------------------------------------------------
 
-# while_it_runs(WHAT, SQL): alice calls again and again; meanwhile the connection is revoked; her call ends by that.
+# while_it_runs(WHAT, SQL): alice calls repeatedly; meanwhile the connection is revoked, which ends the call.
 sub while_it_runs
 {
 	my ($what, $query) = @_;

@@ -1,5 +1,5 @@
-# The messages of a login pass to libpq only as the protocol has them: what libpq reads in another way than the guard before it
-# neither makes it compute for long, nor gives the password away. Over plain sockets and over TLS.
+# Messages of a login reach libpq only if they follow the protocol: a message that libpq reads differently from the guard in
+# front of it neither makes libpq compute for long, nor reveals the password. Over plain sockets and over TLS.
 use strict;
 use warnings;
 

@@ -1,5 +1,5 @@
-# Messages for which libpq allocates memory that nothing frees (ParameterDescription) cost a session of the control database little
-# each time, in a login and in an answer, and not without end in its whole life; other servers are served all the while.
+# Messages for which libpq leaks memory (ParameterDescription) cost a session of the control database little each time, in a
+# login and in an answer, and a limited amount over its whole life; other servers are served meanwhile.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# Servers that let cancel requests hang cost a backend threads and sockets up to a bound; names are resolved all the while.
+# Servers where cancel requests hang cost a backend a limited number of threads and sockets; names are resolved meanwhile.
 use strict;
 use warnings;
 

@@ -1,6 +1,6 @@
-# A server that cannot convert between its encoding and ours refuses the login that asks for it. Then it is asked to convert
-# nothing, in whatever language it refused; what it refuses for another reason is not asked again. And a comment of many
-# megabytes is cut by the server, in every encoding.
+# A server that cannot convert between its encoding and ours refuses the login that requests it. Then it is asked to convert
+# nothing, whatever the language of its message; a login that was refused for another reason is not repeated. And the server
+# cuts a comment of many megabytes, in every encoding.
 use strict;
 use warnings;
 

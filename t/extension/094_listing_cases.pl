@@ -1,6 +1,6 @@
-# What users of other tools found wrong, or missed, in listings of schemas, tables and columns: each case is one that stands
-# in a public issue tracker. Here the listings are right, whatever the settings of the remote role and the state of the
-# remote's statistics.
+# Faults and gaps that users of other tools reported in listings of schemas, tables and columns: each case is from a public
+# issue tracker. Here the listings are right, whatever the settings of the remote role and the state of the remote server's
+# statistics.
 use strict;
 use warnings;
 

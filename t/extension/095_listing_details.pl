@@ -1,6 +1,6 @@
-# What listings tell beyond names, beside what the remote server itself says to the same user: psql's \d for types, collations,
-# defaults, generated columns and identities; information_schema for keys; an attempt to read each table for can_select; and the
-# functions of DqdsTest::Reference where neither has it. For tables of all sorts with random columns, and users with random
+# Details in listings, compared with what the remote server itself reports to the same user: psql's \d for types, collations,
+# defaults, generated columns and identities; information_schema for keys; an attempt to read each table for can_select; and
+# the functions of DqdsTest::Reference for the rest. For tables of all kinds with random columns, and users with random
 # privileges.
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# Constraints, indexes and definitions of views are listed as psql's \d shows them at the remote server and information_schema
-# knows them, for users with all sorts of privileges; whatever settings the remote role has; while tables are locked or come
-# and go; and what a server sends that is no such answer does no harm.
+# Constraints, indexes and definitions of views are listed as in psql's \d at the remote server and in information_schema, for
+# users with all kinds of privileges; whatever the settings of the remote role; while tables are locked, created and dropped;
+# and invalid answers of a server do no harm.
 use strict;
 use warnings;
 
@@ -216,7 +216,7 @@ is_deeply([ index_lines('boss', q('shop', 'covered')) ],
 
 # --- Beside psql's \d and information_schema ------------------------------------------------------------------------
 
-# What makes a constraint one that someone made: psql asks for those without a parent, and for a partition for those of its ancestors.
+# Which constraints were created by a user: psql lists those without a parent, and for a partition those of its ancestors.
 my $made = $version < 11 ? 'true' : q{NOT (k.contype = 'f' AND EXISTS (SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid))};
 my $valid_not_null = $version < 18 ? 'true' : q{NOT (k.contype = 'n' AND k.convalidated)};
 my $rule = q{(pg_has_role(c.relowner, 'USAGE') OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
@@ -248,7 +248,7 @@ sub compare
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $rule AND n.nspname !~ '^(pg_|information_schema)'});
 		if ($user eq 'nobody')
 		{
-			is("@constraints@indexes@expected@expected_indexes", '', "$title: nobody sees nothing");
+			is("@constraints@indexes@expected@expected_indexes", '', "$title: a role without privileges sees nothing");
 			next;
 		}
 		@expected = map { s/'2024-01-02 03:04:05\+06'|'2024-01-01 \d\d:04:05[+-]\d\d'/'2024-01-01 21:04:05+00'/r} @expected;
@@ -299,7 +299,7 @@ same([ $sql->column(q{SELECT concat(table_name, '|', index_name) FROM dqds_list_
 		WHERE c.relnamespace = 'pg_catalog'::regnamespace AND $rule}) ], 'indexes of pg_catalog');
 isnt($sql->value(q{SELECT dqds_view_definition('plain', 'information_schema', 'tables')}), undef, 'the definition of a view of information_schema');
 
-# By grants at random: keys are whole for everyone who may see the table, whichever columns that is.
+# With random grants: keys are complete for every role that may see the table, whichever columns it may read.
 my @relations = $at_remote->column(q{SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
 	AND NOT relispartition ORDER BY oid});
 foreach my $round (1 .. 3)

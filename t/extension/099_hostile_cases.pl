@@ -1,5 +1,5 @@
-# The list of hostile cases and the tests agree: each case is marked in the test that the list names for it, once, and no test
-# marks what is not in the list. (That the marked tests pass they say themselves; make test counts them in the end.)
+# The list of hostile cases and the tests agree: each case is marked once, in the test that the list names for it, and no test
+# marks a case that is not in the list. (The marked tests check their own results; make test counts them at the end.)
 use strict;
 use warnings;
 

@@ -1,5 +1,6 @@
-# dqds_patch_connection changes what it is given and leaves the rest of a model as it is, stored secrets included, by the rules of
-# RFC 7396; where a secret may go is as in an update. Two patches at once are both kept. And dqds_test_connections takes a name.
+# dqds_patch_connection changes the given members and leaves the rest of a model as it is, stored secrets included, by the
+# rules of RFC 7396; secrets may be sent to the same places as after an update. Two concurrent patches are both kept. And
+# dqds_test_connections accepts a name.
 use strict;
 use warnings;
 
@@ -74,7 +75,7 @@ foreach my $row (
 	[ 'another sslmode', { sslmode => 'disable' } ], [ 'another property', { properties => { application_name => 'b' } } ], [ 'a property less', { properties => undef } ], [ 'no host', { host => undef } ])
 {
 	my ($what, $section) = @$row;
-	is(patch({ postgresql => $section }), $again, "$what: the password must be given again");
+	is(patch({ postgresql => $section }), $again, "$what: the password must be supplied again");
 	is_deeply(stored(), $now, 'nothing has changed');
 }
 is(patch({ postgresql => { host => 'localhost', password => 'new password' } }), 'ok', 'with the password the host may change');
@@ -90,7 +91,7 @@ is($sql->value('SELECT count(*) FROM dqds_connection_secret'), 0, 'and is gone')
 
 # --- As RFC 7396 has it ------------------------------------------------------------------------------------------------
 
-# The cases of its appendix, each as a member of a model; a model keeps no nulls, whoever sends them.
+# The cases of its appendix, each as a member of a model; a model keeps no nulls, wherever they come from.
 foreach my $case (
 	[ '{"a":"b"}', '{"a":"c"}', '{"a":"c"}' ], [ '{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}' ], [ '{"a":"b"}', '{"a":null}', '{}' ], [ '{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}' ],
 	[ '{"a":["b"]}', '{"a":"c"}', '{"a":"c"}' ], [ '{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}' ], [ '{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}' ], [ '{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}' ],
@@ -105,7 +106,7 @@ foreach my $case (
 is(patch('{"x":null}'), 'ok', 'null removes all of it');
 is_deeply(stored(), { provider_type => 'mysql' }, 'whatever it was');
 
-# --- What is no patch --------------------------------------------------------------------------------------------------------
+# --- Invalid patches --------------------------------------------------------------------------------------------------------
 
 foreach my $row (
 	[ '[]', '42804 the connection model must be a JSON object' ], [ 'null', '42804 the connection model must be a JSON object' ], [ '"x"', '42804 the connection model must be a JSON object' ],
@@ -128,7 +129,8 @@ is(patch('{"x":' . '{"a":' x 99 . '{"b":1}' . '}' x 100), 'QD020 the connection 
 is(outcome($sql->query(q(BEGIN READ ONLY; SELECT dqds_patch_connection('shop', '{}')))), '25006 cannot execute dqds_patch_connection in a read-only transaction', 'it writes');
 $sql->must('ROLLBACK');
 
-# --- Who may --------------------------------------------------------------------------------------------------------------------
+# --- Privileges
+# --------------------------------------------------------------------------------------------------------------------
 
 $sql->must(q(SELECT dqds_set_connection_owner('shop', 'editor'), dqds_grant_connection('shop', 'other'), dqds_grant_connection('shop', 'operator')));
 foreach my $row (

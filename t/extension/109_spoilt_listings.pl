@@ -1,5 +1,6 @@
-# What others do or have made at the remote spoils no listing: a definition that the server cannot write, statistics that no table has,
-# locks in another database, counting that is switched off. And blanks in an array of names that is given as text.
+# No listing fails because of other sessions or objects at the remote server: a definition that the server cannot write,
+# statistics that no real table has, locks in another database, statistics collection that is switched off. Also blanks in an
+# array of names that is given as text.
 use strict;
 use warnings;
 

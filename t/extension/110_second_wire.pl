@@ -110,8 +110,8 @@ tls|warning|the connection is not encrypted
 authenticate|ok|user "alice" is logged in
 database|ok|database "memory" is open
 server|ok|version 0.1 of memory
-schemas|ok|schemas: 3, of which user "alice" may use 3
-tables|ok|tables and views: 1004 to be listed, of which user "alice" may read 1004
+schemas|ok|3 schemas, 3 usable by user "alice"
+tables|ok|1004 tables and views visible, 1004 readable by user "alice"
 DIAGNOSIS
 like(values_of(q(SELECT step, status FROM dqds_diagnose_connection('wrong'))), qr/^connect\|ok\ntls\|warning\nauthenticate\|failed\ndatabase\|skipped$/m, 'one that fails');
 

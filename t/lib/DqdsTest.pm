@@ -1,8 +1,8 @@
-# DqdsTest: what the TAP tests share, on top of PostgreSQL::Test::Cluster.
+# DqdsTest: code shared by the TAP tests, on top of PostgreSQL::Test::Cluster.
 #
-# It starts real servers (a control database with dqds, remote databases, PgBouncer, the bridge, a scripted TCP server)
-# and exports what DqdsTest::Http and DqdsTest::Under know. What it starts ends with the test, however that ends
-# (DqdsTest::Process). Every wait is bounded. It makes no assertions: those belong to the tests.
+# It starts real servers (a control database with dqds, remote databases, PgBouncer, the bridge, a scripted TCP server) and
+# exports the functions of DqdsTest::Http and DqdsTest::Under. Everything that it starts ends with the test, however that ends
+# (DqdsTest::Process). Every wait is bounded. It makes no assertions: those belong in the tests.
 #
 # Text and bytes: SQL, JSON and HTTP bodies are UTF-8 byte strings everywhere; only from_json decodes.
 #
@@ -35,7 +35,7 @@ our @EXPORT = (
 	qw(reload_with restart_at_once has_extension create_wrapper to_json from_json sql_literal poll_until line_differences),
 	@DqdsTest::Http::EXPORT, @DqdsTest::Under::EXPORT);
 
-# --- Small things ------------------------------------------------------------------------------------
+# --- Helpers -----------------------------------------------------------------------------------------
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
@@ -77,7 +77,7 @@ sub line_differences
 	return join "\n", @different;
 }
 
-# free_port(): a TCP port of 127.0.0.1 that nobody listens on, reserved among tests that run at the same time.
+# free_port(): an unused TCP port of 127.0.0.1, reserved among tests that run at the same time.
 sub free_port { return PostgreSQL::Test::Cluster::get_free_port(); }
 
 # --- Servers -----------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ sub control_server
 sub remote_server
 {
 	my ($name, %opt) = @_;
-	# No dqds in it, so nothing to be looked at under sanitizers or valgrind.
+	# It has no dqds, so it need not run under sanitizers or valgrind.
 	local $ENV{DQDS_TEST_REMOTE} = 1;
 	my $node = new_server($name, %opt, tcp => 1, installation => $ENV{DQDS_REMOTE_INSTALLATION});
 	$node->{dqds_role}    = $opt{role} // 'reader';
@@ -342,7 +342,7 @@ sub start_fake_server
 				if ($pid == 0)
 				{
 					$SIG{CHLD} = 'DEFAULT';
-					$SIG{PIPE} = 'IGNORE'; # a client may hang up in the middle
+					$SIG{PIPE} = 'IGNORE'; # a client may disconnect in the middle
 					$listener->close;
 					eval { $serve->($socket, $count) };
 					print STDERR "fake server: $@" if $@;
@@ -413,8 +413,8 @@ sub run_bridge
 	return ($ended ? $? >> 8 : undef, $out, $err);
 }
 
-# health_of(BRIDGE, SECONDS = 60 for an answer): the answer about its health. The control database has 80 ms to say that it
-# is there, which can be too few on a busy machine: then it is asked again.
+# health_of(BRIDGE, SECONDS = 60 for an answer): the answer about its health. The control database has 80 ms to answer, which
+# can be too short on a busy machine: then the check is repeated.
 sub health_of
 {
 	my ($bridge, $seconds) = @_;

@@ -1,8 +1,8 @@
-# DqdsTest::FakePostgres: the server's side of the PostgreSQL protocol in pieces, for servers that keep silent, lie or
-# break off half-way.
+# DqdsTest::FakePostgres: the server's side of the PostgreSQL protocol in pieces, for servers that stay silent, lie or
+# disconnect.
 #
-# Each function works on the socket that start_fake_server gives to its sub; it dies when the client goes away, which
-# ends that connection and nothing else. A sub that only wants to wait calls hold.
+# Each function works on the socket that start_fake_server passes to its sub; it dies when the client disconnects, which ends
+# only that connection. A sub that only needs to wait calls hold.
 package DqdsTest::FakePostgres;
 
 use strict;

@@ -1,10 +1,10 @@
-# DqdsTest::Hostile: the counted list of what must not hurt, and what holds after each of its cases.
+# DqdsTest::Hostile: the list of hostile cases, and the checks after each of them.
 #
-# t/hostile_cases.txt is the list: a line for each case, with its id, the test file that has it, and what must come of
-# it. A test marks a case by hostile('id', sub {…}) around its checks, or by hostile => 'id' in a table whose rows it gives to
-# hostile. 099_hostile_cases.pl compares the marks with the list. Whatever was sent, afterwards:
+# t/hostile_cases.txt is the list: a line for each case, with its id, the test file that has it, and the expected result. A test
+# marks a case by hostile('id', sub {…}) around its checks, or by hostile => 'id' in a table whose rows it passes to hostile.
+# 099_hostile_cases.pl compares the marks with the list. Whatever was sent, afterwards:
 #
-#   - the bridge lives, and tells its health quickly (the slowest answer is printed; only a hang is a failure);
+#   - the bridge is alive, and answers the health check quickly (the slowest answer is printed; only a hang is a failure);
 #   - the session that a test watches is still the same, and works;
 #   - no answer of the bridge holds a password, a connection string or SQL, nor does its log, nor a token; the log of the
 #     control server holds no password of the remote;

@@ -1,6 +1,6 @@
-# DqdsTest::Http: HTTP for the tests, byte by byte, so that they see what really came over the wire.
+# DqdsTest::Http: HTTP for the tests, byte by byte, so that they see exactly what was sent and received.
 #
-# It depends on nothing but sockets. Where a port is asked for, a DqdsTest::Process with one will do. Every wait is bounded.
+# It uses only sockets. In place of a port, a DqdsTest::Process with one can be passed. Every wait is bounded.
 package DqdsTest::Http;
 
 use strict;

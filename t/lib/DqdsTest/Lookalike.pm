@@ -1,4 +1,4 @@
-# DqdsTest::Lookalike: a real server that calls itself something else, so that dqds asks it without pg_depend.
+# DqdsTest::Lookalike: a real server that reports to be another product, so that dqds queries it without pg_depend.
 #
 # A relay in front of a remote server: it passes everything on as it is, but for one parameter status that it adds to the
 # login, as CockroachDB sends it.

@@ -1,7 +1,7 @@
-# DqdsTest::Names: a name server of a test's own, for names that end in ".test".
+# DqdsTest::Names: a name server for one test, for names that end in ".test".
 #
-# It is a library (names.c) that is preloaded into a test server, so that nothing of the system is changed and no question
-# leaves this machine. A test without a compiler fails: nothing else can play a name server that changes its mind.
+# It is a library (names.c) that is preloaded into a test server, so that the system is not changed and no query leaves this
+# machine. Without a compiler the test fails: nothing else can act as a name server that changes its answers.
 #
 #   my $control = with_names(sub { control_server('control') });
 #   set_names('db.test' => ['127.0.0.1'], 'flip.test' => [ '127.0.0.2', '127.0.0.1' ], 'slow.test' => ['never']);

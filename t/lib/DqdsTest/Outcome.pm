@@ -1,8 +1,8 @@
-# DqdsTest::Outcome: assertions about what a test of a connection comes to.
+# DqdsTest::Outcome: assertions about the result of a test of a connection.
 #
-# Every failure has to be said clearly and in time: a code, a message, a hint, and no password in any of them. A test that
-# calls also_over_rest has each failure tried over REST at the same time: by a test, and by a listing of a connection that is
-# registered for it, or that cannot be.
+# Every failure must be reported clearly and in time: a code, a message, a hint, and no password in any of them. After
+# also_over_rest, each failure is tried over REST at the same time: by a test, and by a listing of a connection that is
+# registered for it, if it can be.
 package DqdsTest::Outcome;
 
 use strict;
@@ -14,8 +14,7 @@ use Test::More;
 
 our @EXPORT = qw(PATIENCE outcome works fails also_over_rest);
 
-# What a call may take beyond its deadline, on a machine that is busy with other things: what is waited for without a deadline
-# takes longer.
+# How long a call may take beyond its deadline, on a busy machine; a wait without a deadline takes longer.
 use constant PATIENCE => patience(8);
 
 my ($bridge, $count) = (undef, 0);    # of also_over_rest

@@ -1,7 +1,7 @@
 # DqdsTest::Process: a server that a test starts, in a process group of its own, with its output in a log file.
 #
-# Whatever happens to the test, its processes end with it: here in an END block, and nowhere else. Every wait is bounded, by
-# more where sanitizers or valgrind slow things down.
+# However the test ends, its processes end with it, in the END block here and nowhere else. Every wait is bounded, with longer
+# bounds under sanitizers or valgrind.
 package DqdsTest::Process;
 
 use strict;
@@ -24,7 +24,7 @@ sub start
 	return $self;
 }
 
-# restart: ends it by SIGKILL, and starts the same anew; the log goes on.
+# restart: ends it by SIGKILL, and starts it again; the log is continued.
 sub restart
 {
 	my ($self) = @_;
@@ -105,7 +105,7 @@ sub wait_end
 		if ($pid == $self->{pid})
 		{
 			$self->{status} = $? & 127 ? 128 + ($? & 127) : $? >> 8;
-			# What it has left goes now. Later its number may be that of somebody else's group.
+			# End the rest of its group now. Later the number may be that of another group.
 			CORE::kill('KILL', -$self->{pid});
 		}
 		elsif ($pid == -1)   { $self->{status} = -1; }

@@ -1,9 +1,9 @@
-# DqdsTest::Reference: what a remote PostgreSQL itself says of its tables, step by step, where no view of its has it.
+# DqdsTest::Reference: functions that describe the tables of a remote PostgreSQL, for what none of its views shows.
 #
 #   create_reference($remote, 'postgres');    # then: SELECT reference.rows(oid), reference.base_type(type, modifier), …
 #
-# The functions are written for tests to compare with, in another way than the catalog queries of dqds: each looks at one
-# object, and goes on to the next. They may be called by every role.
+# They are written for comparisons in tests, differently from the catalog queries of dqds: each reads one object, and then the
+# next. Every role may call them.
 package DqdsTest::Reference;
 
 use strict;

@@ -1,4 +1,4 @@
-# DqdsTest::Refusing: real servers that are set up to refuse, each in its own way.
+# DqdsTest::Refusing: real servers that are configured to refuse, each in a different way.
 package DqdsTest::Refusing;
 
 use strict;
@@ -58,8 +58,8 @@ sub hba_first
 	return;
 }
 
-# black_hole(): a socket of 127.0.0.1 that nobody gets through to, for as long as what it returns is kept: Linux drops what
-# knocks where the queue is full, and nothing comes back. Has ->{port}.
+# black_hole(): a port of 127.0.0.1 to which no connection succeeds, as long as the result is kept: Linux drops connection
+# requests when the queue is full, without an answer. Has ->{port}.
 sub black_hole
 {
 	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 0) or die "cannot listen: $!";
@@ -74,8 +74,8 @@ sub black_hole
 	return { port => $port, listener => $listener, queue => \@queue };
 }
 
-# freeze(REMOTE): it stands still from now on: the kernel takes connections for it, and nobody serves them. thaw(REMOTE): it
-# goes on. A server that a test leaves frozen is thawed at its end.
+# freeze(REMOTE): stops its processes: the kernel accepts connections for it, and nothing serves them. thaw(REMOTE): continues
+# them. A server that a test leaves frozen is thawed at its end.
 my %frozen;
 
 sub freeze
@@ -96,7 +96,7 @@ sub thaw
 	return;
 }
 
-# kill_server(REMOTE): kill -9 to its postmaster, without a word; it can be started again.
+# kill_server(REMOTE): kill -9 to its postmaster; it can be started again.
 sub kill_server
 {
 	my ($remote) = @_;

@@ -1,4 +1,4 @@
-# DqdsTest::Relay: what stands between dqds and a real server, and hands on what both say.
+# DqdsTest::Relay: passes bytes between dqds and a real server.
 #
 #   my $relay = start_fake_server(sub { relay($_[0], $remote->port) }, '127.0.0.2');
 package DqdsTest::Relay;
@@ -14,7 +14,7 @@ use IO::Socket::INET;
 
 our @EXPORT = qw(relay);
 
-# relay(SOCKET, PORT): hands on what comes from the socket to a port of 127.0.0.1, and back, until one side ends.
+# relay(SOCKET, PORT): passes bytes from the socket to a port of 127.0.0.1, and back, until one side closes.
 sub relay
 {
 	my ($client, $port) = @_;

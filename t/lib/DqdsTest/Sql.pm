@@ -1,8 +1,9 @@
 # DqdsTest::Sql: one SQL session with a test server, without psql in between.
 #
-# psql shows an error as text; this keeps its fields (SQLSTATE, message, detail, hint) apart, can ask without waiting for
-# the answer, and measures what a call takes without the start of a program. It speaks just enough of the protocol: the
-# simple query, over the server's Unix socket, where the test servers trust everybody. Every wait is bounded.
+# psql shows an error as text; this module separates its fields (SQLSTATE, message, detail, hint), can send a query without
+# waiting for the answer, and measures the time of a call without the start of a program. It implements just enough of the
+# protocol: the simple query, over the server's Unix socket, where the test servers use trust authentication. Every wait is
+# bounded.
 #
 #   my $sql    = DqdsTest::Sql->connect($control);
 #   my $answer = $sql->query('SELECT * FROM dqds_list_schemas(...)');    # {rows, error, ended, seconds}

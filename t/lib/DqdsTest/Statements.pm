@@ -1,4 +1,4 @@
-# DqdsTest::Statements: the SQL that stands in the sources of dqds, for tests that read it.
+# DqdsTest::Statements: the SQL in the sources of dqds, for tests that read it.
 #
 # A source is read as C: comments are left out, and string constants that follow each other are one. It must not know what the
 # SQL is for.

@@ -1,4 +1,4 @@
-# DqdsTest::Tls: certificates, and servers that show them.
+# DqdsTest::Tls: certificates, and servers that use them.
 package DqdsTest::Tls;
 
 use strict;
@@ -14,7 +14,7 @@ use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 our @EXPORT = qw(new_certificate signed_certificate serve_certificate answer_tls);
 
 # new_certificate(DIRECTORY, NAME, options): DIRECTORY/NAME.crt and .key, signed by the authority "ca" once that is there.
-#   names => 'DNS:localhost,IP:127.0.0.1': for whom it is (an authority has none)
+#   names => 'DNS:localhost,IP:127.0.0.1': its subject alternative names (an authority has none)
 #   subject => '/CN=…'
 #   key => 'ed25519': its kind of key (an elliptic curve)
 sub new_certificate
@@ -34,7 +34,7 @@ sub new_certificate
 }
 
 # signed_certificate(DIRECTORY, NAME, options): the same, signed by another authority or for other dates.
-#   ca => NAME: who signs it ("ca"); "" is itself
+#   ca => NAME: the signing authority ("ca"); "" for a self-signed one
 #   names => as there (an authority has none)
 #   from, until => YYYYMMDDHHMMSSZ: when it is valid (2020 to 2049)
 #   send => [NAME…]: certificates that a server sends with it
@@ -103,7 +103,7 @@ threading.Thread(target=copy, args=(secure, plain)).start()
 copy(plain, secure)
 PYTHON
 
-# answer_tls(SOCKET, DIRECTORY, NAME): for a fake server: answers the question for TLS, shows that certificate, and returns a
+# answer_tls(SOCKET, DIRECTORY, NAME): for a fake server: answers the request for TLS, sends that certificate, and returns a
 # socket with what the client says inside of TLS. It ends with the client.
 sub answer_tls
 {

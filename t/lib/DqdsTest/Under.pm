@@ -1,7 +1,7 @@
-# DqdsTest::Under: what a test has to know when dqds runs under sanitizers or valgrind (packaging/test, TEST_UNDER).
+# DqdsTest::Under: adapts tests to dqds running under sanitizers or valgrind (packaging/test, TEST_UNDER).
 #
-# There everything takes longer, and memory is not what the program alone has asked for. Bounds on time go through
-# patience, figures of memory through memory_below; all else is tested as always.
+# There everything takes longer, and the memory of the process includes that of the tool. Time limits go through patience,
+# memory limits through memory_below; everything else is tested as usual.
 package DqdsTest::Under;
 
 use strict;

@@ -57,8 +57,8 @@ sub new
 	return bless { world => $world, order => [], children => {}, stopped => {}, count => {}, killed => {} }, $class;
 }
 
-# inject: does the next fault of the order, which has each kind once and then begins anew. What is not possible now comes
-# later. Returns its kind.
+# inject: does the next fault of the order, which has each kind once and then starts over. A fault that is not possible now is
+# done later. Returns its kind.
 sub inject
 {
 	my ($self) = @_;
@@ -170,7 +170,7 @@ sub kill_one
 	return 1;
 }
 
-# What pg_terminate_backend and pg_cancel_backend do, at a time when perhaps nobody can log in to call them.
+# The effect of pg_terminate_backend and pg_cancel_backend, at a time when perhaps no one can log in to call them.
 sub signal_some
 {
 	my ($node, $signal) = @_;

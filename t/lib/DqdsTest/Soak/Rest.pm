@@ -1,8 +1,8 @@
-# DqdsTest::Soak::Rest: REST as a load: what is asked, what was answered to it in calm, and the workers that ask.
+# DqdsTest::Soak::Rest: REST as a load: the requests, their answers without faults, and the workers that send them.
 #
-# Two sorts of requests: fixed ones, whose answer is always the same; and the life of a connection, from its creation
-# to its removal, in an order in which each answer depends on those before. A change whose outcome a fault has hidden
-# ends that life: the connection is given up, removed later, and another one begun.
+# There are two kinds of requests: fixed ones, whose answer is always the same; and the life of a connection, from its creation
+# to its removal, in which each answer depends on the previous ones. If a fault hides the outcome of a change, that life ends:
+# the connection is abandoned, removed later, and another one created.
 package DqdsTest::Soak::Rest;
 
 use strict;

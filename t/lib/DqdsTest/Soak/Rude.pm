@@ -1,7 +1,7 @@
-# DqdsTest::Soak::Rude: clients that cannot behave: broken requests, and clients that go away in the middle.
+# DqdsTest::Soak::Rude: misbehaving clients: malformed requests, and clients that disconnect in the middle.
 #
-# What is broken must be refused in the same way at any time, whatever fails behind the bridge; who goes away only must
-# not do harm, which the other workers and the bridge's memory and descriptors tell.
+# A malformed request must be refused in the same way at any time, whatever fails behind the bridge. A client that disconnects
+# must only do no harm, which the other workers and the bridge's memory and descriptors show.
 package DqdsTest::Soak::Rude;
 
 use strict;
@@ -17,7 +17,7 @@ use constant PAUSE => 0.05;
 my $host = "Host: 127.0.0.1\r\n";
 my $post = "POST /api/datasource/testconnection HTTP/1.1\r\n$host";
 
-# name, bytes, status; needs => 'control': only that can say so, or be away.
+# name, bytes, status; needs => 'control': the control database gives the answer, or may be down.
 my @broken = (
 	[ 'a broken escape', "GET /api/%zz HTTP/1.1\r\n$host\r\n", 400 ],
 	[ 'a NUL in the path', "GET /api/connections/a%00b/basic HTTP/1.1\r\n$host\r\n", 400 ],
@@ -34,7 +34,7 @@ my @broken = (
 	[ 'deep JSON', "${post}Content-Type: application/json\r\nContent-Length: 4000\r\n\r\n" . '[' x 4000, 400, needs => 'control' ],
 	[ 'no JSON', "${post}Content-Type: application/json\r\nContent-Length: 3\r\n\r\nnix", 400, needs => 'control' ]);
 
-# name => SUB(port, path of a listing): begins something and goes away.
+# name => SUB(port, path of a listing): begins something and disconnects.
 my %leaving = (
 	'leaves without a word'   => sub { my ($port) = @_; close open_socket($port); return; },
 	'leaves in the header'    => sub { my ($port) = @_; say_and_reset($port, "GET /api/connections HTTP/1.1\r\nHo"); return; },

@@ -1,7 +1,7 @@
 # DqdsTest::Soak::Sessions: SQL as a load: the queries, what was answered to them in calm, and the workers that ask.
 #
-# On the control server that suffers, a worker's session ends often and is opened anew. On the steady one it must last
-# from the beginning to the end: there the memory, sockets and threads of its backend are watched.
+# On the control server that suffers faults, a worker's session often ends and is reopened. On the steady one it must last from
+# the beginning to the end: there the memory, sockets and threads of its backend are measured.
 package DqdsTest::Soak::Sessions;
 
 use strict;

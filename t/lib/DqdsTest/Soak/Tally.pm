@@ -1,7 +1,7 @@
-# DqdsTest::Soak::Tally: what a worker of the soak has seen, counted, and the numbers of all of them together.
+# DqdsTest::Soak::Tally: counts the outcomes that a worker of the soak has seen, and adds up those of all workers.
 #
-# It knows how often each operation came to which outcome, keeps the first things that were wrong in full, and carries
-# both from the worker's process to the test by a file. It does not judge: Verdict.pm does.
+# It counts the outcomes of each operation, keeps the first wrong answers in full, and passes both from the worker's process to
+# the test in a file. It does not judge: Verdict.pm does.
 package DqdsTest::Soak::Tally;
 
 use strict;

@@ -1,8 +1,8 @@
 # DqdsTest::Soak::Verdict: is an answer right, excused by a fault, or wrong?
 #
-# Right is what was answered in calm, to the byte, but for times and ids. An excuse has to name the right server, in the
-# words that the contract has for it. Everything else is wrong: another status, another code, half a body that says that
-# it is whole, a connection that is closed without a word, a secret.
+# An answer is right if it equals the one without faults, byte for byte except times and ids. An excuse has to name the right
+# server, in the words of the contract. Everything else is wrong: another status, another code, half a body that claims to be
+# whole, a connection that is closed without an answer, a secret.
 package DqdsTest::Soak::Verdict;
 
 use strict;

@@ -1,6 +1,6 @@
-# DqdsTest::Soak::Watch: what the kernel tells about a process, and what logs tell about the servers.
+# DqdsTest::Soak::Watch: reads what the kernel reports about a process, and what the servers' logs contain.
 #
-# It measures and searches; what is too much is for the test to say.
+# It measures and searches; the test decides what is too much.
 package DqdsTest::Soak::Watch;
 
 use strict;

@@ -1,9 +1,9 @@
-# DqdsTest::Soak::World: the servers of the soak, what the remotes hold, and what there is to be asked of them.
+# DqdsTest::Soak::World: the servers of the soak, and the objects of the remote servers.
 #
-# Three remotes, each with names that no other has, so that an answer which is mixed up cannot look right: north is
-# reached directly, south through PgBouncer, east through a proxy of the test's own. Two control servers: one that
-# suffers every fault, with the bridge in front, and one that is left alone (steady), so that the memory of its sessions
-# can be watched all the time while the same remotes fail. It starts things; it neither loads nor breaks them.
+# There are three remote servers, each with unique names, so that mixed-up answers cannot look right: north is reached directly,
+# south through PgBouncer, east through the test's own proxy. There are two control servers: one that suffers every fault, with
+# the bridge in front, and one without faults (steady), so that the memory of its sessions can be measured all the time while
+# the same remote servers fail. This module starts them; it neither loads nor breaks them.
 #
 # All names are UTF-8 bytes.
 package DqdsTest::Soak::World;
