@@ -1,7 +1,8 @@
-# Bench: how a figure is measured, judged and shown. What is measured is not its business.
+# Bench: measures, judges and shows figures. It must not know what is measured.
 #
-# A figure compares ours with a baseline that is measured in the same run, in turns: machines are noisy, and the noise of
-# a moment then falls on both. What counts is the median of the rounds' ratios; the least and the greatest are the spread.
+# A figure compares dqds with a baseline that is measured in the same run, in turns: machines are noisy, and the noise
+# of a moment then affects both. The result is the median of the rounds' ratios; the smallest and the largest are the
+# spread.
 package Bench;
 
 use strict;
@@ -82,7 +83,7 @@ sub timed
 	return (time - $began) * 1000;
 }
 
-# run_quietly(COMMAND…): runs it, its output thrown away; dies if it fails. With nothing around it that takes time.
+# run_quietly(COMMAND…): runs it and discards its output; dies if it fails. Without any overhead.
 sub run_quietly
 {
 	my $pid = fork // die "fork: $!";

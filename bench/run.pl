@@ -1,6 +1,6 @@
 # Measures every figure, prints the table and writes it as JSON to BENCH_JSON. BENCH_ONLY='Warm Fleet' selects groups.
 #
-# Only `make bench` calls it: it wants the servers' programs, the bridge and the baseline's program as that sets them up.
+# Only `make bench` calls it, which sets up the servers' programs, the bridge and the baseline's program.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Standard output is the log of PostgreSQL's test framework; this is what the caller sees.
+# Standard output is the log of PostgreSQL's test framework; this is shown to the caller.
 my $out = Test::More->builder->output;
 
 my @groups = split ' ', $ENV{BENCH_ONLY} || 'Warm Catalog Fleet Bridge Bulkhead Import';

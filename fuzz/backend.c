@@ -2,14 +2,14 @@
  * backend.c
  *		Runs libFuzzer inside a backend of a throw-away server.
  *
- * PostgreSQL's memory, errors, JSON and locks are the real ones: each input is
- * tried in a transaction of its own, which is always rolled back.  What is
- * looked for, besides what the sanitizers see:
+ * PostgreSQL's memory, errors, JSON and locks are the real ones.  Each input
+ * runs in its own transaction, which is always rolled back.  Besides the
+ * sanitizers' findings, it detects:
  *
  *	- an error with an SQLSTATE that the contract does not allow
  *	- memory or sockets that every run of an input keeps
  *	- an input that takes longer than any deadline
- *	- what the target itself demands (fuzz_require)
+ *	- a condition of the target itself that does not hold (fuzz_require)
  *
  * libFuzzer ends the process: the client sees its connection lost, and the
  * server's log has libFuzzer's report.  For throw-away servers only.
@@ -51,10 +51,13 @@
 
 PG_FUNCTION_INFO_V1(dqds_fuzz);
 
-/* Longer than all deadlines of a call together, on a machine that is busy with other things. */
+/* Longer than all deadlines of a call together, on a busy machine. */
 #define PATIENCE_S 30
 
-/* An input that leaves memory behind may have filled a cache; one that does so again and again has not. */
+/*
+ * An input that keeps memory once may have filled a cache; one that does so
+ * repeatedly has a leak.
+ */
 #define REPEATS 4
 
 /* More than a backend without leaks ever has. */
@@ -66,9 +69,9 @@ extern size_t LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size,
 static const FuzzTarget *const targets[] = {&fuzz_model, &fuzz_replies};
 
 /*
- * What libFuzzer must leave alone in here: the signals are PostgreSQL's, and so
- * is the timer; a thread that watches the memory could be handed a signal; and
- * LeakSanitizer looks at a process when it ends.
+ * Features that libFuzzer must not use here: signals and the timer belong to
+ * PostgreSQL; a thread that watches the memory could receive a signal; and
+ * LeakSanitizer checks a process when it ends.
  */
 static const char *const fixed_options[] = {
 	"dqds_fuzz",      "-handle_int=0", "-handle_term=0",  "-handle_usr1=0",     "-handle_usr2=0",
@@ -115,7 +118,7 @@ run_once(const FuzzInput *input)
 	ErrorData *error = NULL;
 
 	BeginInternalSubTransaction(NULL);
-	/* As a function finds it that is called by a statement. */
+	/* As for a function that is called by a statement. */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(input_context);
 	PG_TRY();
@@ -129,7 +132,7 @@ run_once(const FuzzInput *input)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	/* First that, which lets go of what an error has left; then all else. */
+	/* This releases first what an error has left. */
 	RollbackAndReleaseCurrentSubTransaction();
 	SPI_rollback();
 	MemoryContextSwitchTo(input_context);
@@ -140,7 +143,7 @@ run_once(const FuzzInput *input)
 	MemoryContextReset(input_context);
 }
 
-/* ---- what an input leaves behind -------------------------------------------------------- */
+/* ---- leaks ----------------------------------------------------------------------------- */
 
 static int
 count_sockets(void)
@@ -244,7 +247,7 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int 
 Oid
 fuzz_function(const Caller *caller, const char *name, int nargs, const Oid *types)
 {
-	/* what the bridge calls stands in pg_catalog */
+	/* functions that the bridge calls are in pg_catalog */
 	Oid schema = strstr(name, "_json") != NULL ? PG_CATALOG_NAMESPACE : caller->schema;
 	Oid function =
 		GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
@@ -317,7 +320,7 @@ fuzz_call(Oid function, int nargs, const NullableDatum *args, FuzzRows *rows)
 							 (Node *) &result);
 	memcpy(fcinfo->args, args, sizeof(NullableDatum) * nargs);
 	memset(rows, 0, sizeof(*rows));
-	/* A statement of its own sees what the one before it has done. */
+	/* Each statement sees the changes of the previous one. */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	(void) FunctionCallInvoke(fcinfo);
@@ -347,7 +350,7 @@ fuzz_is_json(const char *text)
 	return good;
 }
 
-/* Not by a comparison that libFuzzer is shown: it would try the secrets. */
+/* Not with a comparison that libFuzzer can see: it would try the secrets. */
 const char *
 fuzz_find(const char *text, const char *secret)
 {

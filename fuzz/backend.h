@@ -1,6 +1,6 @@
 /*
  * backend.h
- *		What the fuzz targets that run inside a server have in common.
+ *		The interface of the fuzz targets that run inside a server.
  */
 #ifndef FUZZ_BACKEND_H
 #define FUZZ_BACKEND_H
@@ -10,7 +10,7 @@
 #include "base/caller.h"
 #include "require.h"
 
-/* One input: a copy of its own, of exactly size bytes. */
+/* One input, copied to exactly size bytes. */
 typedef struct FuzzInput
 {
 	const uint8 *data;
@@ -27,16 +27,16 @@ typedef struct FuzzTarget
 	/* Tries one input.  May ereport, with an SQLSTATE of the list only. */
 	void (*run)(const FuzzInput *input);
 
-	/* After each input, in whatever way it ended: leave nothing open. */
+	/* After each input, however it ended: close everything. */
 	void (*clean)(void);
 
-	/* libFuzzer's own mutations with some knowledge of the form; NULL: without. */
+	/* Mutations that know the form of the input; NULL for libFuzzer's own only. */
 	size_t (*mutate)(uint8 *data, size_t size, size_t max_size, unsigned int seed);
 
-	/* How many bytes an input may leave behind that are nobody's here; NULL: none. */
+	/* How many bytes an input may leave allocated without an owner; NULL for none. */
 	size_t (*forgotten)(const FuzzInput *input);
 
-	/* What else must hold of an error. */
+	/* Further checks of an error. */
 	void (*check_error)(const FuzzInput *input, const ErrorData *error);
 
 	/* Prefixes of the SQLSTATEs that the contract allows; NULL ends the list. */
@@ -64,7 +64,7 @@ extern void fuzz_call(Oid function, int nargs, const NullableDatum *args, FuzzRo
 /* Is this text JSON?  (PostgreSQL's own parser says so.) */
 extern bool fuzz_is_json(const char *text);
 
-/* Where secret occurs in text, or NULL; text may be NULL. */
+/* The position of secret in text, or NULL; text may be NULL. */
 extern const char *fuzz_find(const char *text, const char *secret);
 
 /* libFuzzer's */

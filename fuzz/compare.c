@@ -1,10 +1,10 @@
 /*
  * compare.c
- *		Shows libFuzzer what strings are compared with, so that it can try them.
+ *		Shows libFuzzer the operands of string comparisons, so that it can try them.
  *
- * In a program AddressSanitizer does that.  A server has loaded it long before
- * the module that libFuzzer is in, and it does not know of the module: so the
- * linker (--wrap) leads the module's own comparisons through here.
+ * In a program AddressSanitizer does this.  A server has loaded it long before
+ * the module with libFuzzer, and it does not know the module.  So the linker
+ * (--wrap) redirects the module's own comparisons to this file.
  */
 #include <stddef.h>
 

@@ -41,7 +41,7 @@ fuzz/build/bridge/%.o: bridge/%.c
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 $(FUZZ_CFLAGS) $(FUZZ_OWN) -c -o $@ $<
 
-# What tells libFuzzer of the comparisons must not be replaced by them.
+# The functions that report comparisons to libFuzzer must not be replaced themselves.
 fuzz/build/compare.o: FUZZ_SANITIZERS = -fno-builtin
 
 fuzz/build/%.o: fuzz/%.c

@@ -1,10 +1,10 @@
 /*
  * hostile_server.c
- *		A server that says whatever a fuzz input has it say.
+ *		A server that sends whatever a fuzz input contains.
  *
  * It runs in a thread of the backend that connects to it, and so must not call
- * PostgreSQL.  It serves one connection after the other; who comes in between is
- * a request to cancel, which is read and closed.
+ * PostgreSQL.  It serves one connection after the other; any other connection
+ * meanwhile is a cancel request, which is read and closed.
  */
 #include "hostile_server.h"
 
@@ -21,7 +21,7 @@
 #define SSL_REQUEST    80877103u
 #define GSSENC_REQUEST 80877104u
 
-/* So long the server waits for a client that was to speak. */
+/* How long the server waits for the client to send something. */
 #define TURN_MS 5
 
 /* Between the pieces of an answer. */
@@ -33,8 +33,8 @@ static struct
 {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	const HostileScript *script; /* NULL: nothing is to be said, all is to be closed */
-	bool serving;                /* the thread looks at the script */
+	const HostileScript *script; /* NULL: send nothing, close everything */
+	bool serving;                /* the thread is using the script */
 	size_t said;
 	int listener;
 	int wakeup; /* readable: the script has ended */
@@ -42,7 +42,7 @@ static struct
 
 /* ---- waiting and reading ------------------------------------------------------------- */
 
-/* Whoever comes while another is served wants to cancel. */
+/* A client that connects while another is served sends a cancel request. */
 static void
 turn_away(void)
 {
@@ -57,7 +57,10 @@ turn_away(void)
 	close(fd);
 }
 
-/* Waits until the client has sent something, or gone; false: the time, or the play, is over. */
+/*
+ * Wait until the client has sent something or disconnected; returns false if
+ * the time is over, or the script has ended.
+ */
 static bool
 await(int client, int timeout_ms)
 {
@@ -135,7 +138,10 @@ read_message(int client)
 	return (char) head[0];
 }
 
-/* Until the client has asked and waits for an answer; false: it is gone. */
+/*
+ * Read until the client has sent a query and waits for the answer; returns
+ * false if it has disconnected.
+ */
 static bool
 read_question(int client)
 {
@@ -157,7 +163,10 @@ say(int client, const void *bytes, size_t size)
 
 #define SAY(client, bytes) say((client), (bytes), sizeof(bytes) - 1)
 
-/* The way to where the input begins.  0: the client is gone; else whether it waits for an answer. */
+/*
+ * Behave correctly up to the point where the input begins; returns 0 if the
+ * client has disconnected.
+ */
 static bool
 behave(int client, HostileBegin begin)
 {
@@ -184,7 +193,7 @@ behave(int client, HostileBegin begin)
 	return begin == BEGIN_PASSWORD_IN || (SAY(client, welcome) && read_question(client));
 }
 
-/* How much is said before it is the client's turn: up to the end of a ReadyForQuery. */
+/* How many bytes are sent before it is the client's turn: up to the end of a ReadyForQuery. */
 static size_t
 turn_size(const uint8_t *bytes, size_t size)
 {
@@ -328,7 +337,7 @@ hostile_end(void)
 		pthread_cond_wait(&server.changed, &server.lock);
 	(void) !read(server.wakeup, &count, sizeof(count));
 	pthread_mutex_unlock(&server.lock);
-	/* Who had knocked and was not let in. */
+	/* Close connections that have not been accepted. */
 	for (;;)
 	{
 		struct pollfd listener = {.fd = server.listener, .events = POLLIN};

@@ -1,6 +1,6 @@
 /*
  * hostile_server.h
- *		A server that says whatever a fuzz input has it say.
+ *		A server that sends whatever a fuzz input contains.
  */
 #ifndef FUZZ_HOSTILE_SERVER_H
 #define FUZZ_HOSTILE_SERVER_H
@@ -22,10 +22,10 @@ typedef enum HostileBegin
 /* How they are sent. */
 typedef enum HostileDelivery
 {
-	DELIVER_IN_TURN, /* up to a ReadyForQuery, and further when the client has asked again */
+	DELIVER_IN_TURN, /* up to a ReadyForQuery, and on after the client's next query */
 	DELIVER_AT_ONCE,
 	DELIVER_IN_PIECES,
-	DELIVER_AND_HOLD, /* in turn, but the connection is not closed when they are through */
+	DELIVER_AND_HOLD, /* in turn, but the connection is not closed after the last one */
 	NUM_DELIVERIES
 } HostileDelivery;
 
@@ -40,10 +40,13 @@ typedef struct HostileScript
 /* Starts the server, in a thread, once; returns its port on 127.0.0.1, or -1. */
 int hostile_start(bool (*start_thread)(void *(*thread_main)(void *), void *argument));
 
-/* From now on whoever connects gets this, across connections.  It must stay valid until hostile_end(). */
+/*
+ * From now on every client gets these bytes, across connections.  They must
+ * stay valid until hostile_end().
+ */
 void hostile_play(const HostileScript *script);
 
-/* Is there something left to say? */
+/* Are there bytes left to send? */
 bool hostile_has_more(void);
 
 /* Closes all connections; when it returns, nothing is open but the listener. */

@@ -2,13 +2,13 @@
  * http.c
  *		Fuzz target: the bytes that the bridge reads from a client.
  *
- * The whole bridge runs in here, from its own main() on, with CivetWeb and a
- * real control database: nothing is left out.  Each input is sent over a TCP
- * connection of its own, and what comes back is read to the end.  What must
- * hold, besides what the sanitizers see:
+ * The whole bridge runs in this process, from its own main() on, with CivetWeb
+ * and a real control database.  Each input is sent over its own TCP connection,
+ * and the answer is read to the end.  Besides the sanitizers' checks, these
+ * conditions must hold:
  *
  *	- there is one good answer, or none (http_answer.c)
- *	- what is granted is a request that the contract grants (http_request.c)
+ *	- only a request that the contract permits is granted (http_request.c)
  *	- the log has one good line for each answer, and never the token
  *	- no descriptor and no memory is kept
  */
@@ -30,17 +30,20 @@
 #include "http_request.h"
 #include "require.h"
 
-/* Longer than any deadline of the bridge, on a machine that is busy with other things. */
+/* Longer than any deadline of the bridge, on a busy machine. */
 #define PATIENCE_MS 30000
 
-/* An input that leaves memory behind may have warmed something up; one that does so again and again has not. */
+/*
+ * An input that keeps memory once may have filled a cache; one that does so
+ * repeatedly has a leak.
+ */
 #define REPEATS 8
 
 extern int bridge_main(int argc, char **argv);
 extern int LLVMFuzzerInitialize(int *argc, char ***argv);
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The pool, and the one that asks about health. */
+/* The pool, and the connection for health checks. */
 #define CONTROL_CONNECTIONS 3
 
 static int log_pipe[2];
@@ -73,7 +76,10 @@ run_bridge(void *control_db)
 	return NULL;
 }
 
-/* What the bridge has written to standard error; waits for the first of it at most so long. */
+/*
+ * Read what the bridge has written to standard error; wait_ms limits the wait
+ * for the first bytes.
+ */
 static size_t
 read_log(char *buffer, size_t room, int wait_ms)
 {
@@ -178,7 +184,7 @@ read_answer(int fd, Answer *answer)
 	}
 }
 
-/* After the last byte of a request nothing more comes: so an incomplete one is told at once. */
+/* Nothing follows the last byte of a request, so an incomplete one is detected at once. */
 static void
 exchange(const char *data, size_t size, Answer *answer)
 {
@@ -232,7 +238,10 @@ run_once(const char *data, size_t size)
 				 "an answer without its line in the log");
 }
 
-/* ---- what is left behind ------------------------------------------------------------------------------ */
+/*
+ * ---- leaks
+ * ---------------------------------------------------------------------------------------------
+ */
 
 /*
  * The connections to the control database may be open or not.  CivetWeb closes

@@ -1,9 +1,9 @@
 /*
  * http_answer.c
- *		Is it a good answer, and does the log say so in a good line?
+ *		Checks the form of an answer, and of its lines in the log.
  *
- * Nothing that a client sends may get into the header of an answer, and nothing
- * of it may end a line of the log.
+ * No bytes from a client may get into the header of an answer, and none may end
+ * a line of the log.
  */
 #include "http_answer.h"
 
@@ -16,7 +16,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What is looked at: from at to end. */
+/* The text that is checked: from at to end. */
 typedef struct Text
 {
 	const char *at;
@@ -143,7 +143,7 @@ is_json(const char *at, const char *end)
 
 /* ---- the header --------------------------------------------------------------------------------- */
 
-/* Contract, 4.  500 is not among them: the database is there and well. */
+/* Contract, 4. 500 is not among them, because the database works. */
 static const int known_statuses[] = {200, 201, 204, 400, 401, 403, 404, 405, 406, 408,
 									 409, 411, 413, 415, 417, 431, 503, 504, 505};
 
@@ -215,7 +215,7 @@ read_header(Text *text, Head *head)
 		head->chunked = head->chunked || strcmp(known_headers[i], "Transfer-Encoding") == 0;
 		return;
 	}
-	fuzz_require(false, "a header that nobody knows: %.40s", text->at);
+	fuzz_require(false, "an unknown header: %.40s", text->at);
 }
 
 static void
@@ -271,7 +271,7 @@ check_body(Text *text, const Head *head, bool is_head)
 	char *body = (char *) text->at;
 	char *end = (char *) text->end;
 
-	/* Of a request that cannot be read, the method need not be known. */
+	/* If a request cannot be read, its method may be unknown. */
 	if ((is_head && head->status != 400) || head->status == 204)
 	{
 		fuzz_require(text->at == text->end, "a body where there may be none");
@@ -293,7 +293,7 @@ check_body(Text *text, const Head *head, bool is_head)
 int
 answer_check(const char *bytes, size_t size, bool is_head)
 {
-	/* The end is known by a NUL as well, for the numbers. */
+	/* The copy ends with a NUL, for parsing numbers. */
 	char *copy = malloc(size + 1);
 	Text text = {copy, copy + size};
 	Head head = {0};

@@ -1,6 +1,6 @@
 /*
  * http_answer.h
- *		Is it a good answer, and does the log say so in a good line?
+ *		Checks the form of an answer, and of its lines in the log.
  */
 #ifndef FUZZ_HTTP_ANSWER_H
 #define FUZZ_HTTP_ANSWER_H

@@ -1,10 +1,10 @@
 /*
  * http_request.c
- *		A request by the letter of the contract: may it be granted?
+ *		Decides whether a request may be granted by the letter of the contract.
  *
- * Written anew and from the contract, so that it knows nothing of the mistakes
- * that bridge/ may have.  It is asked only about requests that were granted, and
- * so may be too lenient, but must not be too strict.
+ * Written from the contract alone, so that it does not repeat the mistakes that
+ * bridge/ may have.  It is used only for requests that were granted, so it may
+ * be too lenient, but must not be too strict.
  */
 #include "http_request.h"
 
@@ -53,7 +53,7 @@ is_anyhow(Piece piece, const char *text)
 
 /* ---- lines and headers ------------------------------------------------------------------- */
 
-/* The next line without its end; false when there is none that ends. */
+/* The next line without its end; returns false if there is no complete line. */
 static bool
 take_line(Piece *rest, Piece *line)
 {
@@ -76,7 +76,7 @@ is_header_end(Piece rest)
 		   (rest.at[0] == '\n' || (rest.size > 1 && rest.at[0] == '\r' && rest.at[1] == '\n'));
 }
 
-/* CivetWeb ends it at a bare CR as well, and skips what is blank in front of the first header. */
+/* CivetWeb ends it at a bare CR as well, and skips blanks before the first header. */
 static bool
 take_request_line(Piece *rest, Piece *line)
 {
@@ -148,7 +148,7 @@ read_header(Request *request, Piece line)
 
 /*
  * A folded line, or another one that cannot be a header: CivetWeb drops it and
- * all that follow.  That harms nobody, because the connection ends here.
+ * all that follow.  That does no harm, because the connection ends here.
  */
 static bool
 hides_headers(Piece line)
@@ -328,7 +328,10 @@ find_route(const Request *request, Piece path)
 	return NULL;
 }
 
-/* ---- who asks ------------------------------------------------------------------------------------ */
+/*
+ * ---- the caller
+ * ----------------------------------------------------------------------------------
+ */
 
 static bool
 is_loopback(Piece host)
@@ -357,7 +360,7 @@ is_ours(Piece authority)
 
 	if (authority.size > 0 && *authority.at == '[')
 	{
-		/* An address in brackets may be spelled in many ways. */
+		/* An address in brackets can be spelled in many ways. */
 		return end != NULL;
 	}
 	if (end != NULL)

@@ -1,10 +1,10 @@
 /*
  * messages.c
- *		Mutations that know what a message of the PostgreSQL protocol looks like.
+ *		Mutations that know the form of a message of the PostgreSQL protocol.
  *
- * Blind ones mostly break the length of a message, and nothing behind it is
- * looked at any more.  These change what a message holds and set its length
- * anew, and leave out, repeat and add whole messages.  One in four is blind.
+ * Blind mutations mostly break the length of a message, so that nothing after
+ * it is read.  These change the contents of a message and correct its length,
+ * and remove, repeat and add whole messages.  One in four is blind.
  */
 #include "messages.h"
 
@@ -19,7 +19,7 @@
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
-/* Messages as servers send them, to be put in anywhere. */
+/* Messages as servers send them, for insertion anywhere. */
 #define MESSAGE(type, body)                                                                        \
 	{                                                                                              \
 		(type), sizeof(body) - 1, (body)                                                           \
@@ -102,7 +102,7 @@ write_number(uint8_t *bytes, size_t number)
 		bytes[i] = (uint8_t) (number >> (24 - 8 * i));
 }
 
-/* As many messages as are whole. */
+/* Find all complete messages. */
 static size_t
 find_messages(const uint8_t *data, size_t size, Message *messages)
 {
@@ -120,7 +120,7 @@ find_messages(const uint8_t *data, size_t size, Message *messages)
 	return count;
 }
 
-/* Puts other bytes into the place of old ones; returns the new size, or the old one if there is no room. */
+/* Replace bytes by others; returns the new size, or the old one if there is no room. */
 static size_t
 replace(uint8_t *data, size_t size, size_t max_size, size_t at, size_t old, const void *bytes,
 		size_t new)

@@ -1,6 +1,6 @@
 /*
  * messages.h
- *		Mutations that know what a message of the PostgreSQL protocol looks like.
+ *		Mutations that know the form of a message of the PostgreSQL protocol.
  */
 #ifndef FUZZ_MESSAGES_H
 #define FUZZ_MESSAGES_H

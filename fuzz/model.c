@@ -1,19 +1,18 @@
 /*
  * model.c
- *		Fuzz target: what a caller may give as a connection.
+ *		Fuzz target: connection arguments.
  *
  * The input is the text of a connection argument: a model, another spelling of
- * one, or a name.  It goes the way of a caller who is no admin through everything
- * that reads models: to be used as it is, to be registered, and as an update of
- * what is stored.
- * Nothing is connected to.  What must hold, in words of its own and not in
- * those of src/:
+ * one, or a name.  As a caller that is not an admin would, the target passes it
+ * to everything that reads models: as an ad-hoc model, as a new connection, and
+ * as an update of a stored one.  Nothing is connected to.  These conditions
+ * must hold, which are checked without the code of src/:
  *
- *	- what is given back shows no secret, and given again changes nothing
- *	- a kept secret leads nowhere else than to where it was stored for
+ *	- a returned model shows no secret, and sending it again changes nothing
+ *	- a kept secret is sent only to the place for which it was stored
  *	- references reach only what the caller may have
  *	- no spelling of a denied address is allowed
- *	- what is given back can be read by strict programs
+ *	- a returned model can be read by strict programs
  */
 #include "backend.h"
 
@@ -109,7 +108,7 @@ must_not_show(const char *text, const char *what)
 		fuzz_require(fuzz_find(text, secrets[i]) == NULL, "%s shows a secret: %s", what, text);
 }
 
-/* Whoever knows a secret may write it down himself. */
+/* A caller that knows a secret may write it out. */
 static bool
 knows_a_secret(const char *text)
 {
@@ -119,7 +118,7 @@ knows_a_secret(const char *text)
 	return false;
 }
 
-/* Contract, 2: these members wherever they stand, and in maps of the user whatever sounds like it. */
+/* Contract, 2: these members anywhere, and in maps of the user all names with certain words. */
 static bool
 names_a_secret(const char *key, bool in_map)
 {
@@ -132,7 +131,7 @@ names_a_secret(const char *key, bool in_map)
 					  strstr(lower, "token") || strstr(lower, "key"));
 }
 
-/* Every secret of a model that is given back is the mask, and nothing but the mask. */
+/* Every secret in a returned model must be the mask alone. */
 static void
 must_be_masked(Jsonb *model)
 {
@@ -182,7 +181,7 @@ must_be_masked(Jsonb *model)
 #define MAX_BYTES  (1024 * 1024)
 #define ADDED      4096
 
-/* The JSON text of a model that is given back. */
+/* Checks the JSON text of a returned model. */
 static void
 must_be_bounded(const char *json)
 {
@@ -211,7 +210,7 @@ must_be_bounded(const char *json)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
-/* What a target says, one member after the other. */
+/* The members of a target as texts. */
 static List *
 target_texts(const Target *target)
 {
@@ -264,8 +263,8 @@ ipv4_of(const struct sockaddr *address)
 }
 
 /*
- * The addresses of a host that is an address in whatever spelling.  No name is
- * looked up: each leads to an address that nobody has (RFC 5737).
+ * The addresses of a host that is an address in any spelling.  No name is
+ * looked up: each leads to an address that is never assigned (RFC 5737).
  */
 static struct addrinfo *
 addresses_of(const Target *target)
@@ -279,7 +278,7 @@ addresses_of(const Target *target)
 	return found;
 }
 
-/* Would it be connected to, with these lists in force? */
+/* Would it be connected to with these lists? */
 static bool
 is_allowed(const Target *target, const struct addrinfo *addresses, char *allowed, char *denied)
 {
@@ -317,7 +316,7 @@ is_credential_host(const Target *target, const struct addrinfo *addresses)
 	return in_network(addresses, 0x0A010000, 16);
 }
 
-/* A target that a caller without the secrets has made. */
+/* Checks a target made by a caller that does not know the secrets. */
 static void
 check_target(const Target *target)
 {
@@ -349,7 +348,7 @@ as_text(Jsonb *value)
 	return value == NULL ? NULL : JsonbToCString(NULL, &value->root, VARSIZE(value));
 }
 
-/* What becomes of a model when it is read, as text.  Nothing is looked up: so the error may be caught. */
+/* The result of reading a model, as text.  Nothing is looked up, so the error may be caught. */
 static char *
 reading(Jsonb *model, Jsonb *apart)
 {
@@ -377,7 +376,7 @@ reading(Jsonb *model, Jsonb *apart)
 	return result;
 }
 
-/* The form in which a model is kept must mean the same as the model, and be its own form. */
+/* The stored form of a model must mean the same as the model, and be its own stored form. */
 static void
 check_form(Jsonb *model)
 {
@@ -401,7 +400,7 @@ check_form(Jsonb *model)
 				 "a model changes when it is given back");
 }
 
-/* Somebody changes the stored connection: where do its secrets go? */
+/* Change the stored connection: where are its secrets sent? */
 static void
 check_update(Jsonb *model)
 {
@@ -530,7 +529,7 @@ list_by_name(const char *text)
 	fuzz_call(functions.list_schemas, lengthof(arguments), arguments, &rows);
 }
 
-/* A list that is good denies at least the address that it is. */
+/* A valid list that is an address denies at least this address. */
 static void
 check_hosts(char *text)
 {
@@ -578,7 +577,7 @@ run_spelling(const char *text)
 
 /* ---- an input ----------------------------------------------------------------------------------------------- */
 
-/* Writing to tables takes longer than all the rest, and shows less: so it is done now and then. */
+/* Writing to tables takes longer than the rest and finds less, so it is done only now and then. */
 static void
 run_model(const char *text)
 {
@@ -609,7 +608,7 @@ run(const FuzzInput *input)
 	char *text = pnstrdup((const char *) input->data, input->size);
 	size_t blank = strspn(text, " \t\n\v\f\r");
 
-	/* The server lets no other text come this far. */
+	/* The server passes on no other text. */
 	if (strlen(text) != input->size || !pg_verifymbstr(text, input->size, true))
 		return;
 	if (knows_a_secret(text))
@@ -640,7 +639,10 @@ check_error(const FuzzInput *input, const ErrorData *error)
 	must_not_show(error->hint, "a hint");
 }
 
-/* Contract, 2 to 4: no JSON, a wrong type, no such name, too deep, not for him; and what cannot be used. */
+/*
+ * Contract, 2 to 4: no JSON, a wrong type, no such name, too deep, not
+ * permitted; and unusable models.
+ */
 static const char *const sqlstates[] = {"22P02", "22P05", "42804", "42704", "54001", "42501",
 										"QD018", "QD019", "QD020", "QD021", NULL};
 

@@ -1,8 +1,8 @@
-# record.pl: makes the recorded seeds of fuzz/corpus/replies: what a real PostgreSQL and PgBouncer answer to dqds. Run by
-# `packaging/fuzz record`, with the directory to write to.
+# record.pl: makes the recorded seeds of fuzz/corpus/replies: the answers of a real PostgreSQL and PgBouncer to dqds.
+# Run by `packaging/fuzz record`, with the directory to write to.
 #
-# A relay between dqds and the server keeps what the server says. A seed is three bytes of choice (fuzz/replies.c) and
-# the server's bytes: from the AuthenticationOk on where it lets us in, the whole of it where it does not.
+# A relay between dqds and the server records what the server sends. A seed is three bytes of choice (fuzz/replies.c)
+# and the server's bytes: from the AuthenticationOk on if the login succeeds, all of them if it does not.
 use strict;
 use warnings;
 

@@ -1,15 +1,15 @@
 /*
  * replies.c
- *		Fuzz target: what a hostile server answers.
+ *		Fuzz target: answers of a hostile server.
  *
- * The input is three bytes of choice (where its words begin and how they are
- * sent; at which kind of server; what is asked of it) and then the words of the
- * server, as they go over the wire (hostile_server.c).  The functions that test,
- * list and import are called as a query calls them.  What must hold:
+ * The input is three bytes of choice (where its bytes begin and how they are
+ * sent; the kind of server; the question), followed by the bytes that the
+ * server sends (hostile_server.c).  The functions that test, list and import
+ * are called as a query calls them.  These conditions must hold:
  *
- *	- an error is one of those that the contract has for what a remote does
+ *	- an error is one of those that the contract has for remote failures
  *	- everything that is returned is text of this database, and JSON where it is JSON
- *	- the words for people are one line, and never show the password
+ *	- a message is one line, and never shows the password
  */
 #include "backend.h"
 
@@ -29,11 +29,11 @@
 
 #define PASSWORD "never-to-be-shown"
 
-/* For what is asked; a server that holds the line costs all of it. */
+/* The timeout of a question; a server that keeps the connection open uses all of it. */
 #define TIMEOUT_MS      2000
 #define HOLD_TIMEOUT_MS 10
 
-/* A session is asked again, as long as the server has words left: it then knows more of it. */
+/* A session is reused as long as the server has bytes left: it then knows more about the server. */
 #define MAX_QUESTIONS 3
 
 /* ---- at which kind of server -------------------------------------------------------- */
@@ -71,7 +71,7 @@ static const struct
 	const char *arguments[MAX_ARGUMENTS]; /* SQL's text; the first is the connection, "" is NULL */
 	Oid types[MAX_ARGUMENTS];             /* InvalidOid ends them */
 	bool is_json;                         /* the rows are pieces of a document */
-	int words; /* the first of the columns that are words for people; 0: there are none */
+	int words; /* the first of the columns with messages; 0 if there are none */
 	int nwords;
 } questions[] = {
 	{"dqds_test_connection", {"", "f"}, {TEXTOID, BOOLOID}, false, 1, 4},
@@ -179,7 +179,7 @@ start(const Caller *caller)
 
 /* ---- what is answered ----------------------------------------------------------------------------- */
 
-/* Words for people, of which a server may have said a part. */
+/* Checks a message, part of which a server may have sent. */
 static void
 check_words(const char *text)
 {
@@ -269,8 +269,8 @@ check_error(const FuzzInput *input, const ErrorData *error)
 }
 
 /*
- * libpq 15 loses a result when a ParameterDescription or the start of a COPY
- * comes where no such was asked for: it puts a new one into its place.
+ * libpq 15 leaks a result if a ParameterDescription or the start of a COPY
+ * arrives unexpectedly: it replaces the result by a new one.
  */
 static size_t
 forgotten(const FuzzInput *input)
@@ -283,7 +283,7 @@ forgotten(const FuzzInput *input)
 	return count * (8192 + 8 * input->size);
 }
 
-/* Contract, 4: what a server can be to blame for. */
+/* Contract, 4: the codes of failures that a server can cause. */
 static const char *const sqlstates[] = {"QD004", "QD005", "QD006", "QD007", "QD008", "QD009",
 										"QD010", "QD011", "QD012", "QD013", "QD014", "QD015",
 										"QD016", "QD017", "QD020", "QD023", NULL};

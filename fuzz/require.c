@@ -1,6 +1,6 @@
 /*
  * require.c
- *		How a fuzz target says that something does not hold.
+ *		Reports that a condition of a fuzz target does not hold.
  */
 #include "require.h"
 

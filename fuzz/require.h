@@ -1,6 +1,6 @@
 /*
  * require.h
- *		How a fuzz target says that something does not hold.
+ *		Reports that a condition of a fuzz target does not hold.
  */
 #ifndef FUZZ_REQUIRE_H
 #define FUZZ_REQUIRE_H
@@ -11,7 +11,7 @@
 /* If it does not hold, the input is a finding: libFuzzer keeps the input of a process that aborts. */
 void fuzz_require(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Where it is said; standard error, unless the target needs that for something else. */
+/* The descriptor for reports; standard error, unless the target needs that for something else. */
 extern int fuzz_report_descriptor;
 
 /* AddressSanitizer's */

@@ -1,5 +1,5 @@
-# run.pl TARGET…: runs fuzz targets and tells what came of them. Only packaging/fuzz calls it: it wants what `make
-# fuzz-build` has made, and the environment that is set there.
+# run.pl TARGET…: runs fuzz targets and reports the results. Only packaging/fuzz calls it: it needs the output of `make
+# fuzz-build`, and the environment that is set there.
 #
 # A target is a test: it passes if it has run its time and found nothing.
 use strict;
@@ -13,14 +13,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Standard output is the log of PostgreSQL's test framework; this is what the caller sees.
+# Standard output is the log of PostgreSQL's test framework; this is shown to the caller.
 my $out = Test::More->builder->output;
 
 my $seconds = $ENV{FUZZ_SECONDS};
 my $build   = 'fuzz/build';
 my $work    = $PostgreSQL::Test::Utils::tmp_check;
 
-# For the start, the seeds, and what is left to do at the end.
+# For the start, the seeds, and the rest at the end.
 my $patience = 600;
 
 # hosts: what may be connected to; PORT is that of the server itself. Patterns of names look nothing up but these names.

@@ -1,15 +1,15 @@
 -- setup.sql
---		What the fuzz targets find in the database of their throw-away server.
+--		The contents of the database of the fuzz targets' throw-away server.
 
 CREATE EXTENSION dqds;
 
 -- ---- for the targets in the server (fuzz/model.c, fuzz/replies.c) ----------------------------------------
 
--- They run as one who may do much, but is no admin.
+-- They run as a role that may do much, but is not an admin.
 CREATE ROLE fuzzer LOGIN;
 SELECT dqds_grant('editor', 'fuzzer');
 
--- What he may use, and may not see.
+-- What this role may use, but not see.
 SELECT dqds_create_connection('stored', '{"provider_type": "postgresql",
 	"postgresql": {"host": "stored.fuzz.example", "port": 5433, "database": "shop", "user": "reader",
 		"password": "kept-aside-for-stored", "sslmode": "require", "properties": {"application_name": "stored"}},
@@ -45,7 +45,7 @@ SELECT dqds_create_connection('sample', format('{"provider_type": "postgresql",
 SELECT dqds_create_connection('a/b "ü"', '{"provider_type": "oracle", "oracle": {"host": "x", "password": "kept-aside-for-oracle"}}');
 SELECT dqds_grant_connection(name, role) FROM dqds_connection, unnest('{anonymous,editor}'::regrole[]) AS role WHERE name <> 'stored';
 
--- Of what is created by requests, the latest stays: so all inputs find much the same.
+-- Only the latest objects created by requests are kept, so that all inputs find much the same state.
 CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
 	DELETE FROM public.dqds_connection WHERE owner = 'editor'::regrole AND id <> NEW.id;

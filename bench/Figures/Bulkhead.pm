@@ -1,5 +1,5 @@
-# Figure 12: what a healthy source loses while a crowd waits for one that keeps silent. Figures 13: what another caller loses while
-# one caller takes all that it can get, in four ways.
+# Figure 12: how much a healthy source is slowed down while many requests wait for a silent one. Figures 13: how much
+# another caller is slowed down while one caller takes all that it can get, in four ways.
 package Figures::Bulkhead;
 
 use strict;
@@ -92,7 +92,7 @@ sub request
 	  . (defined $body ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '') . "\r\n" . ($body // '');
 }
 
-# What one caller does: the sockets of each attack, and what it holds meanwhile.
+# The attacks of one caller: the sockets of each, and what it holds meanwhile.
 sub attacks
 {
 	my ($bridge, $control, $thief, $model) = @_;

@@ -164,7 +164,8 @@ sub size_figures
 	my $path   = sub { return "/api/datasource/connections/wide/schemas/$_[0]/tables"; };
 	my $query  = names_query($control, $remote);
 
-	# To the last byte: the number of tables once, then the number of bytes, so that this side costs no more than psql's.
+	# Read to the last byte: the number of tables once, then the number of bytes, so that this side costs no more than
+	# psql's.
 	my %length;
 	my $ours = sub {
 		my ($schema, $tables) = @_;
