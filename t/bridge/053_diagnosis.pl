@@ -224,7 +224,7 @@ certificate('20200101000000Z', '20210101000000Z');
 {
 	my $by = diagnose($model);
 	is(summary($by), 'ok ok ok warning ok ok ok ok ok', 'an expired certificate: a warning');
-	like($by->{tls}{message}, qr/\(names: [^)]*\) until 2021-01-01/, 'which has the date');
+	like($by->{tls}{message}, qr/\(names: [^)]*\), valid until 2021-01-01/, 'which has the date');
 	is($by->{tls}{hint}, 'The certificate has expired: renew it.', 'and what to do');
 }
 

@@ -207,7 +207,7 @@ foreach my $row (
 	[ 'a conninfo string of more than 1 MB', "host=h password='" . 'p' x $MB . "'", qr/^QD020 the connection model has more than 1048576 bytes/ ],
 	[ 'one that becomes longer than 1 MB', 'postgresql://u:p@h/' . '"' x 600_000, qr/^QD020 the connection model has more than 1048576 bytes/ ],
 	[ 'one that becomes longer by escapes', 'postgresql://u:p@h/' . '${' x 400_000, qr/^QD020 the connection model has more than 1048576 bytes/ ],
-	[ 'a long word', 'x' x $MB, qr/^QD020 this is no connection string/ ],
+	[ 'a long word', 'x' x $MB, qr/^QD020 this is not a connection string/ ],
 	[ 'a long unknown parameter', 'postgresql://h/d?' . 'x' x 100_000 . '=1', qr/^QD020 parameter 1 of the connection string is not known$/ ],
 	[ 'a long unknown keyword', 'host=h ' . 'x' x 100_000 . '=1', qr/^QD020 the connection string cannot be read: a word before "=" is not a parameter of libpq$/ ])
 {

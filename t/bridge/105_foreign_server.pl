@@ -149,7 +149,7 @@ foreach my $row (
 	[ sub { server_with("port '$port'") } => 'the option "host" of foreign server "tried" is missing', qr/ALTER SERVER/ ],
 	[ sub { server_with("host '', port '$port'") } => 'the option "host" of foreign server "tried" is missing', qr/ALTER SERVER/ ],
 	[ sub { server_with($place, "password 'x'") } => 'the option "user" of foreign server "tried" is missing', qr/ALTER SERVER or ALTER USER MAPPING/ ],
-	[ sub { server_with("host '/tmp', port '$port'") } => 'the option "host" of foreign server "tried" is not valid', qr/not a socket of the file system/ ],
+	[ sub { server_with("host '/tmp', port '$port'") } => 'the option "host" of foreign server "tried" is not valid', qr/not a Unix-domain socket/ ],
 	[ sub { server_with("host '127.0.0.1,127.0.0.1', port '$port'") } => 'the option "host" of foreign server "tried" is not valid', qr/not a list/ ],
 	[ sub { server_with("host '127.0.0.1', port '$port,$port'") } => 'the option "port" of foreign server "tried" is not valid', qr/from 1 to 65535/ ],
 	[ sub { server_with("$place, sslmode 'always'") } => 'the option "sslmode" of foreign server "tried" is not valid', qr/one of disable, .*verify-full/ ],
