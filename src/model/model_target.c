@@ -275,7 +275,7 @@ fits_startup_packet(const Target *target, Failure *failure)
 	if (target->has_reference)
 	{
 		failure_set(failure, DQDS_INVALID_CONNECTION, "Shorten the values of the references.",
-					"with their references expanded, database, user, options and application_name "
+					"database, user, options and application_name, with their references expanded, "
 					"are longer than the %d bytes that a PostgreSQL server accepts",
 					MAX_STARTUP_VALUES);
 		return false;

@@ -1,8 +1,8 @@
 # Every error code has a real cause here: a server that is configured to refuse in that way, or a model that cannot be used.
 # Each cause is tried in four ways, a test and a listing over SQL and over REST, and all four report the same code, a message
-# that names what is wrong, and a hint. The messages and hints are those of README's table, word for word, and a GRANT in a
-# hint is run and helps. A code of src/base/error_codes.h without a cause or without a row in README is a failure, and so is a
-# row in README that nothing causes.
+# that names what is wrong, and a hint. The messages and hints are those of doc/errors.md, word for word, and a GRANT in a hint
+# is run and helps. A code of src/base/error_codes.h without a cause or without a row in doc/errors.md is a failure, and so is a
+# row that nothing causes, here or in the test that %not_here names for it.
 use strict;
 use warnings;
 
@@ -568,14 +568,14 @@ sub row_of
 
 # What is in the table and nothing here brings about: how the message begins, and which test sees it, or why none does.
 my %not_here = map { split / *\| */, $_, 2 } grep { /\S/ } split /\n/, <<'END';
-"KEY" in the connection model is not valid / It must be a text with                  | sql/secrets
+"KEY" in the connection model is not valid / It must be text with                    | sql/secrets
 "KEY" refers to the environment of the server                                        | 070_references
 HOST:PORT cannot be connected to                                                     | an error of the network that no address here has
 another transaction is changing the same WHAT                                        | 079_locks
 could not connect to HOST:PORT: REASON                                               | an error of the network that is not known
-database, user, options and application_name are longer                              | as the next, with a long variable of the environment
-database, user, options and application_name have COUNT bytes                        | 045_untrusted_answers
-more than COUNT schemas fit the pattern                                              | 10,000 schemas take too long
+database, user, options and application_name, with their references expanded         | as the next, with a long variable of the environment
+database, user, options and application_name together have COUNT bytes               | 045_untrusted_answers
+more than COUNT schemas match the pattern                                            | 10,000 schemas take too long
 names of more than COUNT bytes cannot be imported                                    | 078_import_bounds
 no answer from HOST:PORT / Check                                                     | the timeout of the network comes after that of dqds
 no capacity is left to connect to HOST:PORT                                          | the kernel has no descriptor left
@@ -590,7 +590,7 @@ the connection model is also the name of a connection                           
 the connection to HOST:PORT was lost: REASON                                         | 089_evidence
 the model is of connection "NAME", not of "NAME"                                     | 102_patch
 the name of a connection must not                                                    | sql/registry
-the reference in "KEY" is that of connection "NAME"                                  | 070_references
+the reference in "KEY" is also in connection "NAME"                                  | 070_references
 the server at HOST:PORT answered the request for TLS with an error                   | 089_evidence
 the server at HOST:PORT could not start a process for the connection                 | 089_evidence
 the server at HOST:PORT crashed                                                      | 089_evidence
@@ -600,8 +600,8 @@ the server at HOST:PORT has no connection left for user "USER" / Try again later
 the server at HOST:PORT is starting up or shutting down                              | a query that fails like a login
 the server behind the connection pooler at HOST:PORT demands a client certificate    | 089_evidence
 the server behind the connection pooler at HOST:PORT refused the login with words on | 089_evidence
-the setting "SETTING" of this session could not be put in force                      | 063_lost_settings
-this is no connection string of a known kind                                         | 101_spellings
+the setting "SETTING" could not be applied in this session                           | 063_lost_settings
+this is not a connection string of a known kind                                      | 101_spellings
 this machine does not permit connections to HOST:PORT                                | a firewall of this machine
 this machine has no address to reach HOST:PORT from                                  | a machine without an address
 user "USER" lacks a privilege to log in to database "DBNAME" at HOST:PORT: REASON / It can be CONNECT | a proxy that names no routine

@@ -1,6 +1,6 @@
 # Names are bound once, everywhere: every function body, view, default and constraint of the extension, every statement of the
 # bridge, every command that C code runs at its own server, every query for a remote PostgreSQL, and the commands that
-# README.md shows. The test does not search for names that look right: PostgreSQL's own parser looks the names up while
+# README.md and doc/ show. The test does not search for names that look right: PostgreSQL's own parser looks the names up while
 # another role has created objects of every name and of every pair of types beside them, and pg_depend shows what it has
 # bound. To show that the test detects faults, each statement is also tried with one of its qualifications left out, each in
 # turn.
