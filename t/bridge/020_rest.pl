@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 my $remote  = remote_server('remote');
 my $control = control_server('control');
 
-# What the remote has. The reader may use the schema shop, and not the schema hidden.
+# The objects of the remote server. The reader may use the schema shop, but not the schema hidden.
 $remote->safe_psql('postgres', q{
 	CREATE SCHEMA hidden;
 	CREATE TABLE hidden.secret (id int);
@@ -59,7 +59,7 @@ sub ask
 	return $answer;
 }
 
-# The answer has this status, exactly the headers that belong to it, and this JSON (undef: no body).
+# Checks that the answer has this status, exactly its headers, and this JSON (undef: no body).
 sub answers
 {
 	my ($answer, $status, $json, $name) = @_;
@@ -68,7 +68,7 @@ sub answers
 	return;
 }
 
-# The answer is this error, in the form that all errors have. MESSAGE is the text or a regex.
+# Checks that the answer is this error, in the form of all errors. MESSAGE is the text or a regex.
 sub refuses
 {
 	my ($answer, $status, $message, $code, $name) = @_;
@@ -94,7 +94,7 @@ sub as { $current = $bridge{ $_[0] }; return; }
 sub true  { return JSON::PP::true; }
 sub false { return JSON::PP::false; }
 
-# What getConnectionBasic answers for a connection of the remote.
+# The answer of getConnectionBasic for a connection to the remote server.
 sub expected_model
 {
 	my ($name, %override) = @_;
@@ -131,7 +131,7 @@ sub expected_model
 	};
 }
 
-# A model without its hash, which is only known to be a whole number.
+# A model without its hash, of which only the type is known: a whole number.
 sub without_hash
 {
 	my ($model) = @_;
@@ -173,7 +173,7 @@ sub table_row
 	};
 }
 
-# Is it a time of these seconds, in milliseconds?
+# Is it a time between these seconds, in milliseconds?
 sub is_now { return $_[0] =~ /^\d{13}$/ && abs($_[0] / 1000 - time) < 60; }
 
 # --- isHealthy -----------------------------------------------------------------------------------------
@@ -451,7 +451,7 @@ answers(
 
 my $import = '/api/jobs/importtables';
 
-# The columns of the specs as they stand in the text, because JSON::PP forgets their order.
+# The columns of the specs in the order of the text, which JSON::PP does not keep.
 sub column_names
 {
 	my ($spec) = @_;
@@ -537,7 +537,7 @@ refuses(ask(POST => "$import?$_", { connectionName => 'mine', schemaName => 'sho
 
 my $test = '/api/datasource/testconnection';
 
-# The JSON without the members that differ from run to run, which are only checked for their form.
+# The JSON without the members that differ between runs, of which only the form is checked.
 sub tested
 {
 	my ($answer, $json, $name) = @_;
@@ -615,7 +615,7 @@ foreach my $name (sort keys %broken)
 	answers(ask(GET => "/api/connections/$name/basic"), 200, ask(GET => "/api/connections/$name/basic")->{json}, "get $name works");
 }
 
-# --- Names of all sorts, as connection, schema and table ---------------------------------------------------------------
+# --- Names of all kinds, as connection, schema and table ---------------------------------------------------------------
 
 foreach my $name (
 	'with space',         'with/slash', '100%', '%41%2F', q(it's "quoted"), "\xF0\x9F\x98\x80 smile", 'x{"a":1}', '[{',

@@ -15,7 +15,7 @@ my $remote  = remote_server('remote');
 my $control = control_server('control');
 create_connection($control, 'shop', connection_model($remote));
 
-# A short time for requests, so that a client that does not read is cut off soon.
+# A short request timeout, so that a client that does not read is disconnected soon.
 my $bridge = start_bridge($control, connections => ['shop'],
 	options => [ '--host-name', 'dqds.example', '--request-timeout', 8 ]);
 my $closed = start_bridge($control, anonymous => undef);
@@ -56,8 +56,8 @@ sub well
 	return;
 }
 
-# What is wrong with the bytes that came back: they must be one answer of this status (undef: of any status), with its
-# headers and its JSON.
+# What is wrong with the bytes received: they must be one answer with this status (undef: any status), its headers and its
+# JSON.
 sub bytes_fault
 {
 	my ($bytes, $was_closed, $status, $method) = @_;
@@ -67,7 +67,7 @@ sub bytes_fault
 	return answer_fault($answer, $status // $answer->{status}, $method);
 }
 
-# One case: these bytes get this one answer, within so many seconds.
+# One case: these bytes get this one answer within the given seconds.
 sub sends
 {
 	my ($name, $bytes, $status, %opt) = @_;
@@ -95,7 +95,7 @@ sub post
 	return request("POST $path", [ $json, 'Content-Length: ' . length $body, @headers ], $body);
 }
 
-# Once around, so that what is opened once is open.
+# One request of each kind, so that everything that is opened only once is open.
 http($bridge, GET => $_) foreach '/api/ishealthy', '/api/connections', '/api/datasource/connections/shop/schemas';
 sleep 0.5;    # for the last of them to be closed
 my $descriptors_before = descriptors($bridge);
@@ -174,7 +174,7 @@ hostile('origin-foreign', sub {
 	  foreach '', 'http://localhost http://evil.example', 'http://localhost,http://evil.example', qw(null http://evil.example https://evil.example:8888 http://localhost.evil.example http://localhost/ file:// localhost
 	  http:// http://user@localhost ftp://localhost);
 
-	# What a page lets its browser load, an image say, comes without an Origin.
+	# Requests for images and other parts of a page have no Origin.
 	sends("$_ from another site", request("$_ $test", [ $json, $unsent, $cross ]), 403) foreach qw(POST GET);
 	sends('GET from another site', request('GET /api/connections', [$_]), 403) foreach $cross, 'sec-fetch-site: Cross-Site';
 	sends('GET from another site, our Origin', request('GET /api/connections', [ $cross, 'Origin: http://localhost' ]), 403);
@@ -323,7 +323,7 @@ sends('UTF-8 in a path', request('GET /api/connections/%C3%A4/basic', []), 404, 
 sends('UTF-8 in a path, not escaped', request("GET /api/connections/\xC3\xA4/basic", []), 400);
 sends('a fragment', request('GET /api/connections#x', []), 404);
 
-# --- Nothing that was sent may become a header or a line of the log -----------------------------------------------------
+# --- No bytes from a client may become a header or a line of the log -----------------------------------------------------
 
 my $forged = 'X-Forged: yes%0d%0a%0d%0a2026-01-01T00:00:00.000Z info forged';
 hostile('line-end-in-value', sub {
@@ -461,7 +461,7 @@ while (time - $slow_began < 9 && grep { !defined $_->{ended} } values %slow)
 	http($bridge, GET => '/api/ishealthy');
 	cmp_ok(time - $health, '<', patience(0.5), 'health is told in time, while they are slow');
 }
-# To be called once they have ended: did each of these clients end as it must?
+# Call this once they have ended: did each of these clients end as expected?
 sub slow_ones_ended
 {
 	foreach my $name (@_) { slow_one_ended($name, $slow{$name}); }
@@ -536,7 +536,7 @@ foreach my $bytes ('', 'G', "GET /api/connections HTTP/1.1\r\n", request("POST $
 
 # --- The bridge is as it was ------------------------------------------------------------------------------------------------
 
-# What runs once may grow the heap; what runs again must not.
+# A first run may grow the heap; a repetition must not.
 sub all_sorts
 {
 	foreach my $path (@routes) { raw_request($bridge, post($path, $_), 5) foreach '{', '[]', "{\"a\":\"\xFF\"}", '[' x 100_000, '{"a":"' . 'x' x 900_000 . '"}'; }
@@ -567,7 +567,7 @@ unlike($log, qr/Bearer|dXNlcjpwYXNz|\Q$token\E|\Q$expired\E|\Q$revoked\E/, 'no t
 unlike(slurp_file($control->logfile), qr/\Q$token\E|\Q$expired\E|\Q$revoked\E/, 'nor in that of the control database');
 
 diag(sprintf '%d cases; slowest answer about health %.0f ms; memory grew by %d kB of %d kB', $cases, 1000 * $slowest_health, $growth, $resident_before);
-# Bodies of 1 MB have passed through the heap of every thread; that it does not grow from there was looked at above.
+# Bodies of 1 MB have passed through the heap of every thread; that it does not grow further was checked above.
 hostile_end(memory => 24_576);
 is($bridge->stop, 0, 'the bridge ends with status 0');
 done_testing();

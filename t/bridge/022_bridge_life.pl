@@ -22,7 +22,7 @@ create_connection($control, 'shop', connection_model($remote));
 my $first = start_bridge($control, connections => ['shop']);
 is($first->stop, 0, 'SIGTERM without a request: status 0');
 
-# One that stays, whatever happens to the others.
+# A connection that stays, whatever happens to the others.
 my $steady = start_bridge($control);
 hostile_watch(bridge => $steady, control => $control, remote => $remote);
 my @command = ($program, '--control-db', bridge_conninfo($control), '--anonymous-role', 'dqds_anonymous', '--listen');
@@ -76,7 +76,7 @@ sub health
 	return "$answer->{status} $answer->{body}";
 }
 
-# Told at once; but on a busy machine the control database may take longer than health waits for it.
+# Answered at once; but on a busy machine the control database may take longer than the health check waits for it.
 sub is_well
 {
 	my ($bridge, $name) = @_;
@@ -84,14 +84,14 @@ sub is_well
 	poll_until(sub { $told = health($bridge); $told ne '503 "UNAVAILABLE"' }, 5);
 	return is($told, '200 "OK"', "$name: well");
 }
-# The database is asked at most once a second, so this may take as long.
+# The database is checked at most once a second, so this may take as long.
 sub is_not_well
 {
 	my ($bridge, $name) = @_;
 	return ok(poll_until(sub { health($bridge) eq '503 "UNAVAILABLE"' }, 2), "$name: not well, and says so");
 }
 
-# The bridge is well again by itself, within some seconds.
+# The bridge recovers by itself within some seconds.
 sub recovers
 {
 	my ($bridge, $name) = @_;
@@ -145,14 +145,14 @@ is(http($bridge, POST => '/api/datasource/testconnection', {}, connection_model(
 
 # --- A backend of it is killed in the middle of a request ----------------------------------------------------------------
 
-# How the request ended whose backend was ended by CODE.
+# How a request ended whose backend was ended by CODE.
 sub kill_backend
 {
 	my ($how) = @_;
 	lock_remote();
 	my $socket = send_request($bridge, $schemas);
 	poll_until(sub { hanging() }, 10) or die 'the request does not hang';
-	sleep 0.2;    # a connection that fails at once would be replaced, and the request asked again
+	sleep 0.2;    # a connection that fails at once would be replaced, and the request repeated
 	my $pid = $control->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state = 'active'));
 	$how->($pid);
 	my $answer = take_answer($socket, 10);
@@ -177,7 +177,7 @@ hostile('kill-backend', sub {
 
 # --- A transaction that fails when it commits ----------------------------------------------------------------------------
 
-# The error comes after the rows, with the sync of the pipeline: what follows must not be taken for the answer to the next.
+# The error arrives after the rows, at the sync of the pipeline: it must not be taken for the answer to the next request.
 {
 	my $one = another_bridge('--pool-size', 1);
 	$control->safe_psql('postgres', q{
@@ -207,7 +207,7 @@ is_not_well($bare, 'no extension');
 $control->safe_psql('bare', q(CREATE SCHEMA "my ext"; CREATE EXTENSION dqds SCHEMA "my ext"; SELECT "my ext".dqds_grant('editor', 'dqds_anonymous')));
 is(http($bare, GET => $connections)->{body}, '[]', 'the extension was created meanwhile, in a schema of its own: 200');
 ok(poll_until(sub { health($bare) eq '200 "OK"' }, 5), 'the extension was created meanwhile: well');
-# In another schema: on each connection that is open already, what was prepared is of no use any more.
+# In another schema: on each open connection, the prepared statements are no longer valid.
 $control->safe_psql('bare', q(DROP EXTENSION dqds; CREATE EXTENSION dqds; SELECT dqds_grant('editor', 'dqds_anonymous')));
 is(http($bare, GET => $connections)->{body}, '[]', 'the extension has moved: the next request finds it');
 $control->safe_psql('bare', 'DROP EXTENSION dqds');
@@ -292,7 +292,7 @@ hostile('kill-bridge', sub {
 
 # --- Under load: 10 clients with 50 requests a second -----------------------------------------------------------------------------------------
 
-# Starts the clients; each writes down what became of each request. load_results(FILES): [{path, began, ended, outcome}…]
+# Starts the clients; each records the outcome of each request. load_results(FILES): [{path, began, ended, outcome}…]
 my $load_number = 0;
 
 sub start_load
@@ -377,7 +377,7 @@ hostile('control-restart', sub {
 }, bridge => sub { $loaded });
 
 hostile('sigterm', sub {
-	# SIGTERM under load, with slow requests under way, that only end after it.
+	# SIGTERM under load, with slow requests that end only after it.
 	lock_remote();
 	my @slow = map { send_request($loaded, $schemas) } 1 .. 5;
 	ok(poll_until(sub { hanging() == 5 }, 10), 'slow requests are under way');
@@ -407,7 +407,7 @@ hostile('sigterm', sub {
 	like($log, qr/info stopping after Terminated\n(.*\n)*.*info stopped\n\z/, 'SIGTERM: the log tells the beginning and the end');
 });
 
-# SIGINT, and a second signal that cuts the waiting short.
+# SIGINT, and a second signal that ends the waiting.
 my $interrupted = another_bridge();
 http($interrupted, GET => $schemas);
 $interrupted->signal('INT');

@@ -18,7 +18,7 @@ my $tables = '/api/datasource/connections/wide/schemas/wide/tables';
 hostile_watch(bridge => $bridge, control => $control, remote => $remote);
 is(scalar @$names, $count, 'there are that many tables');
 
-# The names of a body, and whether it is nothing but one table after the other. (A JSON parser in Perl would take a minute.)
+# The names in a body, and whether it contains only tables. (A JSON parser in Perl would take a minute.)
 sub names_of
 {
 	my ($body) = @_;
@@ -27,10 +27,10 @@ sub names_of
 	return $body =~ /^\[.*\]$/s && @found == @rows ? \@found : [];
 }
 
-# Not is_deeply: it would take its time.
+# Not is_deeply, which would take long.
 sub same { return join("\n", @{ $_[0] }) eq join("\n", @{ $_[1] }); }
 
-# The greatest amount of memory that it has had so far.
+# Its peak memory so far.
 sub peak_kb { return slurp_file('/proc/' . $bridge->pid . '/status') =~ /^VmHWM:\s+(\d+)/m ? $1 : die 'no VmHWM'; }
 
 sub get
@@ -66,7 +66,7 @@ hostile('tables-100000', sub {
 	is("$head->{status} " . ($head->{error} // 'whole'), '200 whole', 'HEAD: 200 without a body');
 	is_deeply({ %{ $head->{headers} }, date => '' }, { %{ $all->{headers} }, date => '', 'content-type' => 'application/json' }, 'HEAD: the headers of GET');
 
-	# One that breaks off must not look whole, whatever the client speaks.
+	# An incomplete answer must not look complete, whatever the client's HTTP version.
 	foreach my $version (qw(1.1 1.0))
 	{
 		my $socket = open_socket($bridge);

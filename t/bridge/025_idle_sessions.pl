@@ -18,7 +18,7 @@ start_bridge($control, connections => ['shop'])->stop;    # makes the roles
 my $locker  = DqdsTest::Sql->connect($remote);
 my $schemas = '/api/datasource/connections/shop/schemas';
 
-# The sessions at the remote, in any state or in one.
+# The sessions at the remote server, in any state or in a given one.
 sub remote_sessions
 {
 	my ($state) = @_;

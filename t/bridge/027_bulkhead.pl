@@ -20,13 +20,13 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# The deadline of those who wait, in seconds.
+# The deadline of waiting requests, in seconds.
 use constant DEADLINE => 10;
 
-# As many as ask for a silent source at once.
+# The number of concurrent requests for a silent source.
 use constant CROWD => 32;
 
-# How many ask for a healthy one: in the steady traffic, and where they have to wait for each other.
+# The number of requests for a healthy source: in the steady traffic, and where they have to wait for each other.
 use constant { STEADY => under() eq 'valgrind' ? 1 : 3, MANY => under() eq 'valgrind' ? 8 : 16 };
 
 my $remote  = remote_server('remote');
@@ -50,7 +50,7 @@ create_connection($control, 'patient', silent_model($silent->port, properties =>
 create_connection($control, $_, silent_model($silent->port)) foreach @many;
 start_bridge($control, connections => [ qw(shop silent hole limited patient), @many ])->stop;
 
-# The crowd has callers of its own, so that the traffic, which has no token, is another one.
+# The crowd has its own callers, so that the traffic, which has no token, is another caller.
 my @crowd = map { "crowd$_" } 1 .. 4;
 grant_role($control, $_, level => 'editor', connections => [ qw(shop silent hole limited patient), @many ]) foreach @crowd;
 $control->safe_psql('postgres', "GRANT $_ TO dqds_bridge") foreach @crowd;
@@ -107,7 +107,7 @@ sub as_bytes
 	return "$method $target HTTP/1.1\r\nHost: localhost\r\n$more\r\n" . ($body // '');
 }
 
-# send_all(BRIDGE, [METHOD, TARGET, BODY]…): sends them all, and waits for none.
+# send_all(BRIDGE, [METHOD, TARGET, BODY]…): sends them all, without waiting.
 sub send_all
 {
 	my ($bridge, @requests) = @_;
@@ -163,7 +163,7 @@ sub refused
 	return;
 }
 
-# refused_first(WHAT, LIMIT, REFUSED, WAITED): and before the first of those who have waited was answered.
+# refused_first(WHAT, LIMIT, REFUSED, WAITED): and before the first of the waiting requests was answered.
 sub refused_first
 {
 	my ($what, $limit, $refused, $waited) = @_;
@@ -194,7 +194,7 @@ sub ended_in_time
 
 # --- Steady traffic -------------------------------------------------------------------------------------------
 
-# What healthy requests get, word for word.
+# The exact answers to healthy requests.
 my %healthy;
 {
 	my $bridge = another_bridge();
@@ -286,7 +286,7 @@ sub beside
 	is($health{late}, 0, "$what: health is told");
 	cmp_ok($health{good}, '>', 0, "$what: and it is good");
 	my %beside = end_traffic($what, @clients);
-	# Nothing of it waits for the crowd: then it would be one in three seconds, at most.
+	# None of it waits for the crowd: otherwise there would be at most one answer in three seconds.
 	cmp_ok($beside{$_}, '>', $long, "$what: $_: they go on") foreach sort keys %beside;
 	all_free_again($what);
 	return @sent;
@@ -310,7 +310,7 @@ sub split_by
 
 sub is_503 { return $_[0]{answer}{status} == 503; }
 
-# By a large pool and a small one: what one caller can have of it.
+# What one caller can get of a large pool and of a small one.
 my $again = 'try again in a moment, or raise --pool-size$';
 foreach my $case (
 	{ pool => 'default pool', size => 32, options => [],                 source => 6, all_of_source => 8, remote => 14, all_remote => 28 },
@@ -320,7 +320,7 @@ foreach my $case (
 	my $bridge = another_bridge(@{ $case->{options} });
 	my $large  = $size == 32;
 
-	# As many clients as may find all connections in use that they can have would be told so, too.
+	# More clients than connections that they may have would be refused for that reason.
 	my @listings = ('listing') x ($large ? STEADY : 1);
 	http($bridge, GET => schemas_of('shop')) foreach 1 .. 3;
 
@@ -433,7 +433,7 @@ hostile_watch(bridge => another_bridge(), control => $control, remote => $remote
 hostile('pool-exhausted', sub {
 	my $bridge = another_bridge('--pool-size', 4);
 	$sql->must('BEGIN; LOCK TABLE dqds_connection IN ACCESS EXCLUSIVE MODE');
-	# One for each of four callers, of which one waits for a data source: there is one connection for each.
+	# Four callers, of which one waits for a data source: there is one connection for each.
 	my $list = [ GET => '/api/connections' ];
 	my @sent = send_all($bridge, by([ @crowd[ 0 .. 2 ] ], $list, $list, $kind{schemas}->('shop')), $list);
 	ok(poll_until(sub { busy_backends() == 4 }, 20), 'the whole pool waits');

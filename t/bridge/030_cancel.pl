@@ -21,7 +21,7 @@ use constant PATIENCE => patience(8);
 my $remote  = remote_server('remote');
 my $control = control_server('control');
 
-# A fake server calls keep_silent when it has brought a client to the point where it will wait for ever.
+# A fake server calls keep_silent when its client has reached the point where it would wait for ever.
 my $mark = PostgreSQL::Test::Utils::tempdir('mark') . '/mark';
 
 sub keep_silent
@@ -99,7 +99,7 @@ my %trigger = (
 	pg_cancel_backend    => sub { $admin->must("SELECT pg_cancel_backend($_[0])") },
 	pg_terminate_backend => sub { $admin->must("SELECT pg_terminate_backend($_[0])") });
 
-# cancelled(TRIGGER, WHAT, SQL, BUSY = undef): SQL is asked in a session of its own and ended by TRIGGER, once BUSY is true.
+# cancelled(TRIGGER, WHAT, SQL, BUSY = undef): SQL runs in its own session and is ended by TRIGGER, once BUSY is true.
 sub cancelled
 {
 	my ($trigger, $what, $sql, $busy) = @_;
@@ -211,7 +211,7 @@ hostile('remote-locked', sub {
 	$session->close;
 });
 
-# A session that was used before, and its named statement, are cancelled in the same way.
+# A reused session, and its named statement, are cancelled in the same way.
 {
 	my $session = DqdsTest::Sql->connect($control);
 	$session->must($question{schemas}) foreach 1 .. 3;
@@ -228,7 +228,7 @@ hostile('remote-locked', sub {
 
 # --- The server does not even take the cancel request --------------------------------------------------
 
-# It takes the query and keeps silent from then on, as a machine does that was cut off.
+# It accepts the query and stays silent from then on, like a disconnected machine.
 {
 	my $frozen = start_fake_server(
 		sub {
@@ -274,7 +274,7 @@ foreach my $trigger (sort keys %trigger)
 
 # --- Name resolution -------------------------------------------------------------------------------------
 
-# A name server that never answers, as the C library shows it to its callers: getaddrinfo takes a minute.
+# A name server that never answers, as the C library reports it: getaddrinfo takes a minute.
 {
 	create_connection($control, 'nameless', connection_model($remote, host => 'db.test'));
 	hostile_end();
@@ -295,7 +295,7 @@ foreach my $trigger (sort keys %trigger)
 	ok($answer->{seconds} < 0.5 + PATIENCE,
 		sprintf 'a name server that never answers: back at the deadline (after %.2f s)', $answer->{seconds});
 
-	# Each question keeps a thread and a socket for as long as the name server keeps silent: there is an end to that.
+	# Each query keeps a thread and a socket as long as the name server is silent, so their number is limited.
 	$session->must("SET dqds.connect_timeout = '1ms'");
 	my %outcomes;
 	$outcomes{ $session->value(q(SELECT error_code FROM dqds_test_connection('nameless'))) }++ foreach 1 .. 400;

@@ -26,7 +26,7 @@ $control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout
 hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
 also_over_rest($bridge);
 
-# A model that leads to a fake server, or to whatever listens on a port.
+# A model for a fake server, or for a port.
 sub model_at
 {
 	my ($port, %override) = @_;
@@ -88,7 +88,7 @@ hostile('remote-one-byte', sub {
 		'server_silent');
 });
 
-# The connect_timeout of the model holds as well as that of the setting.
+# The connect_timeout of the model applies as well as the setting.
 {
 	my $model = model_at(fake(\&hold), properties => { connect_timeout => '4' });
 	my $row   = fails($sql, 'connect_timeout of the model', $model, 'server_silent', within => 4);
@@ -133,7 +133,7 @@ speaks($_) foreach qw(SMTP MySQL);
 
 # --- Broken messages -----------------------------------------------------------------------------------
 
-# %broken: what a server sends in place of the authentication request, or of the answer to the query.
+# %broken: what a server sends in place of the authentication request, or of the result of the query.
 my $huge         = pack 'N', 2**31 - 1;
 my %broken_login = (
 	'a request of 2^31-1 bytes' => [ "R${huge}xxxxxxxxxxxx",       'not_postgres' ],
@@ -264,7 +264,7 @@ my $notice       = pg_message('N', "SNOTICE\0C00000\0M" . 'flood ' x 100 . "\0\0
 my $notification = pg_message('A', pack('N',     1) . "channel\0payload\0");
 my $row          = pg_message('D', pack('n N a', 1, 1, '1'));
 
-# Ready for a query only after all authentication: notices are allowed from there on.
+# ReadyForQuery is sent only after the authentication: notices are allowed from then on.
 hostile('notice-flood', sub {
 	fails(
 		$sql,
@@ -304,8 +304,8 @@ fails(
 	$sql,
 	'notifications without end, in the query',
 	model_at(fake(sub { pg_log_in($_[0]); pg_answer($_[0], ''); flood($_[0], $notification); })), 'remote_error', or => 'timeout');
-# Of each of these libpq 15 loses 2 kB, for as long as the process lives.
-# The sanitizers have an allocator of their own, of which the C library knows nothing: there the deadline ends it.
+# For each of these libpq 15 leaks 2 kB. The sanitizers have their own allocator, which the C library does not count: there
+# the deadline ends it.
 my $losing = DqdsTest::Sql->connect($control);
 $losing->must("SET dqds.query_timeout = '1s'");
 fails(

@@ -30,7 +30,7 @@ $control->safe_psql('postgres', "ALTER ROLE dqds_bridge SET dqds.connect_timeout
 hostile_watch(bridge => $bridge, control => $control, remote => $remote, sql => $sql);
 also_over_rest($bridge);
 
-# A model that leads to a fake server, or to whatever listens on a port.
+# A model for a fake server, or for a port.
 sub model_at
 {
 	my ($port, %override) = @_;
@@ -39,7 +39,7 @@ sub model_at
 
 sub fake { my ($serve) = @_; return start_fake_server($serve); }
 
-# --- Passwords are not given away ----------------------------------------------------------------------
+# --- Passwords are not revealed ------------------------------------------------------------------------
 
 # Each of these asks for the password in the clear, without TLS, and tries to hide it. All that the client sends is kept.
 my $padding          = pg_message('N', "SNOTICE\0C00000\0Mpadding\0\0");
@@ -278,7 +278,7 @@ hostile('remote-peer', sub {
 	fails($sql, 'ident at the remote, without a password', connection_model($remote, user => 'ident', password => undef), 'login_not_allowed', sqlstate => '28000');
 });
 
-# No slot left, and a server that is not ready.
+# No free slot, and a server that is not ready.
 {
 	my $small =
 	  remote_server('small', conf => "wal_level = replica\nmax_connections = 5\nsuperuser_reserved_connections = 3");
@@ -325,7 +325,7 @@ sub restart_with
 	return;
 }
 
-# Nothing of it fills in what a model lacks, and nothing changes what a model has.
+# The environment neither supplies what a model lacks, nor changes what a model has.
 sub is_unused
 {
 	my ($what) = @_;
@@ -343,7 +343,7 @@ sub is_unused
 	return;
 }
 
-# What a program sees that this very backend starts.
+# The environment of a program that this backend starts.
 sub environment
 {
 	$sql->must("DROP TABLE IF EXISTS environment; CREATE TEMPORARY TABLE environment (line text); COPY environment FROM PROGRAM 'env'");
@@ -385,7 +385,7 @@ hostile('pgpass', sub {
 
 # --- Nothing in the log --------------------------------------------------------------------------------
 
-# Listings raise errors; what was asked held the password.
+# Listings raise errors, and their statements contain the password.
 $sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal(model_at(free_port())) . '::text)');
 $sql->query(
 	'SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($remote, database => 'nowhere')) . '::jsonb)');

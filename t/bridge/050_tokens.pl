@@ -19,7 +19,7 @@ my $control = control_server('control',
 	conf => "log_statement = all\nlog_min_duration_statement = 0\nlog_line_prefix = '%m [%p] %a '");
 my $sql = DqdsTest::Sql->connect($control);
 
-# The levels, from nothing up. Each role can log in, for SQL; each owns a connection, may use "shop", and not "closed".
+# The levels, from the lowest. Each role can log in, for SQL; each owns a connection, may use "shop", but not "closed".
 my @levels = qw(nobody viewer operator editor admin);
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id int); CREATE TABLE shop.lines (id int);'
 	  . 'GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader');
@@ -33,9 +33,9 @@ foreach my $level (@levels)
 	$control->safe_psql('postgres', "UPDATE dqds_connection SET owner = '$level' WHERE name LIKE 'own $level %'");
 }
 
-my @tokens;    # all that were ever made: none of them may be found anywhere in the end
+my @tokens;    # all that were ever created: none of them may be found anywhere at the end
 
-# A token of a role, made by a superuser unless there is another session.
+# A token for a role, created by a superuser unless another session is given.
 sub new_token
 {
 	my ($role, $more, $by) = @_;
@@ -46,7 +46,7 @@ sub new_token
 
 sub bearer { return { Authorization => "Bearer $_[0]" }; }
 
-# --- How a token is made ------------------------------------------------------------------------------
+# --- Creating a token ---------------------------------------------------------------------------------
 
 my %token = map { $_ => new_token($_) } @levels;
 like($token{viewer}, qr/^dqds_[0-9a-f]{64}$/, 'a token is 256 bits in hexadecimal digits');
@@ -100,7 +100,7 @@ isnt(new_token('viewer'), $token{viewer}, 'each token is another one');
 my $bridge = start_bridge($control, anonymous => undef, options => [ '--pool-size', 2 ]);
 $sql->must("GRANT $_ TO dqds_bridge") foreach @levels;
 {
-	my $same;    # what every refusal reads like
+	my $same;    # the answer of every refusal
 
 	# REQUEST's answer must be that 401.
 	my $refused = sub {
@@ -163,14 +163,14 @@ $sql->must("GRANT $_ TO dqds_bridge") foreach @levels;
 	ok(poll_until(sub { http($bridge, GET => '/api/ishealthy')->{body} eq '"OK"' }, 5), 'health needs no token');
 	ok(poll_until(sub { http($bridge, GET => '/api/ishealthy', { Authorization => 'Bearer dqds_0' })->{status} == 200 }, 5), 'and takes no offence at a bad one');
 
-	# Two headers could be read in two ways.
+	# Two headers would be ambiguous.
 	foreach my $pair ([ $good, $good ], [ $good, 'x' ], [ 'x', $good ])
 	{
 		my $raw = raw_request($bridge, "GET $schemas HTTP/1.1\r\nHost: localhost\r\n" . join('', map { "Authorization: Bearer $_\r\n" } @$pair) . "\r\n");
 		like($raw, qr{^HTTP/1\.1 400 }, 'two Authorization headers: 400');
 	}
 
-	# The body of a stranger is not read: it has not even come when the answer is there.
+	# The body of a request without a valid token is not read: the answer arrives before the body is sent.
 	foreach my $authorization ('', "Authorization: Basic $good\r\n")
 	{
 		my $socket  = open_socket($bridge);
@@ -185,8 +185,8 @@ $sql->must("GRANT $_ TO dqds_bridge") foreach @levels;
 
 # --- Which role it is ------------------------------------------------------------------------------------
 
-# Levels and operations over REST: the lowest level that is served, and the status that it gets. Lower levels get 403.
-# NAME is a connection of the role's own.
+# Levels and operations over REST: the lowest level that is allowed, and its status. Lower levels get 403. NAME is a
+# connection that the role owns.
 my $rank = 0;
 my %rank = map { $_ => $rank++ } @levels;
 my $tables = '/api/datasource/connections/shop/schemas/shop/tables';
@@ -198,7 +198,7 @@ my @rest   = (
 	[ 'getConnection',        'viewer',   200, GET    => '/api/connections/shop' ],
 	[ 'getSchemas',           'viewer',   200, GET    => '/api/connections/shop/schemas' ],
 	[ 'getTables',            'viewer',   200, GET    => '/api/connections/shop/schemas/shop/tables' ],
-	# A job that is not there: a role that may ask is told so.
+	# A job that does not exist: a role that may ask gets 404.
 	[ 'getJob',               'viewer',   404, GET    => '/api/jobs/jobs/0' ],
 	[ 'waitForJob',           'viewer',   404, GET    => '/api/jobs/jobs/0/wait' ],
 	[ 'testConnection',       'operator', 200, POST   => '/api/datasource/testconnection', $model ],
@@ -252,7 +252,7 @@ my @sql    = (
 	[ 'dqds_live_role(dqds_role)',        'nobody', q(SELECT dqds_live_role('viewer')) ],
 	[ 'dqds_role_in(cstring)',            'nobody', q(SELECT dqds_role_in('viewer')) ],
 	[ 'dqds_role_out(dqds_role)',         'nobody', q(SELECT dqds_role_out('viewer')) ],
-	# Each of them was granted a connection, and so is known to the registry.
+	# Each of them was granted a connection, and is therefore enrolled.
 	[ 'dqds_enrolled()',                  'nobody', 'SELECT dqds_enrolled()' ],
 	[ 'dqds_token_role(bytea)',           'nobody', q(SELECT dqds_token_role('\x00')), '28000' ],
 	[ 'dqds_connections',                 'viewer', 'SELECT * FROM dqds_connections' ],
@@ -281,7 +281,7 @@ my @sql    = (
 		[ "dqds_create_connection(text,$_)",        'editor',   "SELECT dqds_create_connection('new', $quoted$three{$_})" ],
 		[ "dqds_update_connection(text,$_)",        'editor',   "SELECT dqds_update_connection(OWN, $quoted$three{$_})" ],
 		[ "dqds_patch_connection(text,$_)",         'editor',   "SELECT dqds_patch_connection(OWN, $quoted$three{$_})" ],
-		# A model that is not registered has nowhere to import to.
+		# There are no imports for an ad-hoc model.
 		[ "dqds_import_tables($_,text,text,text[],integer)", 'editor', "SELECT * FROM dqds_import_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ],
 		[ "dqds_unimport_tables($_,text,text[])", 'editor', "SELECT dqds_unimport_tables($quoted$three{$_}, 'shop')", $_ eq 'text' ? undef : '22023' ]) }
 	  sort keys %three),
@@ -313,7 +313,7 @@ my @sql    = (
 	[ 'dqds_create_token(text,text,text)',    'admin', 'SELECT dqds_create_token(current_user::text)' ],
 	[ 'dqds_create_token(text,interval,text)', 'admin', q(SELECT dqds_create_token(current_user::text, interval '1 day')) ],
 	(map { [ "dqds_revoke_token($_)",         'admin', "SELECT dqds_revoke_token('TOKEN'::$_)" ] } qw(bigint integer text)),
-	# What only the extension's own code calls, and the tables, are for no level.
+	# No level includes the tables, or functions that only the extension's own code calls.
 	(map { [ $_, undef, "SELECT $_" ] } (
 		'dqds_find_job(bigint,text,oid,text)', 'dqds_forget_role(regrole)', 'dqds_keep_connection(bigint)', 'dqds_level_members(text,integer,integer)', 'dqds_level_objects()', 'dqds_level_of(text)', 'dqds_level_rank(text)', 'dqds_lock_connection(bigint)',
 		'dqds_remove_connection(bigint)', 'dqds_remove_connection_grant(bigint,regrole)', 'dqds_remove_credential(bigint)', 'dqds_remove_credential_grant(bigint,regrole)',
@@ -345,7 +345,7 @@ foreach my $level (@levels)
 		my $id  = $sql->value('SELECT max(id) FROM dqds_token');
 		$statement =~ s/OWN/$own/;
 		$statement =~ s/TOKEN/$id/;
-		# Of an internal function only the call is looked at: NULL for each argument.
+		# For an internal function only the privilege to call it is checked, with NULL for each argument.
 		$statement =~ s/^SELECT (\w+)\((.*)\)$/"SELECT $1(" . join(', ', map { "NULL::$_" } split \/,\/, $2) . ')'/e if !defined $lowest && $object =~ /\(/;
 		if ($object =~ /^dqds_(un)?import_tables\(text/) { $statement =~ s/\Q$quoted\E::text/'shop'/; }
 		my $may    = defined $lowest && $rank{$level} >= $rank{$lowest};
@@ -373,7 +373,7 @@ foreach my $row (
 	[ editor   => PUT    => '/api/connections/NAME/basic', $model ],
 	[ editor   => DELETE => '/api/connections/NAME' ],
 	[ editor   => POST   => '/api/jobs/importtables', to_json({ connectionName => 'NAME', schemaName => 's' }) ],
-	# Whether a name is taken may be asked; what is behind it is not told by a mask.
+	# A role may find out whether a name is taken; a mask reveals nothing about that connection.
 	[ operator => POST => '/api/datasource/testconnection?verifyNameUniqueness=false', connection_model($remote, connection_name => 'NAME', password => '********') ])
 {
 	my ($lowest, $method, $path, $body) = @$row;
@@ -418,7 +418,7 @@ foreach my $level (@not_admins)
 
 # --- Stealing ---------------------------------------------------------------------------------------------
 
-# Whatever is sent to this server is kept.
+# This server keeps whatever is sent to it.
 my $kept  = PostgreSQL::Test::Utils::tempdir('stolen') . '/received';
 my $thief = start_fake_server(
 	sub {
@@ -446,7 +446,7 @@ sub stolen_nothing
 my $test = '/api/datasource/testconnection?verifyNameUniqueness=false';
 sub try_model { return http($bridge, POST => $test, bearer($token{ $_[0] }), $_[1]); }
 
-# A mask stands for a secret only where that leads to the place it was given for.
+# A mask stands for a secret only if it leads to the place for which the secret was stored.
 create_connection($control, 'own editor stolen', connection_model($remote, properties => { application_name => 'x' }));
 $sql->must(q(UPDATE dqds_connection SET owner = 'editor' WHERE name = 'own editor stolen'));
 foreach my $level (qw(operator editor admin))
@@ -464,7 +464,7 @@ stolen_nothing('editor, the mask in an update to elsewhere', 'invalid_connection
 stolen_nothing('editor, the mask in a new connection', 'invalid_connection',
 	http($bridge, POST => '/api/connections/mine%20now/basic', bearer($token{editor}), connection_model($remote, connection_name => 'closed', password => '********', %elsewhere)));
 
-# A reference is resolved for those who may, and towards the hosts that it is for.
+# A reference is resolved for roles that may use it, and towards the hosts that it is for.
 $sql->must('SELECT dqds_create_credential(' . join(', ', map { sql_literal($_) } 'for shop', remote_password($remote), '127.0.0.1:' . $remote->port) . ')');
 my %reference = (password => '${credential://for shop}');
 stolen_nothing("$_, a credential that was not granted", 'unresolved_secret', try_model($_, connection_model($remote, %reference, %elsewhere))) foreach qw(operator editor admin);
@@ -583,7 +583,8 @@ like(slurp_file($kept), qr/a lure/, 'and has what was sent');
 	like($bridge->log, qr{GET "/api/connections" 200 \d+ms \d+B role="apart"}, 'the log names the role');
 }
 
-# One control connection, one backend: each role has remote sessions of its own, and no request leaves its role behind.
+# One control connection, one backend: each role has its own remote sessions, and no request keeps the role of the previous
+# one.
 {
 	my $single = start_bridge($control, anonymous => undef, options => [ '--pool-size', 1 ]);
 	my $before = -s $remote->logfile;
@@ -599,7 +600,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what was sent');
 	is(http($single, DELETE => '/api/connections/x', bearer($token{viewer}))->{status}, 403, 'the weak one behind it may not');
 	is(http($single, GET => '/api/connections', bearer('dqds_0'))->{status}, 401, 'and an unknown one gets nothing of theirs');
 
-	# No route runs what a client sends, so there is no way back to the login role.
+	# No route executes what a client sends, so there is no way back to the login role.
 	my $evil = q(shop'; RESET ROLE; SELECT set_config('role','none',false) -- $1 \\);
 	my $name = encode_segment($evil);
 	my $from = -s $control->logfile;
@@ -618,7 +619,7 @@ like(slurp_file($kept), qr/a lure/, 'and has what was sent');
 	is($single->stop, 0, 'the bridge ends');
 }
 
-# --- A token is nowhere ------------------------------------------------------------------------------------
+# --- Tokens in logs ----------------------------------------------------------------------------------------
 
 {
 	my $silent = start_fake_server(sub { hold($_[0]) });

@@ -2,8 +2,8 @@
 # to it; the address that was checked is the one that is connected to, even if the name server changes its answer; and a
 # session that was opened before a setting was tightened is not reused.
 #
-# Names come from a name server of the test's own (DqdsTest::Names). Nothing of the system is changed, and nothing leaves
-# this machine.
+# Names are resolved by the test's own name server (DqdsTest::Names). The system is not changed, and nothing leaves this
+# machine.
 use strict;
 use warnings;
 
@@ -23,7 +23,7 @@ my $control = with_names(sub { control_server('control') });
 my $sql = DqdsTest::Sql->connect($control);
 $sql->must("SET dqds.connect_timeout = '3s'");
 
-# --- Servers that count who comes -----------------------------------------------------------------------
+# --- Servers that count connections ---------------------------------------------------------------------
 
 my $arrivals = "$dir/arrivals";
 
@@ -48,7 +48,7 @@ sub counting_server
 	return $process;
 }
 
-# Where connections came in since the last call, sorted.
+# The servers that were connected to since the last call, sorted.
 sub arrived
 {
 	my $text = -e $arrivals ? slurp_file($arrivals) : '';
@@ -79,8 +79,8 @@ sub with_lists
 
 # --- The same over REST -----------------------------------------------------------------------------------
 
-# What the bridge's requests may not connect to: dqds.denied_hosts of the whole server. SAMPLE is a host for which it makes a
-# difference, and its code from then on.
+# Sets dqds.denied_hosts of the whole server, for the bridge's requests. SAMPLE is a host whose result changes by that, and
+# its code afterwards.
 sub deny_for_all
 {
 	my ($denied, $sample, $code) = @_;
@@ -114,14 +114,14 @@ sub code_over_rest
 
 set_names('hidden.test' => ['127.0.0.1'], 'mapped.test' => ['::ffff:127.0.0.1'], 'several.test' => ['127.0.0.2,127.0.0.1']);
 
-# Those that reach 127.0.0.1 when nothing denies it, and those that only mean it (on another network they might get there).
+# Spellings that reach 127.0.0.1 if it is not denied, and those that only mean it (on another network they might reach it).
 my @numbers = qw(127.0.0.1 2130706433);
 my @parts   = qw(127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.0x1 0177.0.0.1 017700000001 0177.0x0.1);
 my @inside  = qw(::ffff:127.0.0.1 ::ffff:7f00:1 ::FFFF:7F00:0001 0:0:0:0:0:ffff:127.0.0.1);
 my @mean    = qw(0.0.0.0 0 0x0 ::ffff:0.0.0.0 64:ff9b::7f00:1 64:ff9b::127.0.0.1 64:FF9B:0::7F00:1 ::127.0.0.1 ::7f00:1 2002:7f00:1::1 64:ff9b:1::7f00:1 ::ffff:0:127.0.0.1 2001:0:7f00:1:: 2001:0:808:808:0:0:80ff:fffe);
 my @names   = qw(localhost LOCALHOST LocalHost hidden.test HIDDEN.test hidden.test. mapped.test);
 my @denials = ('127.0.0.0/8', '127.0.0.1', '127.0.0.1/32', '10.0.0.0/8, 127.0.0.0/9', "127.0.0.0/8:$port", '0.0.0.0/0', '::ffff:127.0.0.1', '::ffff:127.0.0.0/104');
-my %tried;    # how many of each kind, for the count in the end
+my %tried;    # how many of each kind, for the count at the end
 
 with_lists('');
 foreach my $host (@numbers, @parts, @inside, @names)
@@ -162,7 +162,7 @@ hostile('denied-inside-ipv6', sub { denied(spelled => @inside, @mean) });
 hostile('denied-by-name',     sub { denied('by name' => @names, 'several.test') });
 deny_nothing_for_all();
 
-# What is no address and no known name comes nowhere either.
+# Text that is neither an address nor a known name reaches nothing either.
 with_lists('127.0.0.0/8');
 foreach my $host ('localhost.', '127.0.0.1.', '127.0.0.1%lo', "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1", '127.0.0.256', '0x7f000000001', 'unknown.test')
 {
@@ -183,7 +183,7 @@ set_names('hidden.test' => ['127.0.0.1']);
 code_of($_) foreach 'hidden.test', 'HIDDEN.TEST', 'hidden.test.';
 is(questions('hidden.test'), 0, 'is not even resolved');
 
-# --- What is denied from the start ----------------------------------------------------------------------------
+# --- Denied by default ---------------------------------------------------------------------------------------
 
 $sql->must('RESET dqds.denied_hosts; RESET dqds.allowed_hosts');
 set_names('metadata.test' => ['169.254.169.254'], 'any.test' => ['0.0.0.0'], 'any6.test' => ['::'], 'link.test' => ['fe80::1']);
@@ -261,7 +261,7 @@ foreach my $row (@lists)
 	arrived();
 }
 
-# For a registered connection the same.
+# The same for a registered connection.
 {
 	with_lists('', '*');
 	create_connection($control, 'hidden', connection_model($remote, host => 'db.prod.test', port => "$port"));
@@ -277,7 +277,7 @@ foreach my $row (@lists)
 	is(arrived(), '', 'nothing arrived');
 }
 
-# --- A name server that changes its mind -------------------------------------------------------------------------------
+# --- A name server that changes its answers -------------------------------------------------------------------------------
 
 # A name whose answers differ: first one that is allowed, then one that is denied, and the other way round.
 sub changes_its_mind
@@ -313,9 +313,9 @@ deny_nothing_for_all();
 hostile_end();
 $bridge->stop;
 
-# --- Sessions that were made before ---------------------------------------------------------------------------------------
+# --- Sessions from before a change ----------------------------------------------------------------------------------------
 
-# Lists the schemas of a registered connection; the SQLSTATE, or 'ok', and how many logins the remote has seen for it.
+# Lists the schemas of a registered connection; returns the SQLSTATE, or 'ok', and the number of logins at the remote server.
 sub listing
 {
 	my ($name) = @_;
@@ -346,7 +346,7 @@ with_lists('', '127.0.0.2');
 is(listing('source'), 'QD018, logins 0', 'allowed_hosts without it: the session that is there is not used');
 ok(poll_until(sub { $sessions->() == 0 }, 10), 'and it is closed');
 
-# The name leads elsewhere by now, but the session stays where it is: what counts is where it is.
+# The name now leads elsewhere, but the session is still at the old address, which is what counts.
 set_names('moved.test' => [ '127.0.0.1', '127.0.0.2' ]);
 with_lists('127.0.0.2', '*');
 create_connection($control, 'moved', connection_model($remote, host => 'moved.test'));

@@ -44,9 +44,9 @@ foreach my $role (qw(alice bob carol admin))
 	$sql{$role}->must(q(SET dqds.connect_timeout = '2s'));
 }
 
-# --- How a test comes out -----------------------------------------------------------------------------------
+# --- Results of tests ---------------------------------------------------------------------------------------
 
-my @said;    # everything that was answered: no secret may be in it
+my @said;    # all answers: they must not contain a secret
 
 # A test of a name or a model as a role: "SUCCESS", or the error code and the message.
 sub test_as
@@ -68,7 +68,7 @@ sub register
 
 sub with { return connection_model($remote, @_); }
 
-# What the answer says of a reference that is not to be had.
+# The message about a reference that cannot be resolved.
 sub unresolved { return qq(unresolved_secret: the reference \${$_[0]} in "postgresql.) . ($_[1] // 'password') . '" cannot be resolved'; }
 
 my $port    = $remote->port;
@@ -104,7 +104,7 @@ is(test_as('bob', 'shop of bob'), 'SUCCESS', 'granted to a role that the owner i
 $sql{admin}->must(q(SELECT dqds_revoke_credential('shop reader', 'team')));
 is(test_as('bob', 'shop of bob'), unresolved($reader), 'and revoked again');
 
-# What goes wrong with them.
+# Failures with credentials.
 foreach my $row (
 	[ q(dqds_create_credential('shop reader', 'x', '*')), '42710' ], [ q(dqds_create_credential('', 'x', '*')), '22023' ],
 	[ q(dqds_create_credential(NULL, 'x', '*')), '22004' ], [ q(dqds_create_credential('n', NULL, '*')), '22004' ],
@@ -119,7 +119,7 @@ is($sql{alice}->query("SELECT $_")->{error}{sqlstate}, '42501', "an editor: $_: 
   foreach q(dqds_create_credential('n', 'x', '*')), q(dqds_replace_credential('shop reader', 'x', '*')), q(dqds_grant_credential('shop reader', 'bob'));
 is($sql{admin}->query("SELECT * FROM $_")->{error}{sqlstate}, '42501', "not even an admin reads $_") foreach qw(dqds_credential dqds_credential_grant dqds_connection_secret);
 
-# --- Where to ---------------------------------------------------------------------------------------------------
+# --- Allowed hosts ---------------------------------------------------------------------------------------------------
 
 # This server keeps whatever is sent to it, and refuses every login.
 my $kept  = PostgreSQL::Test::Utils::tempdir('secrets') . '/received';
@@ -153,7 +153,7 @@ foreach my $row (
 	like($outcome, qr/^unresolved_secret: a credential of this connection may not be used for/, "$what: unresolved_secret");
 	ok(!-e $kept, 'and there was no connection');
 }
-# The server is one that would have got it.
+# The server would have received the secret.
 like(test_as('alice', with(password => 'a lure', port => "$thief_port", properties => { allow_cleartext_password => 'true' })), qr/^\w+: /, 'the thief asks');
 like(slurp_file($kept), qr/a lure/, 'and it has what was sent');
 
@@ -164,7 +164,7 @@ my $halves = '${credential://shop reader}${credential://second half}';
 is(test_as('alice', with(password => $halves, host => 'localhost')), 'SUCCESS', 'two credentials that both fit');
 like(test_as('alice', with(password => $halves)), qr/^unresolved_secret: /, 'one of them does not');
 
-# A session that is there already is no way around it.
+# An existing session does not bypass this.
 my $list = q(SELECT * FROM dqds_list_schemas('shop'));
 my $logins = sub { return scalar(() = slurp_file($remote->logfile) =~ /connection authorized: user=reader/g); };
 $sql{admin}->must(q{SELECT dqds_replace_credential('shop reader', } . sql_literal($password) . ", '127.0.0.0/8, ::1')");
@@ -212,7 +212,7 @@ foreach my $row (
 	if (ref $outcome) { like($got, $outcome, "a variable: $what"); }
 	else              { is($got, $outcome, "a variable: $what"); }
 }
-# One that stands for nothing must not make libpq fall back on the operating system.
+# An empty value must not make libpq use the operating system's user.
 is(test_as('admin', with($_ => '${DQDS_SECRET_NOT_SET:}')), qq(invalid_connection: "postgresql.$_" is missing in the connection model), "a $_ that is nothing is missing") foreach qw(user host);
 is(test_as('admin', with(user => '${DQDS_SECRET_USER}', port => '${DQDS_SECRET_PORT}', password => '${DQDS_SECRET_PASSWORD}')), 'SUCCESS', 'in other members');
 {
@@ -224,7 +224,7 @@ is(test_as('admin', with(user => '${DQDS_SECRET_USER}', port => '${DQDS_SECRET_P
 	$sql{super}->must('RESET dqds.secret_env_prefix');
 }
 
-# A connection of alice's as version 1.0 would have kept it: with references that no admin wrote.
+# A connection of alice as version 1.0 would have stored it: with references that no admin wrote.
 sub plant
 {
 	my ($name, $model) = @_;
@@ -323,7 +323,7 @@ $sql{admin}->must(qq(SELECT dqds_create_credential('canary', '$value', '*'), dqd
 			  or diag((grep { /c4nary/ } @answer)[0]);
 		}
 	}
-	# A server that says it back.
+	# A server that repeats the secret.
 	my $parrot = start_fake_server(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error('XX000', ('y' x 390) . " you are $value, $value")); });
 	my $model  = with(port => '' . $parrot->port, user => '${DQDS_SECRET_CANARY}');
 	unlike(test_as('admin', $model), qr/c4n/, 'nor when the server says it, and the text is cut off in the middle of it');
@@ -336,7 +336,7 @@ $sql{admin}->must(qq(SELECT dqds_create_credential('canary', '$value', '*'), dqd
 my $secret = 'never-2-be-logged';
 sub log_since { return slurp_file($control->logfile, $_[0]); }
 
-# Errors of dqds do not bring the statement into the log, though log_min_error_statement says so.
+# Errors of dqds are logged without the statement, whatever log_min_error_statement says.
 {
 	my $from  = -s $control->logfile;
 	my $good  = with(password => $secret);
@@ -362,12 +362,12 @@ sub log_since { return slurp_file($control->logfile, $_[0]); }
 	cmp_ok(scalar(() = $log =~ / ERROR: /g), '>', $count, 'the log has all these errors');
 	unlike($log, qr/\Q$secret\E/, 'and the password in none of them');
 
-	# An error behind one of dqds brings its statement again.
+	# A later error is logged with its statement again.
 	$sql{super}->query('SELECT 1 / 0 AS after_all');
 	like(log_since($from), qr/after_all/, 'other statements are logged with their errors as ever');
 }
 
-# Over REST the model is a parameter: nothing of it is in a view, a title or a log.
+# Over REST the model is a parameter: no part of it is in a view, a title or a log.
 {
 	my $bridge = start_bridge($control, level => 'admin');
 	my $from   = -s $control->logfile;

@@ -35,7 +35,7 @@ sub diagnose
 	return { map { $_->{step} => $_ } @rows };
 }
 
-# "model=ok resolve=failed …", without those that are like the last one given.
+# "model=ok resolve=failed …", without repeated statuses.
 sub summary { my ($by) = @_; return join ' ', map { $by->{$_}{status} } @steps; }
 
 my $model = connection_model($remote);
@@ -63,7 +63,7 @@ $remote->safe_psql('postgres', 'CREATE SCHEMA shop; CREATE TABLE shop.orders (id
 	is(summary({ map { $_->{step} => $_ } $sql->rows(q(SELECT * FROM dqds_diagnose_connection('good'))) }), summary($by), 'by name the same');
 }
 
-# Everything that can fail, as the step that it fails in.
+# Every possible failure, and the step in which it occurs.
 my $closed = free_port();
 my %fake   = (
 	silent => sub { hold($_[0]) },

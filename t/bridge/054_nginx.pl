@@ -53,11 +53,11 @@ foreach my $text (sort keys %place)
 	open my $file, '>', "$dir/dqds.conf" or die $!;
 	print $file $conf;
 	close $file;
-	# What Debian's own nginx.conf does around it.
+	# The relevant part of Debian's own nginx.conf.
 	open $file, '>', "$dir/nginx.conf" or die $!;
 	print $file "daemon off;\npid $dir/pid;\nerror_log $dir/error.log info;\nevents {}\nhttp {\naccess_log $dir/access.log;\n"
 	  . join('', map { "${_}_temp_path $dir/$_;\n" } qw(client_body proxy fastcgi uwsgi scgi)) . "include $dir/dqds.conf;\n"
-	  # Its site, which a new installation has.
+	  # The default site of a new installation.
 	  . "server {\nlisten 127.0.0.1:$http default_server;\nreturn 200 somebody;\n}\n}\n";
 	close $file;
 }
@@ -153,7 +153,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 	is(https(POST => '/api/datasource/testconnection', { 'Content-Length' => 10_000_000_000 }, '{')->{status}, 413, 'also when it is only announced');
 	is(scalar(() = $bridge->log =~ /"\/api\/datasource\/testconnection"/g), $before, 'the bridge never sees it');
 	is(https(POST => '/api/datasource/testconnection', {}, '{"a": "' . ('x' x 1_000_000) . '"}')->{status}, 200, 'one below it goes through');
-	sleep 1;    # the requests so far are forgotten at 20 in a second
+	sleep 1;    # the earlier requests no longer count, at 20 in a second
 	my ($out) = exchange(join('', map { request(GET => '/api/ishealthy', { Connection => 'keep-alive' }) } 1 .. 120) . request(GET => '/api/ishealthy'));
 	my %count;
 	$count{$1}++ while $out =~ m{HTTP/1\.1 (\d+) }g;
@@ -195,7 +195,7 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 
 # --- Large answers ----------------------------------------------------------------------------------------------
 
-# Read with a pause: what nginx may not keep must wait at the bridge.
+# Read with a pause: what nginx may not buffer must wait in the bridge.
 {
 	my $tables = '/api/datasource/connections/wide/schemas/wide/tables?details=true';
 	my $bytes  = request(GET => $tables);
@@ -215,8 +215,8 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 
 # --- Slow readers ------------------------------------------------------------------------------------------------
 
-# 32 of one token from one address, which read nothing: nginx takes their answers, and the bridge has its connections back. Meanwhile
-# another caller is served.
+# 32 clients with one token from one address, which read nothing: nginx buffers their answers, and the bridge gets its
+# connections back. Meanwhile another caller is served.
 {
 	my $busy = sub { $control->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'dqds_bridge' AND state <> 'idle')) };
 	my $served = sub { return scalar(() = $bridge->log =~ m{GET "/api/connections" 200 \d+ms 1\d{7}B role="thief"}g); };

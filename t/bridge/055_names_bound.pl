@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-# --- Every statement, as it stands ---------------------------------------------------------------------------
+# --- Every statement of the sources ---------------------------------------------------------------------------
 
 # The string constants of a C source, those that follow each other joined.
 sub strings_of
@@ -66,7 +66,7 @@ my %token = map { $_ => $sql->value("SELECT dqds_create_token('$_')") } qw(admin
 start_bridge($control, level => 'admin', connections => ['shop'])->stop;
 $sql->must('GRANT admin, viewer, nothing TO dqds_bridge');
 
-# What a trap does: it cannot be undone by a rollback, and leaves a line in the log.
+# The action of a trap: it writes a line to the log, which a rollback cannot undo.
 $sql->must(q(
 	CREATE SCHEMA evil;
 	GRANT USAGE ON SCHEMA evil TO PUBLIC;
@@ -126,7 +126,7 @@ foreach my $function ('set_config(text, text, boolean)', 'current_setting(text)'
 $sql->must("CREATE VIEW evil.$_ AS SELECT *, evil.spring() AS trap FROM $_; GRANT SELECT ON evil.$_ TO PUBLIC") foreach qw(pg_roles pg_extension pg_namespace dqds_connections);
 $sql->must("CREATE DOMAIN evil.$_ AS pg_catalog.$_ CHECK (evil.spring() IS NULL)") foreach qw(text name bytea int4 bool oid);
 
-# They do spring.
+# The traps work.
 {
 	my $as_bridge = DqdsTest::Sql->connect($control, user => 'dqds_bridge');
 	my $before = sprung();
@@ -166,7 +166,7 @@ sub no_trap
 			[ DELETE => '/api/connections/trap' ], [ GET => '/api/no/such/path' ]);
 		is("@got", '201 204 200 200 200 200 200 200 200 404', "$what: requests $who");
 	}
-	sleep 3;    # nothing shall happen, so there is nothing to wait for: connections that are idle are looked after each second
+	sleep 3;    # nothing must happen, so there is nothing to wait for: idle connections are checked each second
 	is(http($bridge, GET => '/api/connections')->{status}, 200, "$what: served after a pause");
 	is($bridge->stop, 0, "$what: it ends");
 	is(sprung() - $before, 0, "$what: no trap has sprung");
@@ -176,7 +176,7 @@ sub no_trap
 my $conninfo = bridge_conninfo($control);
 no_trap('traps in the schema of the extension', $conninfo);
 
-# From here on new sessions of the tests would run into them, too: $sql is the one that is there already.
+# From here on new sessions of the tests would call them, too: $sql is an existing one.
 my $path = 'evil, public, pg_catalog';
 $sql->must("ALTER DATABASE postgres SET search_path = $path");
 no_trap('a search_path of the database', $conninfo);

@@ -15,7 +15,7 @@ use Socket qw(MSG_PEEK MSG_DONTWAIT);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# Within so many seconds each request of the others is answered. Each of the attacks lasts for a minute or longer.
+# The time within which each request of the others must be answered. Each attack lasts for a minute or longer.
 use constant SOON => patience(10);
 
 my $remote  = remote_server('remote');
@@ -222,12 +222,12 @@ my $try_again = 'try again in a moment, or raise';
 	$process = attack($bridge, 28, '127.0.0.1',
 		sub { as_bytes($thief[ $_[0] % 3 ], POST => '/api/jobs/importtables', to_json({ connectionName => $silent[$_[0]], schemaName => 'x' })) });
 	ok(poll_until(sub { busy_backends() >= 6 }, 20), "$what: they hold what they can");
-	# Besides those that hold, some prove their tokens.
+	# Besides the requests that hold connections, some have their tokens verified.
 	others_are_served($bridge, $what, most => 14);
 	$process->stop;
 	all_is_free_again($bridge, $what);
 
-	# Each of these comes for the first time, so that its role is still to be found out.
+	# Each of these tokens is used for the first time, so its role must be looked up.
 	$what = 'slow readers with a new token each';
 	my @new = $sql->column(q(SELECT dqds_create_token('thief') FROM generate_series(1, 2500)));
 	$process = attack($bridge, 40, '127.0.0.1', sub { as_bytes(shift @new // $thief[0], GET => '/api/connections') });
@@ -237,7 +237,7 @@ my $try_again = 'try again in a moment, or raise';
 	$process->stop;
 	all_is_free_again($bridge, $what);
 
-	# Without a token the address is the caller, and all that this machine has are one.
+	# Without a token the address is the caller, and all addresses of this machine are one.
 	$what    = 'slow readers without a token, from several addresses of this machine';
 	$sql->must(q(SELECT dqds_grant('admin', 'dqds_anonymous')));
 	$process = attack($bridge, 60, sub { '127.0.0.' . (1 + $_[0] % 3) }, sub { as_bytes(undef, GET => '/api/connections') });
@@ -294,7 +294,8 @@ my $try_again = 'try again in a moment, or raise';
 	is($bridge->stop, 0, 'two threads: status 0');
 }
 
-# A token is proved before its body is awaited: the refusal is there, and the connection closed, before a byte of it has come.
+# A token is verified before the body is read: the request is refused, and the connection closed, before any of it has
+# arrived.
 {
 	my $bridge = another_bridge();
 	foreach my $row ([ POST => '/api/datasource/testconnection' ], [ POST => '/api/connections/x/basic' ], [ PUT => '/api/connections/x/basic' ], [ POST => '/api/jobs/importtables' ])

@@ -12,7 +12,7 @@ use Test::More;
 # C1 controls, marks of the direction of writing, separators, overrides, isolates.
 my @commands = (0x80 .. 0x9F, 0x61C, 0x200E, 0x200F, 0x2028 .. 0x202E, 0x2066 .. 0x2069);
 
-# What stands beside them, and stays as it is.
+# Other characters, which are not changed.
 my @harmless = (0xA0, 0xE9, 0x61B, 0x200D, 0x2010, 0x2030, 0x2065, 0x206A, 0x1F600);
 
 sub utf8_of { my ($text) = @_; utf8::encode($text); return $text; }
@@ -31,7 +31,7 @@ foreach my $format (qw(text json))
 {
 	my $bridge = start_bridge(undef, control_db => bridge_conninfo($control), anonymous => 'viewer', options => [ '--log-format', $format ]);
 
-	# Raw in a path, which no client needs a token for.
+	# Unescaped in a path, for which no token is needed.
 	my $bytes = raw_request($bridge, "GET /api/$sent HTTP/1.1\r\nHost: localhost\r\n\r\n", 20);
 	my $answer = parse_answer($bytes, 1, 'GET');
 	is(answer_fault($answer, 400), undef, "$format: a path with raw bytes: 400");

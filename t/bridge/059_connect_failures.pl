@@ -15,7 +15,7 @@ my $closing = start_fake_server(sub { sysread $_[0], my $ignored, 1000; });
 my $hungry  = start_fake_server(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(3)); hold($_[0]); });
 my $strange = start_fake_server(sub { pg_read_startup($_[0]); send_bytes($_[0], pg_auth(99)); hold($_[0]); });
 
-# A file that is no certificate, and the directory of no server.
+# A file that is not a certificate, and a directory without a server.
 open my $file, '>', "$dir/secret.pem" or die $!;
 print $file "no certificate\n";
 close $file;
@@ -23,7 +23,7 @@ chmod 0600, "$dir/secret.pem";
 
 sub at { my ($server) = @_; return 'host=127.0.0.1 port=' . $server->port . ' dbname=secretdb user=secretuser'; }
 
-# What the connection string is, and what is said of it.
+# A connection string, and the message about it.
 my @cases = (
 	[ 'a name that is nowhere',  'host=db.secret.invalid dbname=secretdb user=secretuser password=secretpw', 'the host name cannot be resolved' ],
 	[ 'an address that is none', 'hostaddr=secret.1.2 dbname=secretdb',                             'hostaddr is not an address' ],

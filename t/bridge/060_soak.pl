@@ -27,21 +27,21 @@ my $seconds = $ENV{SOAK_SECONDS} || 20;
 my $seed    = $ENV{SOAK_SEED}    || int rand 2**31;
 srand $seed;
 
-# A run that was asked for shows its figures; one of many tests keeps them for the log.
+# A run by itself shows its figures; one among many tests writes them to the log.
 sub report { return $ENV{SOAK_SECONDS} ? diag(@_) : note(@_); }
 report("seed $seed, $seconds seconds");
 
-# What may be more in the last quarter of the time than in the third, in kB. A leak of 100 bytes for each request would
-# be more than that in ten minutes.
+# The permitted growth from the third to the last quarter of the time, in kB. A leak of 100 bytes for each request would
+# exceed it in ten minutes.
 use constant { MORE_IN_BRIDGE => 2048, MORE_IN_BACKEND => 1024 };
 
 # So many samples of memory are needed to judge it; a run of so many seconds has to have them.
 use constant { ENOUGH_SAMPLES => 8, LONG_RUN => 60 };
 
-# An operation that was tried so often has to have worked once.
+# An operation that was tried this often must have succeeded at least once.
 use constant MANY_TRIES => 20;
 
-# Health must be told in 100 ms; on a machine that does other things as well, this is what is asserted.
+# A health check must be answered in 100 ms; on a busy machine, this is asserted instead.
 use constant WORST_HEALTH_MS => 5000;
 
 my $world  = DqdsTest::Soak::World->build;
@@ -52,14 +52,14 @@ my $bridge = $world->{bridge};
 my $test_pid = $$;
 END { if ($faults && $$ == $test_pid) { my $status = $?; eval { $faults->calm }; $? = $status; } }
 
-# --- In calm --------------------------------------------------------------------------------------------------------
+# --- Without faults --------------------------------------------------------------------------------------------------------
 
 my @fixed = DqdsTest::Soak::Rest::learn_fixed($world, $bridge->port);
 my $life  = DqdsTest::Soak::Rest::learn_life($world, $bridge->port);
 my %queries = map { $_ => [ DqdsTest::Soak::Sessions::learn($world, $world->{$_}, $_ eq 'steady') ] } qw(control steady);
 pass('in calm, everything is as it was created');
 
-# What the bridge keeps when it does nothing: the control server is restarted, so that no connection of its pool is left.
+# The memory of the idle bridge: the control server is restarted, so that its pool has no connections left.
 sub at_rest
 {
 	my ($measure) = @_;
@@ -82,7 +82,7 @@ my $dir   = PostgreSQL::Test::Utils::tempdir('soak');
 my $until = time + $seconds;
 my @workers;
 
-# worker(NAME, SUB(tally)): does it in a process of its own, and keeps the tally in a file.
+# worker(NAME, SUB(tally)): runs SUB in a separate process, and stores the tally in a file.
 sub worker
 {
 	my ($name, $run) = @_;
@@ -180,7 +180,7 @@ is(join(', ', @not_done), '', 'every fault was done at least once') if $turns >=
 	ok(poll_until(sub { http($bridge, GET => '/api/ishealthy')->{body} eq '"OK"' }, 5), 'the bridge is well again');
 }
 
-# Nothing is kept.
+# There is no leak.
 my %after = (descriptors => at_rest(\&descriptor_count), threads => thread_count($bridge->pid));
 cmp_ok($after{$_}, '<=', $before{$_}, "the bridge has no more $_ than before") foreach sort keys %after;
 foreach my $what (sort grep { /^(sockets|threads) of/ } keys %{ $tally->{numbers} })

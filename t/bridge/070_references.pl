@@ -47,7 +47,7 @@ my $thief = start_fake_server(sub {
 	send_bytes($client, pg_error('28P01', 'no'));
 });
 
-# What the thief has got since the last call.
+# What the thief's server has received since the last call.
 sub stolen
 {
 	my $bytes = -e $kept ? slurp_file($kept) : '';
@@ -67,7 +67,7 @@ sub test_as { my ($role, $connection) = @_; return outcome($sql{$role}->query('S
 sub call_as { my ($role, $function, @arguments) = @_; return $sql{$role}->query("SELECT $function(" . join(', ', map { sql_literal($_) } @arguments) . ')'); }
 sub register { my ($role, $name, $model) = @_; is(call_as($role, 'dqds_create_connection', $name, $model)->{error}, undef, "$role registers $name"); return; }
 
-# A connection of eve's as version 1.0 would have kept it: with references that no admin wrote.
+# A connection of eve as version 1.0 would have stored it: with references that no admin wrote.
 sub plant
 {
 	my ($name, $model) = @_;
@@ -77,8 +77,8 @@ sub plant
 }
 sub shown { return from_json($sql{admin}->value('SELECT model FROM dqds_connections WHERE connection_name = ' . sql_literal($_[0]))); }
 
-# What eve chooses for a member: a reference, and the rest of a model that leads to the thief. All but a password is sent before
-# anything is asked for, so a model need not have one, and then nothing in it is masked.
+# What eve chooses for a member: a reference, and the rest of a model that leads to the thief. Everything except a password is
+# sent before the server asks for anything, so the model need not have one, and then nothing in it is masked.
 my $lure = { host => '127.0.0.1', port => '' . $thief->port, user => 'u', database => 'd', sslmode => 'disable' };
 my @members = (
 	[ user => '${DQDS_SECRET_PROD}' ], [ database => 'x${DQDS_SECRET_PROD}y' ], [ options => '-c x.y=${DQDS_SECRET_PROD:none}' ],
@@ -116,7 +116,7 @@ foreach my $member (@members)
 
 	my $model = http($bridge, GET => '/api/connections/nice/basic')->{json};
 	my @forms = ([ 'as it is shown', to_json($model) ], [ 'written out', $written ]);
-	# A secret behind the mask comes along only under the connection's name.
+	# A masked secret is used only under the connection's name.
 	push @forms, [ 'under no name', to_json({ map { $_ => $model->{$_} } qw(provider_type postgresql) }) ], [ 'under a new name', to_json({ %$model, connection_name => 'nicer' }) ]
 	  if $key ne 'password';
 	foreach my $form (@forms)
@@ -141,7 +141,7 @@ foreach my $member (@members)
 	}
 	is(stolen(), '', "$what: nothing has been sent");
 
-	# (B) Saved back with another label, by every way to do that.
+	# (B) Saved with another label, in every possible way.
 	my $labelled = to_json({ %$model, label => 'reviewed' });
 	is(http($bridge, PUT => '/api/connections/nice/basic', {}, $labelled)->{status}, 204, "$what: an admin saves it over REST");
 	is(call_as('super', 'dqds_update_connection', 'nice', $labelled)->{error}, undef, "$what: a superuser saves it");
@@ -191,7 +191,7 @@ sub good { return connection_model($remote, %references, @_); }
 	is(call_as('admin', 'dqds_create_connection', 'second', good(user => '${DQDS_SECRET_USER:u}', password => 'x${DQDS_SECRET_PASSWORD}', properties => {}))->{error}, undef, 'unless it is written differently');
 	like(test_as('admin', 'same'), qr/^unresolved_secret: /, 'that of the editor is what it was');
 
-	# Members count one by one.
+	# Each member is decided separately.
 	my $part = shown('good');
 	$part->{postgresql}{options} = '-c application_name=${DQDS_SECRET_PROD}';
 	is(call_as('admin', 'dqds_update_connection', 'same', to_json({ %$part, connection_name => 'same', postgresql => { %{ $part->{postgresql} }, password => remote_password($remote) } }))->{error},

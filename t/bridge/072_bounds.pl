@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $MB      = 1024 * 1024;
-# What is within bounds must not lead anywhere.
+# A model within bounds must not lead anywhere.
 my $control = control_server('control', conf => q(dqds.allowed_hosts = 'nowhere.example'));
 my $sql     = DqdsTest::Sql->connect($control);
 my $bridge  = start_bridge($control, level => 'admin', options => [ '--max-body', 16 * $MB ]);
@@ -19,7 +19,7 @@ my $head = '"provider_type":"postgresql","postgresql":{"host":"h","user":"u"}';
 # A model that leads to a source, with this JSON in one more member.
 sub model { return "{$head,\"x\":$_[0]}"; }
 
-# What becomes of a model, by every way in.
+# The result for a model, for every way to pass it.
 sub ways
 {
 	my ($model) = @_;
@@ -104,7 +104,7 @@ grows('many keys', '{' . join(',', map { "\"$_\":1" } 1 .. 70_000) . '}');
 my $list = http($bridge, GET => '/api/connections');
 is("$list->{status} " . scalar @{ $list->{json} }, '200 1', 'the list of connections can be read');
 
-# --- What it takes to refuse ------------------------------------------------------------------------------------------------
+# --- The cost of a refusal --------------------------------------------------------------------------------------------------
 
 # The largest amount of memory that a backend of its own has had, in MB, for these calls.
 sub peak

@@ -34,7 +34,7 @@ credential($_, 's' x $length_of{$_}, 'db.example') foreach keys %length_of;
 credential('c9', $secret, 'db.example');
 credential('here', $secret, '127.0.0.1');
 
-# Everything that is answered about a model, as one text.
+# All answers about a model, as one text.
 sub answers
 {
 	my ($role, $model) = @_;
@@ -88,7 +88,7 @@ same_for_guesses("$_->[0], where nothing listens", 'op', $secret, $_->[1]) forea
 
 # --- Guesses that a remote repeats ------------------------------------------------------------------------------------------
 
-# This server says what it was asked for.
+# This server repeats what was sent to it.
 my $parrot = start_fake_server(sub {
 	my ($client) = @_;
 	my %said = split /\0/, substr pg_read_startup($client), 4;
@@ -117,7 +117,7 @@ foreach my $row (
 
 # --- Guesses in options that a real server reads ----------------------------------------------------------------------------
 
-# It takes the backslashes out of options, and repeats what is left: then no mask stands in the way, or the right guess is masked.
+# It removes the backslashes from options, and repeats the rest: then the secret is not masked, or the right guess is.
 {
 	my $escaped = sub { return join '', map { "\\$_" } split //, $_[0]; };
 	my $real    = remote_password($remote);
@@ -147,7 +147,7 @@ foreach my $row (
 			}
 		}
 	}
-	# With a password of the caller's own there is nothing to find out.
+	# With the caller's own password there is nothing to find out.
 	like($said->('op', sql_literal(connection_model($remote, options => '-c work_mem=large')) . '::text'), qr/refuses the options of the connection: invalid value for parameter "work_mem": "large"/, 'with a password of the caller the words are shown');
 	$sql{super}->must(q{SELECT dqds_replace_credential('here', } . sql_literal($secret) . ')');
 }

@@ -121,7 +121,7 @@ sub call_all
 	return $succeeded;
 }
 
-# what_works(SESSION, SCHEMA): a round of what an admin does, as one line.
+# what_works(SESSION, SCHEMA): the results of an admin's calls, as one line.
 my $round = 0;
 
 sub what_works
@@ -182,7 +182,7 @@ my $from = log_end();
 $app->must('ALTER SCHEMA public RENAME TO old');
 cmp_ok(set_twins($app, 'old', 'public'), '>', 60, 'the schema is renamed, and twins of what is in it take its place');
 
-# They do spring, for the role that calls them.
+# The traps work, for the role that calls them.
 $app->must('SELECT * FROM public.dqds_list_schemas(NULL::text, NULL); SELECT * FROM public.dqds_connection');
 like(slurp_file($control->logfile, $from), qr/LOG:  sprung: dqds_connection as app of app/, 'a trap springs for the role that calls it');
 is(sprung_since($from), '', 'no one else has run one yet');

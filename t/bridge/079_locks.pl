@@ -20,7 +20,7 @@ my $dir     = PostgreSQL::Test::Utils::tempdir('stalls');
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop AUTHORIZATION reader; CREATE TABLE shop.orders (id int); ALTER TABLE shop.orders OWNER TO reader');
 $control->safe_psql('postgres', q(CREATE ROLE grantee; CREATE ROLE other; CREATE ROLE alice; SELECT dqds_grant('editor', r::regrole) FROM unnest('{grantee,other,alice}'::text[]) AS r));
 my ($super, $one, $two) = map { DqdsTest::Sql->connect($control) } 1 .. 3;
-# Nothing here may wait for ever, not even on a busy machine.
+# No call here may wait for ever, even on a busy machine.
 $_->must(q(SET statement_timeout = '30s')) foreach $super, $one, $two;
 
 sub fault { my ($answer) = @_; return $answer->{error} ? "$answer->{error}{sqlstate} $answer->{error}{message}" : ''; }
@@ -230,7 +230,8 @@ ok(poll_until(sub { $super->value('SELECT count(*) FROM pg_locks WHERE NOT grant
 $one->must('COMMIT');
 like(fault($two->answer(30)), qr/^(?:|QD022 another transaction is changing the same role)$/, 'and is not told of tuples');
 
-# --- The caller's own patience ----------------------------------------------------------------------------------------------------
+# --- The caller's lock_timeout
+# ----------------------------------------------------------------------------------------------------
 
 $one->must("BEGIN; $rows");
 $two->send(update('shop'));
@@ -240,7 +241,7 @@ is(fault($two->answer(30)), '', 'and is made when it can be');
 is($two->value('SHOW lock_timeout'), '1min', 'the setting is as before');
 $two->must('RESET lock_timeout');
 
-# A caller that has lost the connection while it waited.
+# A caller that lost the connection while it was waiting.
 foreach my $change (q(SELECT dqds_drop_connection('mine')), q(SELECT dqds_rename_connection('mine', 'x')), update('mine'))
 {
 	$super->must(create('mine') . q(; SELECT dqds_set_connection_owner('mine', 'alice')));

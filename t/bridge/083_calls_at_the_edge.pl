@@ -48,7 +48,7 @@ foreach my $call (@calls)
 is(join("\n", grep { /Gather/ } $sql->column(q(EXPLAIN SELECT dqds_unimport_tables('shop', i::text) FROM many))), '', 'a query that writes is not parallel');
 is(fault($sql->query(q(SELECT count(dqds_unimport_tables('shop', i::text)) FROM many))), '', 'and works');
 
-# A function that is wrongly said to be safe.
+# A function that is wrongly declared parallel safe.
 $sql->must(q(CREATE FUNCTION wrongly_safe(statement text, i int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN EXECUTE 'SELECT FROM ' || statement; RETURN i; END $$));
 $sql->must(qq(SELECT dqds_create_connection('new', $model), dqds_create_connection('newer', $model), dqds_create_connection('again', $model);
 	SELECT dqds_create_credential('key', 'secret', '*'), dqds_grant('viewer', 'role'), dqds_create_token('role')));

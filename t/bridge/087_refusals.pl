@@ -19,7 +19,7 @@ my %installed = map { $_ => `$ENV{PG_CONFIG} --$_` =~ s/\n//r } qw(bindir locale
 new_certificate($dir, 'ca');
 new_certificate($dir, 'address', names => 'IP:127.0.0.1');
 
-# A server with users and databases that refuse, each in its way.
+# A server with users and databases that refuse, each in a different way.
 sub refusing_server
 {
 	my ($name, $language) = @_;
@@ -112,7 +112,7 @@ foreach my $language (sort keys %server)
 	  [ 'as it is', {} ], [ 'TLS demanded, and used', { user => 'tlsonly' } ], [ 'options that are right', { options => '-c search_path=sales,public -c geqo=off' } ];
 }
 
-# gssencmode can only be what changes nothing.
+# gssencmode accepts only values that change nothing.
 fails($sql, 'gssencmode require', connection_model($english, properties => { gssencmode => 'require' }), 'invalid_connection',
 	message => qr/^"postgresql\.properties\.gssencmode" in the connection model is not valid$/, hint => qr/Kerberos is not supported/);
 works($sql, "gssencmode $_", connection_model($english, properties => { gssencmode => $_ })) foreach qw(prefer disable);

@@ -52,9 +52,9 @@ sub name_of
 
 sub model { my ($host, %override) = @_; return connection_model($remote, host => $host, %override); }
 
-# --- What the first one may do ------------------------------------------------------------------------------------------
+# --- Failures of the first server ------------------------------------------------------------------------------------------
 
-# Consents to TLS, and does no more than END then; nor with a client that asks for no TLS.
+# Accepts TLS, and then only does END; also with a client that does not request TLS.
 sub in_tls
 {
 	my ($end) = @_;
@@ -128,7 +128,7 @@ serve_certificate($remote, $dir, 'address');
 	works($sql, 'three silent addresses', model($host, properties => { connect_timeout => '20' }));
 }
 
-# --- What it decides holds ---------------------------------------------------------------------------------------------
+# --- Decisions are final -----------------------------------------------------------------------------------------------
 
 foreach my $row (
 	[ 'a server that is starting', 'server_starting', '57P03', sub { pg_read_startup($_[0]); send_bytes($_[0], pg_error('57P03', 'the database system is starting up')) } ],
@@ -142,7 +142,7 @@ foreach my $row (
 		$code, sqlstate => $sqlstate, within => 4);
 }
 
-# Where no address works: what the one that came furthest did.
+# If no address works: the failure of the one that got furthest.
 {
 	my $nobody = first_server();
 	my %timeout = (properties => { connect_timeout => '3' });

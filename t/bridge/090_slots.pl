@@ -151,7 +151,7 @@ no_session('two', 'four tests at once');
 	is(list($other, 'single'), 'ok', 'one connection at a time: a listing there');
 	close_idle($sql, $other);
 
-	# And others than dqds get in as soon as a test is over.
+	# And other clients can log in as soon as a test is over.
 	my $gets_in = sub { IPC::Run::run([ 'psql', '-qXAt', '-c', 'SELECT 1', '-d', "host=127.0.0.1 port=$single->{port} dbname=postgres user=reader sslmode=disable connect_timeout=5" ], '<', '/dev/null', '>', \my $out, '2>', \my $err) };
 	local $ENV{PGPASSWORD} = $password;
 	ok(poll_until($gets_in, 15), 'one connection at a time: another client');
@@ -163,7 +163,7 @@ no_session('two', 'four tests at once');
 	$other->must('RESET dqds.session_idle_timeout');
 }
 
-# --- A test leaves nothing behind ----------------------------------------------------------------------------------------
+# --- A test leaves no session --------------------------------------------------------------------------------------------
 
 create_connection($control, 'plain', connection_model($remote));
 {

@@ -22,7 +22,7 @@ create_connection($control, 'plain', connection_model($remote));
 sub sessions { return $watch->value(q(SELECT count(*) FROM pg_stat_activity WHERE usename = 'reader')); }
 sub logins   { return scalar(() = slurp_file($remote->logfile, $_[0]) =~ /connection authorized: user=reader /g); }
 
-# So old may sessions be in this test, but for the default.
+# The maximum age of sessions in this test, except for the default.
 use constant AGE => "'2s'";
 
 # --- The setting ---------------------------------------------------------------------------------------------

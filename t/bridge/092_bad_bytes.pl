@@ -17,7 +17,7 @@ my $control = control_server('control');
 my $sql     = DqdsTest::Sql->connect($control);
 my $bridge  = start_bridge($control);
 
-my $bad = "\xef\xbf\xbd";    # what stands for a character that cannot be converted
+my $bad = "\xef\xbf\xbd";    # the replacement for a character that cannot be converted
 
 # For each encoding: a character that cannot be converted, as bytes there; one that can, and what it is in UTF-8.
 my %encoding = (
@@ -162,7 +162,7 @@ foreach my $encoding (sort keys %encoding)
 
 # --- An answer that fails in the middle -----------------------------------------------------------------
 
-# What was sent before the bad comment is not shown twice.
+# Rows that were sent before the bad comment are not shown twice.
 {
 	my $there = DqdsTest::Sql->connect($remote, database => 'win1252');
 	$there->must(q(CREATE SCHEMA wide; GRANT USAGE ON SCHEMA wide TO reader; ALTER DEFAULT PRIVILEGES IN SCHEMA wide GRANT SELECT ON TABLES TO reader;

@@ -22,7 +22,7 @@ CONF
 my $sql = DqdsTest::Sql->connect($control);
 my $log = -s $control->logfile;
 
-# What an answer is: the code and message of an error, or 'ok'.
+# An answer as text: the code and message of an error, or 'ok'.
 sub outcome { my ($answer) = @_; return $answer->{error} ? "$answer->{error}{sqlstate} $answer->{error}{message}" : 'ok'; }
 
 # The model of a spelling as data, or its error as text.
@@ -183,7 +183,7 @@ foreach my $spelling (@broken)
 {
 	my $what   = $spelling =~ s/([^ -~])/sprintf '\\x%02x', ord $1/egr;
 	my $answer = $sql->query('SELECT dqds_connection_model(' . sql_literal($spelling) . ')');
-	# What is no valid text does not even come to dqds.
+	# Invalid text does not reach dqds.
 	my $expected = $spelling =~ /\xff/ ? qr/^22021 / : qr/^QD0(?:19|20) /;
 	like(outcome($answer), $expected, "refused: $what");
 	unlike(join(' | ', map { $_ // '' } @{ $answer->{error} }{qw(message detail hint context)}), qr/$canary/, 'without what is in it') if $spelling !~ /\xff/;
@@ -241,7 +241,7 @@ sub psql_reaches
 {
 	my ($spelling) = @_;
 	my ($out, $err);
-	# dqds does not look at these, so psql must not either.
+	# dqds ignores these, so psql must ignore them, too.
 	local %ENV = map { /^PG/ ? () : ($_ => $ENV{$_}) } keys %ENV;
 	IPC::Run::run([ 'psql', '-XAtq', '-d', $spelling, '-c', q(SELECT current_user || ' in ' || current_database()) ], '<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout(60));
 	chomp($out, $err);
@@ -272,7 +272,7 @@ foreach my $spelling (@same)
 	is($sql->value(q(SELECT model #>> '{postgresql,password}' FROM dqds_connections)), '********', 'with its password masked');
 	$sql->must(q(SELECT dqds_drop_connection('spelled')));
 }
-# No other program is asked here: what these mean is in the table above.
+# No other program is compared here: the table above has the meaning of these.
 foreach my $spelling ("jdbc:postgresql://127.0.0.1:$port/postgres?user=reader&password=$password", "postgresql+psycopg://reader:$password\@127.0.0.1:$port/postgres",
 	"postgresql+asyncpg://reader:$password\@127.0.0.1:$port/postgres?ssl=prefer")
 {

@@ -165,7 +165,7 @@ foreach my $row (
 is(result(test_as('alice', server_with($place, "user 'r_alice'"))), 'FAILURE: password_required: the user mapping for foreign server "tried" has no password', 'a password must be there');
 is(test_as('alice', server_with($place, "user 'r_alice', password 'wrong'"))->{error_code}, 'authentication_failed', 'and be right');
 
-# The mapping of a superuser without password_required is not honoured: the password must have been used.
+# password_required in a superuser's mapping is ignored: the password must have been used.
 {
 	$remote->safe_psql('postgres', 'CREATE ROLE trusted LOGIN');
 	hba_first($remote, 'host all trusted 127.0.0.1/32 trust');
@@ -175,7 +175,8 @@ is(test_as('alice', server_with($place, "user 'r_alice', password 'wrong'"))->{e
 	super(q(ALTER USER MAPPING FOR alice SERVER tried OPTIONS (ADD password 'x')));
 	is(test_as('alice', model('tried'))->{error_code}, 'password_required', 'one that was not asked for');
 }
-# --- What a model may say beside it -----------------------------------------------------------------------------------------------------
+# --- Other keys in such a model
+# ---------------------------------------------------------------------------------------------------------
 
 foreach my $row ([ host => '127.0.0.1' ], [ port => '1' ], [ database => 'd' ], [ user => 'u' ], [ password => 'p' ], [ options => '-c x=y' ], [ properties => { allow_cleartext_password => 'true' } ],
 	[ properties => { application_name => 'x' } ])
@@ -219,7 +220,7 @@ foreach my $row ([ undef, 'disable', 0 ], [ undef, 'allow', 0 ], [ undef, 'prefe
 	like($row->{error_message}, qr/I know \*{8}, and \$\{DQDS_SECRET_X\}, of r_alice/, 'a remote that says the password is not repeated');
 	unlike(to_json([ map { $sql{alice}->query('SELECT * FROM ' . $_ . '(' . sql_literal(model('tried')) . ')') } qw(dqds_test_connection dqds_diagnose_connection dqds_list_schemas) ]), qr/pw-of/, 'nor by anything else');
 
-	# What a mapping says is no reference, for every role may write its own.
+	# Text in a mapping is not a reference, because every role may write its own.
 	my $kept = "$dir/startup";
 	my $thief = start_fake_server(sub { open my $file, '>', $kept or die $!; syswrite $file, pg_read_startup($_[0]); close $file; send_bytes($_[0], pg_error('28P01', 'no')); });
 	super("CREATE SERVER thief FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '" . $thief->port . "', dbname '\${PATH:x}', sslmode 'disable')");

@@ -167,7 +167,7 @@ ok(has_shape(ask(GET => '/api/connections/own'), $shape{connection}, 'its own')-
 
 sub import_of { return has_shape(ask(POST => '/api/jobs/importtables', { connectionName => 'shop', @_ }), \%of_import, 'an import'); }
 
-# What is imported of a connection, in one line.
+# The imports of a connection, in one line.
 sub imported { return join ' ', $sql->column(q(SELECT schema_name || '.' || table_name FROM dqds_imported_tables WHERE connection_name = ) . sql_literal($_[0] // 'shop') . ' ORDER BY 1'); }
 sub forget { $sql->must('DELETE FROM dqds_imported_column; DELETE FROM dqds_imported_table'); return; }
 
@@ -324,25 +324,25 @@ is(ask(POST => '/api/jobs/importtables?jobBusinessKey=failed', { connectionName 
 is($sql->value('SELECT count(*) FROM dqds_job'), $before, 'leaves no job');
 job_is_unknown('failed', $bridge, 'its key');
 
-# A job is for the role that had it done, and for admins.
+# A job is visible to the role that requested it, and to admins.
 my $other = start_bridge($control, anonymous => 'other', connections => ['shop']);
 job_is_unknown($_, $other, "the job $_, asked for by another role") foreach $job->{jobId}, 'my%20key', "$job->{jobId}/wait";
 my $admin = start_bridge($control, anonymous => 'chief', level => 'admin');
 is(http($admin, GET => "/api/jobs/jobs/$_")->{status}, 200, "an admin finds the job $_") foreach $job->{jobId}, 'my%20key';
-# A role of another name may have the number some day, and one of another number the name.
+# A role with another name may get the OID later, and one with another OID the name.
 $sql->must("UPDATE dqds_job SET business_key = NULL WHERE id = $like_id->{jobId}; UPDATE dqds_job SET role_name = 'someone' WHERE id = $job->{jobId}; UPDATE dqds_job SET role = 1 WHERE id = $later->{jobId}");
 job_is_unknown($job->{jobId}, $bridge, 'the same number, but another name');
 job_is_unknown($later->{jobId}, $bridge, 'the same name, but another number');
 $sql->must("UPDATE dqds_job SET role = 'dqds_anonymous'::regrole, role_name = 'dqds_anonymous'");
 
-# What only reads may be called while a query runs in parallel.
+# Functions that only read may be called in a parallel query.
 $sql->must(q(CREATE TABLE many AS SELECT n FROM generate_series(1, 50000) n; ANALYZE many;
 	SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0));
 my $parallel = "SELECT count(*), dqds_job_json('$like_id->{jobId}') IS NOT NULL AS job, dqds_missing_level('dqds_job_json', true) IS NULL AS level FROM many";
 like(join("\n", $sql->column("EXPLAIN $parallel")), qr/Gather/, 'a query runs in parallel');
 is(join(' ', map { join ',', @$_{qw(count job level)} } $sql->rows($parallel)), '50000,t,t', 'what only reads can be called beside it');
 
-# Jobs are forgotten after a day, and beyond the latest 1000 of a role, some with each new one.
+# Jobs are deleted after a day, and beyond the latest 1000 of a role, some with each new job.
 sub new_job { return ask(POST => '/api/jobs/importtables?jobBusinessKey=' . ($_[0] // ''), { connectionName => 'shop', schemaName => 'bare' })->{json}{jobId}{jobId}; }
 $sql->must(q(UPDATE dqds_job SET created_at = created_at - interval '25 hours'));
 new_job($_) foreach 'young', 'younger';
@@ -356,7 +356,7 @@ job_is_unknown('young', $bridge, 'the oldest is not');
 new_job('x' x 1001);
 is(answer_fault(ask(GET => '/api/jobs/jobs/' . 'x' x 1001), 404), undef, 'a key of more than 1000 bytes is not remembered');
 
-# Two that clean up at once do not wait for each other, however long one keeps its transaction open.
+# Two concurrent deletions do not wait for each other, however long one transaction is open.
 $sql->must(q(UPDATE dqds_job SET created_at = created_at - interval '25 hours'));
 my $holder = DqdsTest::Sql->connect($control);
 $holder->must(q(BEGIN; SELECT dqds_import_tables_json('{"connectionName": "star", "schemaName": "k1"}', NULL)));

@@ -79,7 +79,7 @@ foreach my $level (sort { $rank{$a} <=> $rank{$b} } grep { $_ ne 'admin' } keys 
 }
 cmp_ok($refusals, '>', 20, "$refusals refusals of roles with tokens");
 
-# What the message says helps.
+# The command in the message helps.
 foreach my $role ('plain', 'Mixed Case', q(o'clock), 'user', 'x"y')
 {
 	my $token = role_with_token($role, undef);
@@ -108,7 +108,7 @@ foreach my $target ('NAME', 'NAME/basic', 'NAME/schemas', 'NAME/schemas/s/tables
 	like($absent, qr/"message":"connection \\"NAME\\" does not exist\. The view dqds_connections shows the connections that you may use; an admin grants the use of others with dqds_grant_connection\."/, "$target: and say what would help");
 }
 
-# The function that tells answers about nothing else.
+# The function reveals nothing else.
 is($sql->value(q(SELECT count(dqds_missing_level(proname::text, true)) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname !~ '^dqds')), 0, 'for a superuser nothing is missing');
 my $nobody = DqdsTest::Sql->connect($control, user => 'dqds_bridge');
 is($nobody->value(q(SELECT count(dqds_missing_level(proname::text, true)) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname !~ '^dqds')), 0, 'functions of PostgreSQL have no level');

@@ -20,7 +20,7 @@ my $bridge = start_bridge($control, connections => ['shop']);
 # The bytes of the body, its line end included.
 sub body_of { return $_[0]{raw} =~ s/^.*?\r\n\r\n//sr; }
 
-# What is wrong with the line: undef, if it is one.
+# What is wrong with the line; undef if nothing.
 sub line_fault
 {
 	my ($body) = @_;
@@ -121,7 +121,7 @@ sub peak_kb
 }
 http($bridge, GET => '/api/connections/shop/schemas/shop/tables');
 my $before = peak_kb($bridge->pid);
-# Not decoded: that would take its time.
+# Not decoded, which would take long.
 my $wide = split_answer(raw_request($bridge, "GET /api/connections/shop/schemas/wide/tables HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 120), 'GET');
 is($wide->{error}, undef, "$count tables: whole");
 is($wide->{headers}{'transfer-encoding'}, 'chunked', 'in chunks');
@@ -138,7 +138,7 @@ is(join(' ', map { $_->{schema_name} } @{ http($bridge, GET => '/api/connections
 my $cut = raw_request($bridge, "GET /api/connections/shop/schemas/wide/tables HTTP/1.0\r\nHost: localhost\r\n\r\n", 60);
 is(($cut =~ s/^.*?\r\n\r\n//sr) eq "$wide->{body}\n" ? 'same' : 'different', 'same', 'HTTP/1.0: the same to the byte');
 
-# What is broken off has its reason in the log, and nothing stuck to it.
+# The reason for an incomplete answer is in the log, and nothing follows the incomplete answer.
 {
 	my $socket = open_socket($bridge);
 	syswrite $socket, "GET /api/connections/shop/schemas/wide/tables HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -38,7 +38,7 @@ sub nobody_came
 	return;
 }
 
-# A model in which this is wrong: invalid_connection that names it.
+# A model with this fault: the result is invalid_connection, naming the key.
 sub invalid
 {
 	my ($what, $name, %override) = @_;
@@ -72,7 +72,7 @@ is(http($bridge, POST => '/api/connections/long/basic', {}, connection_model($re
 
 # --- Parameters that are not for models ------------------------------------------------------------------------
 
-# Files that would do something, were they read.
+# Files that would have an effect if they were read.
 my $home = "$dir/files";
 mkdir $home;
 foreach my $file (qw(service passfile key certificate))
@@ -135,14 +135,14 @@ hostile('param-dbname', sub {
 	{
 		invalid("database <$database>", 'postgresql\.database', database => $database);
 	}
-	# libpq is never asked to look into a name.
+	# libpq never parses a name as a connection string.
 	fails($sql, "database <$_>", connection_model($remote, database => $_), 'database_not_found', sqlstate => '3D000')
 	  foreach "postgresql://127.0.0.1:$trap_port/x", "postgres://u:p\@127.0.0.1:$trap_port", '=', "x host=127.0.0.1 port=$trap_port";
 	fails($sql, 'a user that is a connection string', connection_model($remote, user => "host=127.0.0.1 port=$trap_port"), 'authentication_failed', sqlstate => '28P01');
 	nobody_came('a database that is a connection string');
 });
 
-# Whatever else libpq knows.
+# All other keywords of libpq.
 invalid("the property $_", $_, properties => { $_ => 'x' })
   foreach qw(host port user password sslmode options servicefile requirepeer require_auth krbsrvname gsslib sslrootcert sslcrl sslcrldir sslpassword sslcompression
   fallback_application_name client_encoding load_balance_hosts scram_client_key requiressl authtype tty);

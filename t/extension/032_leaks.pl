@@ -15,7 +15,7 @@ my $remote  = remote_server('remote');
 my $control = control_server('control');
 my $sql     = DqdsTest::Sql->connect($control);
 
-# --- What is measured ----------------------------------------------------------------------------------
+# --- Measurements --------------------------------------------------------------------------------------
 
 # What the backend has open, but for files of its own database: these PostgreSQL opens and closes as its caches need.
 sub open_files
@@ -54,7 +54,7 @@ sub no_leak
 	cmp_ok($now->{threads},     '<=', $before->{threads},     "$what: threads ($before->{threads}, then $now->{threads})");
 	# Caches of the catalog grow in steps; a leak of 100 bytes for each of a thousand calls would be twice that.
 	cmp_ok($now->{contexts}, '<=', $before->{contexts} + 50_000, "$what: memory contexts ($before->{contexts}, then $now->{contexts})");
-	# The C library's heap breathes. A kB for each of a thousand calls would not pass.
+	# The size of the C library's heap varies. A leak of 1 kB for each of a thousand calls would fail.
 	memory_below($now->{resident}, $before->{resident} + 1_000, "$what: resident kB ($before->{resident}, then $now->{resident})");
 	return;
 }
@@ -80,7 +80,7 @@ create_connection($control, 'remote',         connection_model($remote));
 create_connection($control, 'by_name',        connection_model($remote, host => 'localhost'));
 my $ad_hoc = sql_literal(connection_model($remote)) . '::text';
 
-# [SQL, what has to come: a SQLSTATE, an error_code, or ''], each a way to fail.
+# [SQL, expected SQLSTATE or error_code, or ''], each a way to fail.
 my @failing = (
 	[ q(SELECT * FROM dqds_test_connection('refused')),                   'connection_refused' ],
 	[ q(SELECT * FROM dqds_test_connection('wrong_password')),            'authentication_failed' ],
@@ -111,7 +111,7 @@ my @good = (
 	[ "SELECT * FROM dqds_test_connection($ad_hoc)",                             '' ],
 	[ q(SELECT * FROM dqds_test_connections(ARRAY['remote', 'by_name'])),        '' ]);
 
-# Makes COUNT calls, the kinds in turn; returns how many did not come out as they have to.
+# Makes COUNT calls, the kinds in turn; returns how many had an unexpected result.
 sub make_calls
 {
 	my ($count, @kinds) = @_;

@@ -19,7 +19,7 @@ create_connection($control, 'remote', connection_model($remote));
 my $at_remote = DqdsTest::Sql->connect($remote);
 my $list      = q(SELECT * FROM dqds_list_schemas('remote'));
 
-# --- What the remote saw ----------------------------------------------------------------------------------
+# --- The remote server's log ----------------------------------------------------------------------------------
 
 my $log_start = 0;
 
@@ -85,7 +85,7 @@ mark_log();
 	unlike($log, qr/statement: SET|execute \S+: SET/i, 'nothing is set at the remote');
 }
 
-# A test proves the login, so it makes one; its session is kept, and the older one goes.
+# A test checks the login, so it logs in; its session is kept, and the older one is closed.
 {
 	mark_log();
 	$sql->must(q(SELECT * FROM dqds_test_connection('remote'))) foreach 1 .. 3;
@@ -122,7 +122,7 @@ mark_log();
 	is($sql->query(q(SELECT * FROM dqds_list_columns('remote', 'public')))->{error}, undef, 'its session was ended there: the next call works');
 	is(logins(), 1, 'by one login');
 
-	# A remote that is away is said to be away, and is there again when it is.
+	# A remote server that is down is reported as such, and works again once it is up.
 	$remote->stop;
 	like($sql->query($list)->{error}{sqlstate}, qr/^QD002$/, 'the remote is away: an error');
 	$remote->start;
@@ -184,7 +184,7 @@ mark_log();
 	is($sql->query(q(SELECT * FROM dqds_list_schemas('second')))->{error}{sqlstate}, '42704', 'a connection that was dropped elsewhere is unknown at once');
 	$sql->must('SELECT dqds_close_idle()');
 
-	# What the settings forbid, a session made before does not allow.
+	# A session from before a change of the settings does not bypass them.
 	$sql->must($list);
 	$sql->must("SET dqds.denied_hosts = '127.0.0.0/8'");
 	is($sql->query($list)->{error}{sqlstate}, 'QD018', 'a host that is denied now: the next call fails');
@@ -214,13 +214,13 @@ mark_log();
 	isnt($used->(), $before, 'alice does');
 	is(logins(), 2, 'no more logins were made');
 
-	# Not even with the very same model, given by each of them.
+	# Not even with an identical model from each of them.
 	my $ad_hoc = sub { $sql->must("SET ROLE $_[0]"); $sql->must('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($remote)) . '::text)'); $sql->must('RESET ROLE'); };
 	mark_log();
 	$ad_hoc->($_) foreach qw(alice bob alice bob);
 	is(logins(), 2, 'the same model of two roles: two sessions');
 
-	# A wrong password in a model does not get at the session of the right one.
+	# A model with a wrong password does not get the session of the right one.
 	$sql->must('SET ROLE alice');
 	is($sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal(connection_model($remote, password => 'a guess')) . '::text)')->{error}{sqlstate},
 		'QD009', 'a model with another password does not use the session');
@@ -233,7 +233,8 @@ mark_log();
 	no_session_left('roles');
 }
 
-# --- Not too many -----------------------------------------------------------------------------------------------------------------
+# --- Maximum number
+# -----------------------------------------------------------------------------------------------------------------
 
 {
 	create_connection($control, "many $_", connection_model($remote)) foreach 1 .. 6;
@@ -281,7 +282,7 @@ sub ends_when_idle
 	return;
 }
 
-# What may happen to the backend in the meantime.
+# Events in the backend in the meantime.
 my @meanwhile = (
 	[ 'nothing happens' => sub { } ],
 	[ 'an error'                  => sub { $_[0]->query('SELECT 1/0') } ],
@@ -297,7 +298,7 @@ my @meanwhile = (
 		  sub { my ($idle) = @_; $idle->query($_) foreach 'BEGIN', 'SELECT 1/0', 'SELECT 1', 'ROLLBACK'; } ],
 	[ 'a statement_timeout that strikes' => sub { $_[0]->query('SET statement_timeout = 100; SELECT pg_sleep(1)') } ]);
 
-# With a timeout of a millisecond the timer strikes everywhere.
+# With a timeout of a millisecond the timer fires everywhere.
 sub strikes_everywhere
 {
 	my ($how) = @_;

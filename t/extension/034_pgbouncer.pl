@@ -72,11 +72,11 @@ foreach my $mode (sort keys %pooler)
 
 	my $log = slurp_file($remote->logfile, $log_start);
 	unlike($log, qr/dqds_\d/, "$mode mode: no statement was named");
-	# PgBouncer itself hands on the application_name.
+	# PgBouncer passes on the application_name.
 	unlike($log, qr/: SET (?!application_name=)/, "$mode mode: nothing was set");
 	unlike($log, qr/ERROR/, "$mode mode: no error at the remote");
 
-	# What a wrong login comes to.
+	# The result of a wrong login.
 	my $port = '' . $pooler{$mode}->port;
 	fails($sql, "$mode mode: a wrong password", connection_model($remote, port => $port, password => 'wrong'), 'authentication_failed',
 		sqlstate => '08P01', within => 5);

@@ -84,7 +84,7 @@ sub array { return 'ARRAY[' . join(', ', map { sql_literal($_) } @_) . ']'; }
 
 # --- Limits ---------------------------------------------------------------------------------------------------
 
-# occupy(COUNT, QUERY): as many sessions ask, and wait for a silent server.
+# occupy(COUNT, QUERY): COUNT sessions run QUERY, and wait for a silent server.
 sub occupy
 {
 	my ($count, $query) = @_;
@@ -109,7 +109,7 @@ create_connection($control, 'limited',   connection_model($remote, port => '' . 
 create_connection($control, 'unlimited', connection_model($remote, port => '' . $silent->port));
 my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 
-# How a host is spelled, and which model it is that has the secret of a connection, makes no new limit.
+# Another spelling of the host, or another model with the secret of a connection, does not get a new limit.
 {
 	my $adhoc = sub { my ($host) = @_; return 'SELECT error_code FROM dqds_test_connection(' . sql_literal(connection_model($remote, host => $host, port => '' . $silent->port)) . '::text, false)'; };
 	my @sessions = occupy(8, $adhoc->('localhost'));
@@ -129,7 +129,7 @@ my $test_limited = q(SELECT error_code FROM dqds_test_connection('limited'));
 	is($sql->query(q(SELECT * FROM dqds_list_schemas('limited')))->{error}{sqlstate}, 'QD022', 'parallel_jobs_limit 2, a listing: QD022');
 	is($sql->value(q(SELECT error_code FROM dqds_test_connection('unlimited'))), 'server_silent', 'another connection to the same server is not concerned');
 
-	# One that ends makes room, however it ends.
+	# An operation that ends frees its slot, however it ends.
 	end_sessions(shift @sessions);
 	is($sql->value($test_limited), 'server_silent', 'one that was cancelled makes room');
 	my ($next) = occupy(1, $test_limited);

@@ -132,7 +132,7 @@ sub in_encoding
 	is_deeply([ $sql->column("SELECT comment FROM dqds_list_tables($m, 'public')") ],
 		$expected, "$encoding: comments");
 
-	# A name found in one listing leads on to the next; one that this encoding cannot hold is just not there.
+	# A name from one listing can be used in the next; one that this encoding cannot represent is not found.
 	my ($one) = grep { !/\xef\xbf\xbd/ } @$expected;
 	is_deeply([ $sql->column("SELECT table_name FROM dqds_list_tables($m, 'public', '$one')") ],
 		[$one], "$encoding: a substring");
@@ -165,7 +165,7 @@ sub in_encoding
 	is_deeply([ grep { $_ ne 'public' } @{ $rest_schemas // [] } ], $expected, "$encoding: over REST, schemas");
 	is_deeply($rest_tables,                                         $expected, "$encoding: over REST, tables");
 
-	# Characters that only the remote knows take nothing else away.
+	# Characters that only the remote server's encoding has do not hide anything else.
 	if ($encoding eq 'EUC_JP')
 	{
 		$there->must("CREATE SCHEMA other; CREATE TABLE other.one (id integer); COMMENT ON TABLE other.one IS '\xa9\xa1'; CREATE TABLE other.two (id integer);"
@@ -185,7 +185,7 @@ sub in_encoding
 hostile('sql-ascii', sub { in_encoding('SQL_ASCII') });
 in_encoding($_) foreach grep { $_ ne 'SQL_ASCII' } sort keys %encoding;
 
-# --- What stands in the remote search_path does not matter ---------------------------------------------
+# --- Objects in the remote search_path are ignored ---------------------------------------------
 
 $remote->safe_psql('postgres', 'CREATE DATABASE evil');
 my $there = DqdsTest::Sql->connect($remote, database => 'evil');
@@ -218,7 +218,7 @@ my $model = connection_model($remote, database => 'evil', user => 'evil_reader')
 create_connection($control, 'evil', $model);
 $there->must('ALTER ROLE evil_reader SET search_path = evil, public, pg_catalog');
 
-# With whatever stands in the search_path by now, all is as before.
+# With these objects in the search_path, everything is as before.
 sub is_as_before
 {
 	my ($traps) = @_;

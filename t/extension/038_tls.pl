@@ -55,7 +55,7 @@ fails(
 		sslmode    => 'require',
 		properties => { ssl_min_protocol_version => 'TLSv1', ssl_max_protocol_version => 'TLSv1' }),
 	'tls_failed');
-# What must not be asked for, TLS or not.
+# Requests for passwords that must be refused, with or without TLS.
 refusing_roles($remote);
 foreach my $user (qw(kerberos laborious))
 {
@@ -114,7 +114,7 @@ works($sql, 'a certificate for another name, sslmode verify-ca', connection_mode
 
 # --- One byte at a time, but all of them ---------------------------------------------------------------
 
-# A line that carries every byte on its own: what comes through is the same.
+# A connection that transfers each byte separately: the result is the same.
 {
 	my $port = $remote->port;
 	my $slow = start_fake_server(

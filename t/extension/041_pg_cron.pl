@@ -56,7 +56,7 @@ $control->append_conf('postgresql.conf', 'cron.use_background_workers = off');
 $control->safe_psql('postgres', 'UPDATE cron.job SET nodename = ' . sql_literal($control->host));
 runs('connection of its own', 'prod|SUCCESS||t|t');
 
-# A source that is away is an outcome like any other.
+# A source that is down gives an ordinary result.
 $remote->stop;
 runs('source away', 'prod|FAILURE|connection_refused|t|t');
 

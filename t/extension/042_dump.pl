@@ -46,7 +46,7 @@ sub registry
 	my ($node, $database, $schema) = @_;
 	$schema //= 'public';
 	my $path = "SET search_path = $schema;";
-	# The jobs of the last day stay where they were done.
+	# Jobs are not dumped.
 	my @tables = grep { $_ ne 'dqds_job' } split /\n/, psql($node, $database, "$path SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^dqds_' ORDER BY relname");
 	my $text = '';
 	foreach my $table (@tables)
@@ -94,7 +94,7 @@ SQL
 	return;
 }
 
-# works_on(NODE, DATABASE): a restored registry does what the old one did.
+# works_on(NODE, DATABASE): a restored registry works like the old one.
 sub works_on
 {
 	my ($node, $database, $schema) = @_;
@@ -162,7 +162,7 @@ sub leaves_nothing
 {
 	my ($database, $schema) = @_;
 	psql($control, 'postgres', "CREATE DATABASE $database TEMPLATE template0");
-	# What stays is the schema, and that roles may use it, which is the schema's own business.
+	# The schema and the privileges on it stay, because they do not belong to the extension.
 	my $grants = join ', ', qw(viewer operator "Editor in chief" admin);
 	psql($control, $database, qq(CREATE SCHEMA $schema; GRANT USAGE ON SCHEMA $schema TO viewer, operator, "Editor in chief", admin))
 	  if $schema ne 'public';

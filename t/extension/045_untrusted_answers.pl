@@ -83,7 +83,7 @@ my @columns = map { [ $_, '1', 'id', 'integer', undef, '32', '0', 'f', 't', unde
 my $names_fake = fake('names', sub { answer(columns => @columns) });
 is_deeply(rows(q{SELECT table_name FROM dqds_list_columns('names', 's', '{b,zz}')}), ['b'], 'names of tables are picked here as well');
 
-# --- Values that are not what they should be -------------------------------------------------------------
+# --- Values of the wrong form ----------------------------------------------------------------------------
 
 my @odd_tables = (
 	[ undef,     'table', '1',                   'nameless' ],
@@ -165,7 +165,7 @@ foreach my $nothing ([ 'only ready', '' ], [ 'only a command', pg_message('1', '
 	ok(defined $row->{connection_test_result}, "$name: a test of it comes back: $row->{connection_test_result}");
 }
 
-# What stands in the place of an SQLSTATE need not be one, nor text.
+# The SQLSTATE field need not contain an SQLSTATE, or valid text.
 foreach my $bad ("28P\x8f1", '', '2', '42501x', "42\n01")
 {
 	my $name = 'state ' . unpack 'H*', $bad;
@@ -176,7 +176,7 @@ foreach my $bad ("28P\x8f1", '', '2', '42501x', "42\n01")
 	is($error->{detail}, undef, "$name: nor in an error ($error->{sqlstate})");
 }
 
-# A server drops a startup packet of more than 10,000 bytes without a word.
+# A server drops a startup packet of more than 10,000 bytes without a message.
 {
 	my $remote = remote_server('remote');
 	my @row    = map {

@@ -23,7 +23,7 @@ note("PostgreSQL $version");
 
 # --- What is compared --------------------------------------------------------------------------------------
 
-# Two users, who reach the same server by both paths: one who sees everything, one who was granted a part.
+# Two users that reach the same server by both paths: one sees everything, the other was granted a part.
 my @users     = qw(boss plain);
 my $lookalike = start_lookalike($remote);
 $remote->safe_psql('postgres', q{CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'secret'; CREATE ROLE plain LOGIN PASSWORD 'secret';
@@ -395,7 +395,7 @@ foreach my $step (@steps)
 		is(join(', ', grep { !/^schema / || /^schema pg_(toast_)?temp_/ } @lines), '', "nor in their own schemas, for $connection");
 	}
 
-	# One session has done much, and has not said that it is so.
+	# One session has made many changes without committing them.
 	my $open = $sessions[0];
 	$open->must($_)
 	  foreach 'BEGIN', 'CREATE TABLE data.not_yet (id integer)', 'CREATE SCHEMA not_yet', 'CREATE TABLE not_yet.inside (id integer)',

@@ -13,7 +13,7 @@ my $control = control_server('control');
 $remote->safe_psql('postgres', 'CREATE SCHEMA shop AUTHORIZATION reader; CREATE TABLE shop.orders (id int); ALTER TABLE shop.orders OWNER TO reader; CREATE DATABASE elsewhere');
 create_connection($control, 'prod', connection_model($remote));
 my ($one, $two) = map { DqdsTest::Sql->connect($control) } 1 .. 2;
-# A change waits for a second only, unless it is told to be more patient: the machine may be busy.
+# A change waits for only a second by default; here lock_timeout is longer, because the machine may be busy.
 $two->must(q(SET lock_timeout = '60s'));
 
 sub waits_for_lock
@@ -119,7 +119,8 @@ foreach my $key (qw(keepalives keepalives_idle keepalives_interval keepalives_co
 	is($row->{error_code}, 'authentication_failed', 'the longest one is tried');
 }
 
-# --- Something else than a name, by mistake ------------------------------------------------------------------------------------
+# --- Other text given as a name by mistake
+# -------------------------------------------------------------------------------------
 
 foreach my $mistake ('mongodb://u:lost-secret@h/db', 'server=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')
 {
@@ -128,9 +129,10 @@ foreach my $mistake ('mongodb://u:lost-secret@h/db', 'server=h password=lost-sec
 }
 unlike(slurp_file($control->logfile), qr/lost-secret/, 'nor is it in the log');
 
-# --- Whose rights count --------------------------------------------------------------------------------------------------------
+# --- Which role's privileges count
+# --------------------------------------------------------------------------------------------------------
 
-# PostgreSQL looks at the privilege when a cursor is declared, dqds works when it is fetched from.
+# PostgreSQL checks the privilege when a cursor is declared; dqds runs when rows are fetched.
 $one->must(q(CREATE ROLE caller LOGIN; CREATE ROLE other NOLOGIN; GRANT other TO caller; ALTER ROLE caller NOINHERIT; SELECT dqds_grant('operator', 'caller')));
 {
 	my $caller = DqdsTest::Sql->connect($control, user => 'caller');
@@ -142,7 +144,7 @@ $one->must(q(CREATE ROLE caller LOGIN; CREATE ROLE other NOLOGIN; GRANT other TO
 	$caller->close;
 }
 
-# --- Another owner, and roles that leave ------------------------------------------------------------------------------------
+# --- Another owner, and dropped roles ---------------------------------------------------------------------------------------
 
 $one->must(q(SELECT dqds_set_connection_owner('prod', 'gone')));
 is($one->value(q(SELECT owner FROM dqds_connections WHERE connection_name = 'prod')), 'gone', 'a connection has another owner');

@@ -46,7 +46,7 @@ sub counted
 
 # --- Hard work -----------------------------------------------------------------------------------------------
 
-# A server that asks for so many iterations of SCRAM, and then says no more.
+# A server that requests this many iterations of SCRAM, and then stays silent.
 sub scram_server
 {
 	my ($iterations) = @_;
@@ -155,7 +155,7 @@ sub scram_keys
 	cmp_ok($elapsed{$_}, '>=', 6000, "connect_timeout of the model counts for $_") foreach qw(editor deputy);
 	cmp_ok($elapsed{$_}, '<', 6000, "but not for $_, who has less patience") foreach qw(stranger superuser);
 
-	# In a model of the caller's own it does.
+	# In the caller's own model it applies.
 	$sql->must(q(SET dqds.connect_timeout = '100ms'));
 	my ($row) = $sql->rows('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model(undef, %patient, properties => { connect_timeout => '3' })) . '::text)');
 	cmp_ok($row->{elapsed_ms}, '>=', 3000, 'connect_timeout of a model of the caller counts');

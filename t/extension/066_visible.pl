@@ -27,7 +27,7 @@ my $visible = 'x' . join('', map { sprintf '\\u%04X.', $_ } @hidden) . join('', 
 
 sub model_at { my ($server, %override) = @_; return connection_model($remote, port => '' . $server->port, sslmode => 'disable', %override); }
 
-# --- What a remote says ----------------------------------------------------------------------------------------
+# --- Text from a remote server ----------------------------------------------------------------------------------------
 
 # In pieces, since what is shown of a remote's words is short.
 my @pieces = map { my $from = $_; [ @hidden[ $from .. ($from + 9 < $#hidden ? $from + 9 : $#hidden) ] ] } grep { $_ % 10 == 0 } 0 .. $#hidden;
@@ -57,7 +57,7 @@ foreach my $piece (@pieces, \@shown)
 	is($row->{server_version}, $expected, "$name: as the version");
 }
 
-# --- What a caller says ------------------------------------------------------------------------------------------
+# --- Text from a caller ------------------------------------------------------------------------------------------
 
 {
 	my ($row) = $sql->rows('SELECT * FROM dqds_test_connection(' . sql_literal(connection_model($remote, database => $text)) . '::text)');

@@ -18,7 +18,7 @@ my $control = control_server('control', extension => 0, conf => 'max_locks_per_t
 my $sql     = DqdsTest::Sql->connect($control);
 my $owner   = $sql->value('SELECT current_user'); # named like the user of the system that runs the tests
 
-# --- Where SQL stands -------------------------------------------------------------------------------------------
+# --- The sources of SQL -------------------------------------------------------------------------------------------
 
 my %sql_of = map { $_ => [ sql_strings($_) ] } glob 'src/*.[ch] src/*/*.[ch] bridge/*.c bridge/*.h';
 is(join(' ', grep { @{ $sql_of{$_} } } sort keys %sql_of), 'bridge/routes.c bridge/statements.c src/postgres/catalog_sql.h src/postgres/columns_sql.h src/postgres/keys_sql.h src/postgres/other_sql.h src/postgres/tables_sql.h', 'SQL stands in these files only: no C code of the extension runs any on the control server');
@@ -182,7 +182,7 @@ is($sql->value($unbound), undef, 'every function is in C or bound; none lends it
 is($sql->value(q(SELECT string_agg(DISTINCT probin, ' ') FROM pg_proc p JOIN walk.object o ON o.classid = 'pg_proc'::regclass AND o.objid = p.oid WHERE probin IS NOT NULL)), '$libdir/dqds', 'those in C are in one library');
 is($sql->value(q(SELECT count(*) FROM pg_trigger t JOIN walk.object o ON o.classid = 'pg_class'::regclass AND o.objid = t.tgrelid)), 0, 'there are no triggers, nor those of foreign keys, which find tables by name');
 
-# The walk does find what is wrong.
+# The search detects faults.
 foreach my $broken (
 	[ 'an operator in a body', q(BEGIN ATOMIC SELECT 1 = 1; END), qr/function here\.broken\(\) -> operator here\.=\(integer,integer\)/ ],
 	[ 'a function in a body', q(BEGIN ATOMIC SELECT now() OPERATOR(pg_catalog.>) 'epoch'::pg_catalog.timestamptz; END), qr/-> function here\.now\(\)/ ],
@@ -198,7 +198,7 @@ $sql->must(q(BEGIN; CREATE FUNCTION walk.late() RETURNS bool LANGUAGE sql AS 'SE
 like($sql->value($unbound), qr/late/, 'found: a body that is text');
 $sql->must('ROLLBACK');
 
-# What it does then runs none of them either: a round as superuser, as an admin and as an editor, among the traps.
+# Its functions run none of them either: calls as superuser, as an admin and as an editor, among the traps.
 {
 	$from = -s $control->logfile;
 	my $model = sql_literal(to_json({ provider_type => 'postgresql', postgresql => { host => '127.0.0.1', port => '1', user => 'u', password => 'p', database => 'd' } }));
@@ -303,7 +303,7 @@ foreach my $statement (@bridge, @remote)
 
 is(bound_to('SELECT here.dqds_close_idle()', $paths{first}), 'function here.dqds_close_idle()', 'found: a function in the schema of the extension');
 
-# Without any one of its qualifications it is bound to a trap, or to nothing at all.
+# Without any of its qualifications it is bound to a trap, or to nothing.
 {
 	my ($tried, @missed) = (0);
 	foreach my $statement (@bridge, @{ $remote{POSTGRES} }, @{ $remote{POSTGRES_REENCODED} }[ 3 ])

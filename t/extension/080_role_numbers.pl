@@ -56,7 +56,7 @@ sub role_numbered
 	my ($oid, $name, $node) = @_;
 	$node //= $control;
 	my $data = $node->data_dir;
-	# A number is not given again while there is a row of the role that was dropped.
+	# An OID is not reused while there is a row of the dropped role.
 	$node->safe_psql('postgres', 'VACUUM pg_authid');
 	$node->stop;
 	command_ok([ 'pg_resetwal', '-o', $oid, '-D', $data ], "the counter is set to $oid");
@@ -69,7 +69,7 @@ sub role_numbered
 	return;
 }
 
-# --- A role that leaves ---------------------------------------------------------------------------------------------
+# --- A dropped role -------------------------------------------------------------------------------------------------
 
 $sql->must(q(CREATE ROLE alice; CREATE ROLE teller; CREATE ROLE boss; SELECT dqds_grant('editor', 'alice'), dqds_grant('operator', 'teller'), dqds_grant('admin', 'boss')));
 is(fault(as('alice', "SELECT dqds_create_connection('payroll', $model)")), '', 'alice registers a connection');
@@ -170,7 +170,7 @@ role_numbered($alice, 'zoe');
 $sql = DqdsTest::Sql->connect($control);
 has_nothing('zoe', $control, 'the role with that number in the same cluster');
 
-# One that is enrolled by being granted something, and one by a token.
+# One that is enrolled by a grant, and one by a token.
 $sql->must('DROP OWNED BY zoe; DROP ROLE zoe');
 is(of($sql->query('SELECT count(*) FROM dqds_connections WHERE owner = 0::regrole')), '1', 'once more a connection is left without owner');
 $sql->close;
@@ -253,7 +253,7 @@ is(of($sql->query(q(SELECT owner FROM dqds_connections WHERE connection_name = '
 like(fault($sql->query('DROP ROLE super')), qr/^2BP01/, 'a superuser is known as well');
 $sql->must('DROP OWNED BY super; DROP ROLE super');
 
-# Levels that were granted by hand, to everyone even, make no role known.
+# Levels that were granted by GRANT, even to PUBLIC, enrol no role.
 $sql->must('CREATE ROLE plain; GRANT EXECUTE ON FUNCTION dqds_enrolled() TO PUBLIC');
 is(of($sql->query(q(SELECT count(*) FROM dqds_connections WHERE owner = 0::regrole))), '1', 'EXECUTE for PUBLIC brings no dropped role back');
 $sql->must('REVOKE EXECUTE ON FUNCTION dqds_enrolled() FROM PUBLIC');
@@ -270,7 +270,7 @@ my $one  = as('many1000', q(SELECT connection_test_result FROM dqds_test_connect
 is(of($one), 'SUCCESS', 'and can use it');
 my $all = as('many999', 'SELECT * FROM dqds_test_connections()');
 is(scalar @{ $all->{rows} }, 1, 'among 1,000 connections each finds its own');
-# A tenth of a second here; what would be slow takes a second for each thousand roles and connection.
+# This takes a tenth of a second; a slow implementation takes a second for each thousand roles and connection.
 cmp_ok($all->{seconds}, '<', 30, sprintf('in good time (%.2f s)', $all->{seconds}));
 my $view = $sql->query('SELECT count(*) FROM dqds_connections');
 cmp_ok($view->{seconds}, '<', 30, sprintf('and so does the view (%.2f s)', $view->{seconds}));

@@ -19,7 +19,7 @@ $super->must(q(CREATE ROLE alice; CREATE ROLE owner; SELECT dqds_grant('editor',
 $super->must(q{SELECT dqds_create_credential('key', } . sql_literal(remote_password($remote)) . q{, '*')});
 $super->must('CREATE TABLE numbers AS SELECT i FROM generate_series(1, 1000) AS i; ANALYZE numbers');
 
-# Everything alice has, as it is at the start of each case.
+# Everything that alice has at the start of each case.
 sub set_up
 {
 	$super->must(q(SELECT dqds_drop_connection(connection_name) FROM dqds_connections));
@@ -43,7 +43,7 @@ my $schema = q(SELECT count(*) > 0 AS found FROM dqds_list_schemas('shop'));
 my $gone   = '42704 connection "shop" does not exist';
 my $denied = '42501 permission denied for function';
 
-# Each row: what another session does, a call, how it came out before, how it must come out afterwards.
+# Each row: the change in another session, a call, its result before, and the expected result afterwards.
 my @changes = (
 	[ 'connection revoked',  q(SELECT dqds_revoke_connection('shop', 'alice')), $test,   'SUCCESS', $gone ],
 	[ 'connection revoked',  q(SELECT dqds_revoke_connection('shop', 'alice')), $schema, 't',       $gone ],
@@ -57,7 +57,7 @@ my @changes = (
 	[ 'credential replaced', q(SELECT dqds_replace_credential('key', 'wrong')), q(SELECT * FROM dqds_test_connection('by key')), 'SUCCESS', 'authentication_failed' ],
 	[ 'new owner',           q(SELECT dqds_set_connection_owner('by key', 'owner')), q(SELECT * FROM dqds_test_connection('by key')), 'SUCCESS', '42704 connection "by key" does not exist' ],
 	[ 'role left',           q(DROP OWNED BY alice),                            $test,   'SUCCESS', $denied ]);
-# What is dropped leaves nothing behind, also where an old snapshot does not show all that belongs to it.
+# A drop leaves nothing behind, even if an old snapshot does not show everything that belongs to the object.
 foreach my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
 {
 	my $fails = $level eq 'READ COMMITTED' ? '' : '40001';
@@ -133,7 +133,7 @@ set_up();
 	$alice->close;
 }
 
-# What a transaction has done itself it sees at once.
+# A transaction sees its own changes at once.
 {
 	my $own = DqdsTest::Sql->connect($control);
 	$own->must('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
@@ -147,7 +147,7 @@ set_up();
 	$super->must("SELECT dqds_create_connection('newer', $model)");
 	is(outcome($own->query("SELECT dqds_update_connection('newer', $wrong)")), '40001 could not serialize access due to concurrent update', 'a connection that is newer than the snapshot can be used, but not changed');
 	$own->must('ROLLBACK');
-	# What changes nothing does not say that it did.
+	# A call that changes nothing reports no change.
 	foreach my $row (
 		[ q(SELECT dqds_grant_connection('newer', 'alice')), q(SELECT dqds_revoke_connection('newer', 'alice')) ],
 		[ q(SELECT dqds_grant_credential('key', 'owner')), q(SELECT dqds_revoke_credential('key', 'owner')) ],

@@ -32,7 +32,7 @@ sub server
 		});
 }
 
-# What a test of a connection to such a server comes to.
+# The result of a test of a connection to such a server.
 sub outcome_of
 {
 	my ($talk, $tls) = @_;
@@ -41,7 +41,7 @@ sub outcome_of
 		sslmode => $tls ? 'require' : 'disable', properties => { connect_timeout => '3' });
 	$sql->send('SELECT * FROM dqds_test_connection(' . sql_literal($model) . '::text)');
 	my $answer = $sql->answer(90);
-	# The session computes, and hears nothing.
+	# The session computes, and does not process messages.
 	BAIL_OUT('the backend is deaf') if !$answer;
 	$server->stop;
 	return $answer->{rows}[0]{error_code} // $answer->{error}{message} // 'SUCCESS';

@@ -29,7 +29,7 @@ sub hostile_server
 			my $socket = $tls ? answer_tls($client, $dir, 'address') : $client;
 			close $client if $tls;
 			$talk->($socket);
-			# If it is believed, the client goes on with a question, which ends it.
+			# If the client accepts it, it continues with a query, which ends the connection.
 			pg_read_message($socket);
 		},
 		'127.0.0.2');
@@ -43,7 +43,7 @@ sub model_of
 
 sub anonymous_kb { my ($pid) = @_; return slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m ? $1 : die 'no RssAnon'; }
 
-# What CALL on the model comes to.
+# The result of CALL on the model.
 sub code_of
 {
 	my ($session, $call, $model) = @_;

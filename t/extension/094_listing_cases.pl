@@ -76,7 +76,7 @@ foreach my $state (
 
 # --- Rows: right or unknown, never a false 0 ---------------------------------------------------------------
 
-my $empty = $version >= 15 ? 0 : '-';    # what a table is said to have that was found empty
+my $empty = $version >= 15 ? 0 : '-';    # the estimate for a table that was found empty
 $there->must(q{
 	CREATE EXTENSION file_fdw;
 	CREATE SCHEMA s;
@@ -274,7 +274,7 @@ foreach my $setting (
 	$remote->safe_psql('settings', 'ALTER ROLE reader RESET ' . ($setting =~ /^(\w+)/)[0]);
 }
 
-# Nothing of it is left in the session, which a pooler could hand on.
+# No setting is left in the session, which a pooler could pass on.
 like($remote->safe_psql('settings', q{SELECT string_agg(query, '') FROM pg_stat_activity WHERE usename = 'reader'}), qr/set_config\('search_path', '', true\)/,
 	'settings are made by the query itself, for as long as it runs');
 

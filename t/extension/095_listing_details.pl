@@ -108,7 +108,8 @@ $remote->safe_psql('postgres', table_sql('shop.parent', 'plain')
 	CREATE TABLE shop.nothing (); CREATE TABLE shop.of_extension (id integer); ALTER EXTENSION file_fdw ADD TABLE shop.of_extension;
 	CREATE SCHEMA of_extension; ALTER EXTENSION file_fdw ADD SCHEMA of_extension; CREATE TABLE of_extension.inside (id integer)});
 
-# Can a role read a table? It tries. The name of the schema has to be found, too. A view may be refused for what it reads.
+# Can a role read a table? This tries it. It needs USAGE on the schema, too. A view may be refused because of the tables that
+# it reads.
 $remote->safe_psql('postgres', q{CREATE FUNCTION reference.reads(schema_name text, table_name text, is_view boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN
 	IF is_view THEN RETURN has_any_column_privilege(format('%I.%I', schema_name, table_name), 'SELECT'); END IF;

@@ -82,7 +82,8 @@ $remote->safe_psql('postgres', q{UPDATE pg_class SET reltuples = 'Infinity' WHER
 	UPDATE pg_class SET reltuples = 9e18 WHERE oid IN ('e.parent'::regclass, 'e.child_1'::regclass, 'e.child_2'::regclass)});
 is(join(' ', $sql->column(q{SELECT format('%s:%s', table_name, estimated_rows) FROM dqds_list_tables('shop', 'e')})), 'child_1: child_2: endless: few:2 parent:', 'impossible numbers of rows are none');
 
-# --- Counting switched off ----------------------------------------------------------------------------------------------
+# --- Statistics collection switched off
+# ----------------------------------------------------------------------------------------------
 
 SKIP:
 {
