@@ -381,7 +381,7 @@ stands_alone(JsonbContainer *section, const char *name, const Target *target, Fa
 			failure_set(failure, DQDS_INVALID_CONNECTION,
 						"Leave it out: it comes from the foreign server and the user mapping of "
 						"the caller.",
-						"\"%s.%s\" cannot stand beside \"" FOREIGN_SERVER "\"", name,
+						"\"%s.%s\" cannot be combined with \"" FOREIGN_SERVER "\"", name,
 						excluded_keys[i]);
 			return false;
 		}
@@ -389,7 +389,7 @@ stands_alone(JsonbContainer *section, const char *name, const Target *target, Fa
 		return true;
 	failure_set(failure, DQDS_INVALID_CONNECTION,
 				"Leave it out: the password of the user mapping must be used.",
-				"\"password_required\" cannot be false beside \"" FOREIGN_SERVER "\"");
+				"\"password_required\" cannot be false together with \"" FOREIGN_SERVER "\"");
 	return false;
 }
 

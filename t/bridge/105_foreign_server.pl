@@ -183,13 +183,13 @@ foreach my $row ([ host => '127.0.0.1' ], [ port => '1' ], [ database => 'd' ], 
 {
 	my ($key, $value) = @$row;
 	my $model = model('the Shop', $key => $value);
-	is(result(test_as('alice', $model)), qq(FAILURE: invalid_connection: "postgresql.$key" cannot stand beside "foreign_server"), "$key beside it: refused by name");
+	is(result(test_as('alice', $model)), qq(FAILURE: invalid_connection: "postgresql.$key" cannot be combined with "foreign_server"), "$key beside it: refused by name");
 	is($sql{alice}->query("SELECT dqds_create_connection('never', " . sql_literal($model) . ')')->{error}{sqlstate}, 'QD020', 'it cannot be registered');
 }
 is(result(test_as('alice', model('the Shop', host => '', port => undef, properties => { '' => '' }, postgresql_engine_type => 'postgresql'))), 'SUCCESS', 'what is empty does no harm');
 like(result(test_as('alice', to_json({ provider_type => $_, $_ => { foreign_server => 'the Shop' } }))), qr/^FAILURE: invalid_connection: "$_\.foreign_server" in the connection model is not known/, "not in a section $_") foreach qw(redshift questdb);
 is($sql{super}->query("SELECT dqds_create_connection('open', " . sql_literal(model('the Shop', top => { password_required => JSON::PP::false })) . ')')->{error}{message},
-	'"password_required" cannot be false beside "foreign_server"', 'not even a superuser registers one without a password');
+	'"password_required" cannot be false together with "foreign_server"', 'not even a superuser registers one without a password');
 
 # sslmode: only stricter.
 foreach my $row ([ undef, 'disable', 0 ], [ undef, 'allow', 0 ], [ undef, 'prefer', 'SUCCESS' ], [ undef, 'require', 'SUCCESS' ], [ undef, 'verify-full', 'tls_certificate' ], [ disable => 'disable', 'SUCCESS' ],
