@@ -116,7 +116,7 @@ CREATE FUNCTION @extschema@.dqds_role_in(cstring)
 RETURNS @extschema@.dqds_role
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'dqds_role_in';
-COMMENT ON FUNCTION @extschema@.dqds_role_in(cstring) IS 'input of dqds_role: the name of a role; a number is no role';
+COMMENT ON FUNCTION @extschema@.dqds_role_in(cstring) IS 'input of dqds_role: the name of a role, never a number';
 
 CREATE FUNCTION @extschema@.dqds_role_out(@extschema@.dqds_role)
 RETURNS cstring
@@ -130,7 +130,7 @@ CREATE TYPE @extschema@.dqds_role (
 	OUTPUT = @extschema@.dqds_role_out,
 	LIKE = pg_catalog.oid
 );
-COMMENT ON TYPE @extschema@.dqds_role IS 'a role that the registry names; no one once the role was dropped';
+COMMENT ON TYPE @extschema@.dqds_role IS 'a role that the registry names; none after the role was dropped';
 
 CREATE CAST (@extschema@.dqds_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (@extschema@.dqds_role AS oid) IS 'the number of the role, whether it still counts or not';
@@ -212,7 +212,7 @@ UPDATE @extschema@.dqds_connection_secret
 SET secrets = regexp_replace(secrets::text, '\$\$\{(?=([^"\\}]|\\.)*"(?!:))', '$$${', 'g')::jsonb
 WHERE strpos(secrets::text, '$${') > 0;
 
--- Jobs that clients of the bridge were told of; the latest ones, which dumps leave out.  A role is the same one as long as both
+-- The latest jobs that the bridge has reported to clients; dumps leave them out.  A role is the same one as long as both
 -- its number and its name are.
 CREATE TABLE @extschema@.dqds_job (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -289,7 +289,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, at once';
+COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named connections, or all that the caller may use, in parallel';
 
 -- For literals: one name, or an array of names between braces.
 CREATE FUNCTION @extschema@.dqds_test_connections(connections text)
@@ -307,7 +307,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(text) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_diagnose_connection(connection json)
 RETURNS TABLE (
@@ -315,7 +315,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(json) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_diagnose_connection(connection jsonb)
 RETURNS TABLE (
@@ -323,7 +323,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_diagnose_connection_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'tell step by step how far a connection to a remote data source gets';
+COMMENT ON FUNCTION @extschema@.dqds_diagnose_connection(jsonb) IS 'report step by step how far a connection to a remote data source gets';
 
 CREATE FUNCTION @extschema@.dqds_list_schemas(connection text, include_system boolean DEFAULT false)
 RETURNS TABLE (
@@ -421,7 +421,7 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_list_columns_1_1';
 COMMENT ON FUNCTION @extschema@.dqds_list_columns(jsonb, text, text[]) IS 'list the columns of the tables of a remote schema';
 
--- A literal is taken for text, not for text[]: so these take the name of one table, or an array as it is written.
+-- A literal is resolved as text, not as text[], so these take the name of one table, or the text of an array.
 CREATE FUNCTION @extschema@.dqds_list_columns(connection text, schema_name text, table_names text)
 RETURNS TABLE (
 	connection_name text, schema_name text, table_name text, ordinal_position integer, column_name text,
@@ -581,13 +581,13 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_view_definition';
 COMMENT ON FUNCTION @extschema@.dqds_view_definition(jsonb, text, text) IS 'the query of a remote view or materialized view; NULL when there is none';
 
--- Open to all: it looks at nothing but its argument.
+-- Open to all: it reads only its argument.
 -- Not PARALLEL SAFE: of an error of a worker, the leader would log the statement, with the password that it may hold.
 CREATE FUNCTION @extschema@.dqds_connection_model(spelling text)
 RETURNS jsonb
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_connection_model';
-COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
+COMMENT ON FUNCTION @extschema@.dqds_connection_model(text) IS 'return the connection model that a URI, conninfo string, JDBC or SQLAlchemy URL stands for';
 
 -- ---- editing the registry -----------------------------------------------------------------------
 
@@ -649,7 +649,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dqds_drop_connection(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'forget a connection with its grants and imports';
+COMMENT ON FUNCTION @extschema@.dqds_drop_connection(text) IS 'drop a connection with its grants and imports';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_rename_connection(name text, new_name text)
 RETURNS void
@@ -664,7 +664,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(text, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_import_tables(connection json, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
@@ -673,7 +673,7 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(json, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_import_tables(connection jsonb, schema_name text, table_name_contains text DEFAULT NULL,
 	table_names text[] DEFAULT NULL, tables_import_limit integer DEFAULT NULL)
@@ -682,25 +682,25 @@ RETURNS TABLE (
 )
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_import_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns; again, to bring them up to date';
+COMMENT ON FUNCTION @extschema@.dqds_import_tables(jsonb, text, text, text[], integer) IS 'import tables of a remote schema with their columns, or update what was imported before';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_unimport_tables(connection text, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(text, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_unimport_tables(connection json, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(json, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_unimport_tables(connection jsonb, schema_name text, table_names text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_unimport_tables_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all without table_names, and tell how many';
+COMMENT ON FUNCTION @extschema@.dqds_unimport_tables(jsonb, text, text[]) IS 'forget imported tables of a schema, all of them without table_names, and return how many';
 
 -- ---- for the bridge -------------------------------------------------------------------------------
 
@@ -797,7 +797,7 @@ CREATE OR REPLACE FUNCTION pg_catalog.dqds_drop_connection_json(connection_name 
 RETURNS SETOF text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_connection_json';
-COMMENT ON FUNCTION pg_catalog.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge: the answer is that of a queue of jobs';
+COMMENT ON FUNCTION pg_catalog.dqds_drop_connection_json(text) IS 'dqds_drop_connection for the bridge; the answer is that of a queue of jobs';
 
 CREATE OR REPLACE FUNCTION pg_catalog.dqds_import_tables_json(parameters text, business_key text)
 RETURNS SETOF text
@@ -944,7 +944,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dqds_drop_credential(name text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_drop_credential';
-COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'forget a credential and its grants';
+COMMENT ON FUNCTION @extschema@.dqds_drop_credential(text) IS 'drop a credential and its grants';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_grant_credential(name text, role regrole)
 RETURNS void
@@ -983,40 +983,40 @@ CREATE OR REPLACE FUNCTION @extschema@.dqds_create_token(role regrole, expires_i
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(regrole, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
--- For literals: as text they are taken by these, before any function that another role may have put beside them.
+-- For literals: they are resolved as text, so these are chosen before any function that another role may have put beside them.
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in text DEFAULT '90 days', description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, text, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE FUNCTION @extschema@.dqds_create_token(role text, expires_in interval, description text DEFAULT NULL)
 RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_create_token_1_1';
-COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'make a token with which HTTP requests run as a role; it is shown this once';
+COMMENT ON FUNCTION @extschema@.dqds_create_token(text, interval, text) IS 'create a token with which HTTP requests run as a role; it is shown only once';
 
 CREATE OR REPLACE FUNCTION @extschema@.dqds_revoke_token(token_id bigint)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(bigint) IS 'make a token invalid';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id integer)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(integer) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(integer) IS 'make a token invalid';
 
 CREATE FUNCTION @extschema@.dqds_revoke_token(token_id text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'dqds_revoke_token';
-COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token useless from now on';
+COMMENT ON FUNCTION @extschema@.dqds_revoke_token(text) IS 'make a token invalid';
 
--- Open to all, because it gives nothing away: a caller that has the hash of a valid token had the token.
+-- Open to all, because it reveals nothing: a caller with the hash of a valid token has had the token.
 CREATE OR REPLACE FUNCTION pg_catalog.dqds_token_role(token_hash bytea)
 RETURNS name
 LANGUAGE C STABLE PARALLEL RESTRICTED
@@ -1027,7 +1027,7 @@ CREATE OR REPLACE VIEW @extschema@.dqds_tokens AS
 SELECT t.id AS token_id, @extschema@.dqds_live_role(t.role) AS role, t.description,
 	@extschema@.dqds_live_role(t.created_by) AS created_by, t.created_at, t.expires_at, t.expires_at <= now() AS expired
 FROM @extschema@.dqds_token t;
-COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge; not what they are, only whose';
+COMMENT ON VIEW @extschema@.dqds_tokens IS 'the tokens of the HTTP bridge, without their values';
 
 -- ---- views ------------------------------------------------------------------------------------------------
 
@@ -1153,7 +1153,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_level_members(text, integer, integer) IS 'internal: the views, or the functions, that the levels of some ranks open';
 
--- What rows say of a number that was another role's does not count for the role that has it now.
+-- Rows that belonged to an earlier role of this number do not count for the role that has it now.
 CREATE FUNCTION @extschema@.dqds_forget_role(role regrole)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -1190,7 +1190,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_lock_connection.id FOR NO KEY UPDATE;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: wait for others that change a connection, and make them wait; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_lock_connection(bigint) IS 'internal: lock a connection for a change; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_keep_connection(id bigint)
 RETURNS boolean
@@ -1198,7 +1198,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_keep_connection.id FOR KEY SHARE;
 END;
-COMMENT ON FUNCTION @extschema@.dqds_keep_connection(bigint) IS 'internal: let no one drop a connection until the end of the transaction; NULL when it was dropped';
+COMMENT ON FUNCTION @extschema@.dqds_keep_connection(bigint) IS 'internal: keep a connection from being dropped until the end of the transaction; NULL when it was dropped';
 
 CREATE FUNCTION @extschema@.dqds_replace_connection(id bigint, model jsonb, secrets jsonb, environment_members text[])
 RETURNS boolean
@@ -1245,7 +1245,7 @@ CREATE FUNCTION @extschema@.dqds_remove_connection(id bigint)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	-- By itself, so that the next statement sees what those wrote who kept the connection.
+	-- In a statement of its own, so that the next one sees what transactions wrote that kept the connection.
 	SELECT true FROM @extschema@.dqds_connection c WHERE c.id = dqds_remove_connection.id FOR UPDATE;
 	WITH removed_table AS (
 		DELETE FROM @extschema@.dqds_imported_table t WHERE t.connection_id = dqds_remove_connection.id RETURNING t.id
@@ -1364,7 +1364,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_token(bigint) IS 'internal: forget a token; NULL when there is none of that number';
 
--- Store tables with their columns, given as one array for each column of the remote's answer; no table comes twice, nor does a
+-- Store tables with their columns, given as one array for each column of the remote's answer; no table occurs twice, nor does a
 -- column.  What is stored already and has not changed is not touched.  Each table's status is returned, in the order given.
 CREATE FUNCTION @extschema@.dqds_store_import(connection_id bigint, schema_name text,
 	table_names text[], kinds text[], estimates bigint[], comments text[],
@@ -1460,8 +1460,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.dqds_remove_imports(bigint, text, text[]) IS 'internal: forget imported tables';
 
--- Old jobs go with each new one, a few at a time; those that another transaction is removing are left to it.  Where a row
--- that has been removed since the snapshot is an error, they are left to the next one: a job that is done must not fail for it.
+-- Each new job removes a few old ones; those that another transaction is removing are left to it.  Where a row
+-- that was removed after the snapshot is an error, they are left to the next job: one that is done must not fail for this.
 CREATE FUNCTION @extschema@.dqds_store_job(role oid, role_name text, job_type text, business_key text, created_at timestamptz)
 RETURNS bigint
 LANGUAGE sql VOLATILE
