@@ -31,6 +31,7 @@
 #include "utils/syscache.h"
 
 #include "base/caller.h"
+#include "base/compat.h"
 #include "base/failure.h"
 #include "registry/owner_call.h"
 
@@ -69,13 +70,15 @@ owner_call_add_text(OwnerCall *call, const char *value)
 				   value == NULL);
 }
 
+#define AUTO_EXPLAIN_PARAMETERS "auto_explain.log_parameter_max_length"
+
 /* ---- as the owner -------------------------------------------------------------------- */
 
+/* context: who may set that; the caller's own rights do not matter. */
 static void
-set_locally(const char *name, const char *value)
+set_locally(const char *name, const char *value, GucContext context)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	(void) set_config_option(name, value, context, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* These are in force until the GUC nesting level ends, also by an error. */
@@ -87,14 +90,17 @@ set_settings(void)
 	if (LockTimeout == 0)
 	{
 		snprintf(timeout, sizeof(timeout), "%d", LOCK_TIMEOUT_MS);
-		set_locally("lock_timeout", timeout);
+		set_locally("lock_timeout", timeout, PGC_USERSET);
 	}
-	set_locally("search_path", "pg_catalog, pg_temp");
+	set_locally("search_path", "pg_catalog, pg_temp", PGC_USERSET);
 	/*
 	 * A custom plan would contain the arguments, including a secret, and any
 	 * caller can have plans logged.
 	 */
-	set_locally("plan_cache_mode", "force_generic_plan");
+	set_locally("plan_cache_mode", "force_generic_plan", PGC_USERSET);
+	/* From PostgreSQL 16 on auto_explain logs the arguments as well, where it is loaded. */
+	if (dqds_find_setting(AUTO_EXPLAIN_PARAMETERS) != NULL)
+		set_locally(AUTO_EXPLAIN_PARAMETERS, "0", PGC_SUSET);
 }
 
 /*

@@ -32,7 +32,7 @@ use Time::HiRes qw(time sleep);
 our @EXPORT = (
 	qw(control_server remote_server standby_of wide_server remote_password connection_model create_connection grant_role),
 	qw(start_bridge bridge_conninfo run_bridge health_of start_pgbouncer pgbouncer_version start_fake_server free_port),
-	qw(reload_with restart_at_once has_extension create_wrapper to_json from_json sql_literal poll_until line_differences),
+	qw(reload_with restart_at_once has_extension has_library create_wrapper to_json from_json sql_literal poll_until line_differences),
 	@DqdsTest::Http::EXPORT, @DqdsTest::Under::EXPORT);
 
 # --- Helpers -----------------------------------------------------------------------------------------
@@ -181,6 +181,14 @@ sub has_extension
 	my ($name) = @_;
 	chomp(my $share = `$ENV{PG_CONFIG} --sharedir`);
 	return -e "$share/extension/$name.control";
+}
+
+# has_library(NAME): the same of a module that is only loaded.
+sub has_library
+{
+	my ($name) = @_;
+	chomp(my $libraries = `$ENV{PG_CONFIG} --pkglibdir`);
+	return -e "$libraries/$name.so";
 }
 
 # create_wrapper(CONTROL, EXTENSION): the foreign data wrapper of postgres_fdw or dblink. In an installation that comes without
