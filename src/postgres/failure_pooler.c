@@ -80,6 +80,7 @@ static const struct
 					 "Client certificates are not supported: let the server ask for the password "
 					 "alone."}},
 	{.piece = "login rejected", .explanation = POOLER_DOES_NOT_LET_IN},
+	{.piece = "no authentication method is found", .explanation = POOLER_DOES_NOT_LET_IN},
 	{.piece = "pool_hba.conf", .explanation = POOLER_DOES_NOT_LET_IN},
 	{.piece = "SSL required",
 	 .explanation = {DQDS_TLS_FAILED, "the connection pooler at %h:%p demands TLS",

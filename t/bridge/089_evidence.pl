@@ -114,6 +114,7 @@ my @logins = (
 		[ 'client connections exceeded (max_user_client_connections)', undef, 'too_many_connections', qr/^the connection pooler at \S+ has no connection left$/ ],
 		[ 'remaining connection slots are reserved for non-replication superuser connections', undef, 'too_many_connections', qr/no connection left/ ],
 		[ 'PAM authentication failed for user "reader"', undef, 'authentication_failed', qr/^password authentication failed/, qr/users of the pooler/ ],
+		[ 'no authentication method is found', undef, 'login_not_allowed', qr/^the connection pooler at \S+ does not let user "reader" log in/, qr/auth_hba_file/ ],
 		[ 'no such user', undef, 'authentication_failed', qr/^password authentication failed/, qr/users of the pooler/ ],
 		[ 'role "reader" is not permitted to log in', '28000', 'login_not_allowed', qr/has no user "reader" that may log in$/ ],
 		[ 'no pg_hba.conf entry for host "10.1.2.3", user "reader", database "shop", no encryption', '28000', 'login_not_allowed', qr/^the server behind the connection pooler at \S+ does not let user "reader"/, qr/address of the pooler/ ],

@@ -9,7 +9,16 @@ use DqdsTest::Process;
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(start_pgpool);
+our @EXPORT = qw(start_pgpool pgpool_version);
+
+use constant PGPOOL => '/usr/sbin/pgpool';
+
+# pgpool_version(): as a number that can be compared: 4.003 for 4.3.
+sub pgpool_version
+{
+	my ($major, $minor) = qx(${\ PGPOOL} --version 2>&1) =~ /version (\d+)\.(\d+)/ or die "pgpool does not tell its version\n";
+	return sprintf '%d.%03d', $major, $minor;
+}
 
 # start_pgpool(REMOTE, PASSWORDS, HBA = none, CONF = ''): pgpool-II in front of the server REMOTE, or of a port of 127.0.0.1. PASSWORDS
 # is {role => password} of those that it logs in; HBA are lines for the top of its pool_hba.conf, in which all others have to
@@ -28,8 +37,7 @@ sub start_pgpool
 			"port = $port",
 			"pcp_listen_addresses = ''",
 			"pcp_port = $control_port",
-			(map { "$_ = '$dir'" } qw(socket_dir pcp_socket_dir wd_ipc_socket_dir logdir)),
-			"unix_socket_directories = ''",
+			(map { "$_ = '$dir'" } qw(socket_dir unix_socket_directories pcp_socket_dir wd_ipc_socket_dir logdir)),
 			"pid_file_name = '$dir/pid'",
 			"backend_clustering_mode = 'raw'",
 			"backend_hostname0 = '127.0.0.1'",
@@ -47,7 +55,7 @@ sub start_pgpool
 		close $file;
 	}
 	my $process = DqdsTest::Process->start('pgpool', "$dir/log",
-		[ '/usr/sbin/pgpool', '-n', '-f', "$dir/pgpool.conf", '-a', "$dir/pool_hba.conf", '-F', "$dir/pcp.conf" ]);
+		[ PGPOOL, '-n', '-f', "$dir/pgpool.conf", '-a', "$dir/pool_hba.conf", '-F', "$dir/pcp.conf" ]);
 	$process->{port} = $port;
 	$process->await(qr/pgpool-II successfully started/, 20);
 	return $process;
