@@ -103,8 +103,9 @@ is(call_as('eve', 'dqds_create_connection', 'short', $harmless)->{error}, undef,
 is(($sql{eve}->query("SELECT dqds_rename_connection('short', repeat('n', 40 * $limit))")->{error} // {})->{sqlstate}, 'QD020', 'and not be renamed to one of 40 MB');
 is(call_as('eve', 'dqds_create_connection', "\xc3\xa4" x ($limit / 2), $harmless)->{error}, undef, 'one of 1 MB can be registered');
 $sql{super}->must(q(SELECT count(model::text) FROM dqds_connections));
-my $list = http($bridge, GET => '/api/connections');
-is("$list->{status} " . scalar @{ ref $list->{json} eq 'ARRAY' ? $list->{json} : [] }, '200 2', 'and the list of connections can be read');
+# PostgreSQL reads it: JSON::PP of Debian 13 would take a quarter of an hour.
+my $list = split_answer(raw_request($bridge, "GET /api/connections HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 60), 'GET');
+is("$list->{status} " . ($sql{super}->value('SELECT json_array_length(' . sql_literal($list->{body}) . '::json)') // ''), '200 2', 'and the list of connections can be read');
 
 $bridge->stop;
 done_testing();

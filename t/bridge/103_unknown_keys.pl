@@ -72,7 +72,8 @@ foreach my $row ([ sslmode => 'sslmode' ], [ sslMode => 'sslmode' ], [ ssl_mode 
 {
 	my ($key, $as) = @$row;
 	my $row = test_of(model_with({}, { $key => 'verify-full' }));
-	is(result($row), qq(FAILURE: invalid_connection: "$key" in the connection model is not known), "$key at the top: refused");
+	utf8::encode(my $shown = $key);
+	is(result($row), qq(FAILURE: invalid_connection: "$key" in the connection model is not known), "$shown at the top: refused");
 	is($row->{hint}, qq(Move it into "postgresql", as "$as".), 'and it is said where it belongs');
 }
 # What is missing may be there under another name.
