@@ -54,6 +54,7 @@ EXTENSION_SOURCES := $(call files,src/*.c src/*/*.c)
 
 BRIDGE_SOURCES = \
 	bridge/access.c \
+	bridge/address.c \
 	bridge/answer.c \
 	bridge/bulkhead.c \
 	bridge/call.c \

@@ -21,18 +21,7 @@
 #include <string.h>
 #include <strings.h>
 
-bool
-access_is_loopback(const char *address)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (inet_pton(AF_INET, address, &v4) == 1)
-		return (ntohl(v4.s_addr) >> 24) == 127;
-	if (inet_pton(AF_INET6, address, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-	return false;
-}
+#include "address.h"
 
 /* Copies the host of "host", "host:port", "[v6]" or "[v6]:port"; false when it is none of these. */
 static bool
@@ -62,7 +51,7 @@ is_our_name(const Options *options, const char *authority)
 
 	if (!split_host(authority, host, sizeof(host)))
 		return false;
-	if (strcasecmp(host, "localhost") == 0 || access_is_loopback(host))
+	if (strcasecmp(host, "localhost") == 0 || address_is_loopback(host))
 		return true;
 	for (size_t i = 0; i < options->host_name_count; i++)
 		if (strcasecmp(host, options->host_names[i]) == 0)

@@ -10,9 +10,7 @@
 #include "caller.h"
 #include "error.h"
 #include "http.h"
-#include "options.h"
-
-#define TOKEN_HASH_SIZE 67 /* "\\x", 64 hexadecimal digits, NUL */
+#include "configuration.h"
 
 /* The role of a request in the control database, by name or by a token: one of the two is set. */
 typedef struct Identity
@@ -30,8 +28,5 @@ typedef struct Identity
  */
 bool access_check(const Options *options, const HttpRequest *request, Identity *identity,
 				  Failure *failure);
-
-/* True for an IPv4 or IPv6 literal (without brackets) of this machine's loopback. */
-bool access_is_loopback(const char *address);
 
 #endif /* BRIDGE_ACCESS_H */

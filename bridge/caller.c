@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access.h"
+#include "address.h"
 
 /* A token has one of the places of a set, which its hash chooses. */
 #define SETS           256
@@ -47,7 +47,7 @@ caller_of_address(const char *address, char *caller)
 	struct in6_addr network;
 	char text[INET6_ADDRSTRLEN];
 
-	if (access_is_loopback(address))
+	if (address_is_loopback(address))
 		address = "127.0.0.1";
 	else if (inet_pton(AF_INET6, address, &network) == 1 && !IN6_IS_ADDR_V4MAPPED(&network))
 	{

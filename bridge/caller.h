@@ -10,6 +10,9 @@
 /* "role ", "address " or "token at address ", and the name of the role or the address. */
 #define CALLER_SIZE 80
 
+/* The SHA-256 of a token as a bytea: "\\x", 64 hexadecimal digits, NUL. */
+#define TOKEN_HASH_SIZE 67
+
 /*
  * Writes the caller of requests without a token from that address, a literal of
  * IPv4 or IPv6, into caller, which has CALLER_SIZE bytes.  The addresses that a

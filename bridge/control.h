@@ -9,16 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "options.h"
+#include "configuration.h"
+#include "statement.h"
 
 typedef struct ControlConnection ControlConnection;
-
-/* A statement is known by its address: it must be static. */
-typedef struct Statement
-{
-	const char *name; /* of the prepared statement */
-	const char *sql;
-} Statement;
 
 typedef struct ControlCall
 {

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "access.h"
+#include "address.h"
 
 typedef enum OptionKind
 {
@@ -373,7 +373,7 @@ check_listen(Options *options)
 			give_up("--listen must name an address or localhost, not \"%.100s\"", listen);
 		snprintf(options->listen_address, sizeof(options->listen_address), "%s:%d", host, port);
 	}
-	options->is_loopback = access_is_loopback(host);
+	options->is_loopback = address_is_loopback(host);
 }
 
 /* An address that others can reach needs a second option before it serves requests without a token. */

@@ -9,7 +9,7 @@
 
 #include "bulkhead.h"
 #include "control.h"
-#include "options.h"
+#include "configuration.h"
 
 bool pool_start(const Options *options);
 void pool_stop(void);

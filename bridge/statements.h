@@ -5,7 +5,7 @@
 #ifndef BRIDGE_STATEMENTS_H
 #define BRIDGE_STATEMENTS_H
 
-#include "control.h"
+#include "statement.h"
 
 /* How many of them are prepared, each at most once on a connection. */
 #define BRIDGE_STATEMENTS 4

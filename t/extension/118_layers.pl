@@ -11,8 +11,8 @@ my @src_layers = qw(functions listing arguments registry engine postgres event w
 
 # The bridge is flat, so each of its files is named.
 my @bridge_layers = (
-	[qw(main)], [qw(serve)], [qw(answer health parameters)], [qw(call http_server options)], [qw(pool seats)], [qw(caller framing router)],
-	[qw(access control_open http)], [qw(bulkhead control error routes)], [qw(descriptor log watchdog)], [qw(statements text)]);
+	[qw(main)], [qw(serve)], [qw(answer health parameters)], [qw(call http_server options)], [qw(access pool seats)], [qw(caller framing router)],
+	[qw(control_open http)], [qw(bulkhead control error routes)], [qw(address descriptor log watchdog)], [qw(statements text)]);
 
 my %src_layer    = map { $src_layers[$_] => $_ } 0 .. $#src_layers;
 my %bridge_layer = map { my $layer = $_; map { $_ => $layer } @{ $bridge_layers[$layer] } } 0 .. $#bridge_layers;
