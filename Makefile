@@ -12,7 +12,8 @@
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
 #   make install   installs the extension into the server of PG_CONFIG, its documents beside those of the server, and the bridge
-#                  into bindir, which is bin below prefix, which is /usr/local; DESTDIR is put before all of them
+#                  into bindir, which is bin below prefix, which is /usr/local (PostgreSQL 18 installs extensions below a prefix
+#                  that is given, too); DESTDIR is put before all of them
 #   make installcheck  the SQL tests on a server that has the extension and is running (PGHOST, PGPORT)
 #
 # Objects go into the current directory: make -f DIRECTORY/Makefile builds elsewhere.
@@ -21,6 +22,9 @@
 
 # Where this file is.
 top := $(if $(VPATH),$(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
+ifneq ($(top),.)
+VPATH := $(top)
+endif
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -37,11 +41,9 @@ else ifeq ($(wildcard $(SERVER_INCLUDE)/postgres.h),)
 missing = $(PG_CONFIG) names $(SERVER_INCLUDE), where postgres.h is not
 endif
 
-# For the bridge; what PGXS calls prefix and bindir from here on are the server's.
-prefix ?= /usr/local
-bindir ?= $(prefix)/bin
+# For the bridge. They are not given values here: from 18 on, PGXS installs the extension below prefix, too, if it has one.
 ifndef bridgedir
-bridgedir := $(bindir)
+bridgedir := $(or $(bindir),$(or $(prefix),/usr/local)/bin)
 endif
 
 # The version stands in one place.
