@@ -265,7 +265,7 @@ COMMENT ON FUNCTION @extschema@.dqds_test_connections(text[]) IS 'test the named
 CREATE FUNCTION @extschema@.dqds_test_connections(connections text)
 RETURNS TABLE (
 	connection_name text, connection_test_result text, error_message text, error_code text, sqlstate text, hint text,
-	server_version text, tls text, elapsed_ms double precision
+	server_version text, tls text, elapsed_ms double precision, warnings text[]
 )
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'dqds_test_connections_1_1';

@@ -152,6 +152,7 @@ is($sql->value(q(SELECT array_to_string(warnings, '|') FROM dqds_test_connection
 create_connection($control, 'plain', connection_model($remote));
 is(join(' ', map { "$_->{connection_name}=" . ($_->{n} // 'NULL') } $sql->rows(q(SELECT connection_name, cardinality(warnings) AS n FROM dqds_test_connections() ORDER BY 1))),
 	'plain=NULL warned=2', 'dqds_test_connections warns of each');
+is($sql->value(q(SELECT cardinality(warnings) FROM dqds_test_connections('warned'))), 2, 'and of one that is named');
 is($sql->value(q(SELECT status || ' ' || message FROM dqds_diagnose_connection('plain') WHERE step = 'model')), 'ok the connection model is valid', 'a model without such keys is valid');
 is(exists over_rest(connection_model($remote), 'false')->{warnings} ? 'there' : 'missing', 'missing', 'and has no warnings over REST');
 unlike(slurp_file($control->logfile, $log), qr/$value/, 'no value has come into the log');
