@@ -276,11 +276,9 @@ diagnose_guard(const Target *target, const AuthGuard *guard, GuardVerdict verdic
 void
 diagnose_wrong_kind(const Target *target, int asked, int naddresses, Failure *failure)
 {
-	static const Explanation explanation = {
-		DQDS_LOGIN_NOT_ALLOWED,
-		"%s addresses of %h:%p answered, and none is of the kind that target_session_attrs asks "
-		"for",
-		"Change or drop the property target_session_attrs."};
-
-	explain(&explanation, target, NULL, psprintf("%d of the %d", asked, naddresses), failure);
+	failure_set(failure, DQDS_LOGIN_NOT_ALLOWED,
+				"Change or drop the property target_session_attrs.",
+				"%d of the %d addresses of %s:%s answered, and none is of the kind that "
+				"target_session_attrs asks for",
+				asked, naddresses, target->shown_host, target->shown_port);
 }

@@ -4,12 +4,12 @@
  *
  * The texts stand in tables: failure_common.c has those of any remote, the files called
  * failure_* in the folder of a wire those of its servers.  In them %h is the host, %p the
- * port, %d the database, %u the user, %m what the remote said, %s words of our own; as
- * identifiers to be pasted into SQL, %D is the database, %U the user, %O the object that
- * the remote's words end in, and %Q the user again, in quotes only where it needs them;
- * and %w is a sentence on white space at the ends of the password, or nothing.  What a
- * remote says is foreign input: it is shown only where nothing better is known, on one
- * line, shortened, and without the password.
+ * port, %d the database, %u the user, %m what the remote said, %s words of our own, and %t
+ * the same where they are seconds.  As identifiers to be pasted into SQL, %D is the
+ * database, %U the user, %O the object that the remote's words end in, and %Q the user
+ * again, in quotes only where it needs them.  %w is a sentence on white space at the ends of
+ * the password, or nothing.  What a remote says is foreign input: it is shown only where
+ * nothing better is known, on one line, shortened, and without the password.
  *
  * It must not know which failure it is, or of which kind the remote is.
  */
@@ -145,6 +145,7 @@ explain_text(const char *template, const Target *target, const char *foreign, co
 				appendStringInfoString(&out, quote_identifier(target->shown_user));
 				break;
 			case 's':
+			case 't':
 				appendStringInfoString(&out, own);
 				break;
 			case 'O':
@@ -165,7 +166,7 @@ explain_text(const char *template, const Target *target, const char *foreign, co
 /*
  * Note the cause in *failure.  foreign is what the remote said; NULL: that must not be
  * shown, or there is nothing.  A message that would end in its words then goes without
- * them, and the hint says so.  own is for %s, or NULL.
+ * them, and the hint says so.  own is for %s or %t, or NULL.
  */
 void
 explain(const Explanation *explanation, const Target *target, const char *foreign, const char *own,

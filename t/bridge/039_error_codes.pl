@@ -568,9 +568,6 @@ sub row_of
 
 # What is in the table and nothing here brings about: how the message begins, and which test sees it, or why none does.
 my %not_here = map { split / *\| */, $_, 2 } grep { /\S/ } split /\n/, <<'END';
-the server at HOST:PORT accepted the connection but did not complete the login within SECONDS s / Check that this is the port of the database, and that | said of other providers than those that work
-the query at HOST:PORT did not finish within SECONDS s and was cancelled / Check that the remote server | said of other providers than those that work
-the server at HOST:PORT did not ask for the password of user "USER" / Make the server ask for a password, or | said of other providers than those that work
 "KEY" in the connection model is not valid / It must be text with                    | sql/secrets
 "KEY" refers to the environment of the server                                        | 070_references
 HOST:PORT cannot be connected to                                                     | an error of the network that no address here has
