@@ -9,11 +9,11 @@
 -- run as; and pg_catalog is the one schema that no one can rename, and that only superusers can create anything in.
 --
 -- The columns of dqds_connection, dqds_connection_secret, the tables of grants, dqds_credential, dqds_token and
--- dqds_imported_table are read by name in src/registry_scan.c.  Functions that the bridge calls end in _json.  Functions that
+-- dqds_imported_table are read by name in src/registry/registry_scan.c.  Functions that the bridge calls end in _json.  Functions that
 -- only the extension's own C code calls come last, and no one but the owner may execute them.
 --
 -- A C function has the version in its name in which its arguments, its result or what it reads last changed
--- (src/old_functions.c).  dqds--1.0--1.1.sql brings a database of 1.0 to the same catalog.
+-- (src/functions/old_functions.c).  dqds--1.0--1.1.sql brings a database of 1.0 to the same catalog.
 
 -- complain if the script is sourced in psql rather than by CREATE EXTENSION
 \echo Use "CREATE EXTENSION dqds" to load this file. \quit

@@ -25,6 +25,7 @@
 #include "arguments/spelling_internal.h"
 #include "base/compat.h"
 #include "base/failure.h"
+#include "model/model_bounds.h"
 #include "model/model_internal.h"
 #include "model/provider.h"
 #include "postgres/conninfo.h"
@@ -152,6 +153,25 @@ model_is_spelled(const char *text)
 
 	text += strspn(text, WHITE_SPACE);
 	return find_scheme(text, &rest) != NULL || is_conninfo(text);
+}
+
+/*
+ * May a new connection have this name?  It must not be a spelling of a model, either:
+ * after the connection has been dropped, a query that still has the name would
+ * connect to what it says.  False: *failure is DQDS_INVALID_CONNECTION, and shows
+ * nothing of the name.
+ */
+bool
+new_name_usable(const char *name, Failure *failure)
+{
+	if (!model_name_usable(name, failure))
+		return false;
+	if (!model_is_spelled(name))
+		return true;
+	failure_set(failure, DQDS_INVALID_CONNECTION,
+				"Text of this kind stands for the connection that it describes.",
+				"the name of a connection must not be a URL or a conninfo string");
+	return false;
 }
 
 /* ---- URLs ------------------------------------------------------------------------------------------ */

@@ -28,7 +28,6 @@
 #include "functions/jobs.h"
 #include "listing/json_out.h"
 #include "model/model.h"
-#include "model/model_bounds.h"
 #include "model/model_check.h"
 #include "model/model_form.h"
 #include "registry/environment.h"
@@ -45,24 +44,13 @@ PG_FUNCTION_INFO_V1(dqds_drop_connection_1_1);
 PG_FUNCTION_INFO_V1(dqds_drop_connection_json);
 PG_FUNCTION_INFO_V1(dqds_rename_connection_1_1);
 
-/*
- * A new name must not be a spelling of a model: once the connection has been
- * dropped, a query that still uses the name would connect to the place that it
- * describes.
- */
 static void
 check_new_name(const char *name)
 {
 	Failure failure;
 
-	if (!model_name_usable(name, &failure))
+	if (!new_name_usable(name, &failure))
 		failure_raise(&failure);
-	if (!model_is_spelled(name))
-		return;
-	failure_set(&failure, DQDS_INVALID_CONNECTION,
-				"Text of this kind stands for the connection that it describes.",
-				"the name of a connection must not be a URL or a conninfo string");
-	failure_raise(&failure);
 }
 
 /* Reads the second argument: model_argument or spelled_model_argument. */

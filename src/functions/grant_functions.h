@@ -12,8 +12,8 @@
 typedef struct Caller Caller;
 
 /*
- * A table of grants: the kind of object (for messages), its index, and how to
- * find an object's id.
+ * A table of grants: the kind of object (for messages), and how to find an
+ * object's id.
  */
 typedef struct GrantTable
 {

@@ -26,7 +26,6 @@
 #include "base/failure.h"
 #include "base/misplaced_secret.h"
 #include "base/remote_text.h"
-#include "model/model_bounds.h"
 #include "model/model_check.h"
 #include "model/model_form.h"
 
@@ -107,19 +106,6 @@ shown_name(const char *name)
 					visible_text(pnstrdup(name, pg_mbcliplen(name, length, MAX_SHOWN_NAME))));
 }
 
-/* May a new connection have this name?  Else *failure tells why not. */
-static bool
-name_is_good(const char *name, Failure *failure)
-{
-	if (!model_name_usable(name, failure))
-		return false;
-	if (!model_is_spelled(name))
-		return true;
-	failure_set(failure, DQDS_INVALID_CONNECTION, NULL,
-				"the name of a connection must not be a URL or a conninfo string");
-	return false;
-}
-
 /* Can the model be used?  A value of the wrong type is an error for those who call model_validate. */
 static bool
 model_is_good(const NormalModel *normal, Failure *failure)
@@ -140,7 +126,7 @@ model_is_good(const NormalModel *normal, Failure *failure)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		failure_set(failure, DQDS_INVALID_CONNECTION, NULL, "%s", error->message);
+		failure->message = error->message;
 	}
 	PG_END_TRY();
 	return good;
@@ -160,7 +146,7 @@ dqds_upgrade_check_1_1(PG_FUNCTION_ARGS)
 	Failure failure = {.code = DQDS_OK};
 
 	demand_script();
-	if (!name_is_good(name, &failure))
+	if (!new_name_usable(name, &failure))
 		ereport(WARNING,
 				(errhidestmt(true), errhidecontext(true),
 				 errmsg("connection %lld%s: %s", id, shown_name(name), failure.message),
