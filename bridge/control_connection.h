@@ -1,6 +1,6 @@
 /*
  * control_connection.h
- *		What control.c and control_open.c share, and no other file needs.
+ *		What control.c and control_open.c share, and how many statements a connection can have prepared.
  */
 #ifndef BRIDGE_CONTROL_CONNECTION_H
 #define BRIDGE_CONTROL_CONNECTION_H

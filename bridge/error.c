@@ -2,8 +2,9 @@
  * error.c
  *		Why a request failed, and the error body that the client gets.
  *
- * The one place that knows which SQLSTATE becomes which HTTP status.  The words
- * about the limits of the pool are those of bulkhead.c.
+ * Knows which SQLSTATE becomes which HTTP status; for those of class QD it is a column of
+ * the table of routes (routes.c).  The words about the limits of the pool are those of
+ * bulkhead.c.
  */
 #include "error.h"
 

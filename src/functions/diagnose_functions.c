@@ -2,7 +2,7 @@
  * diagnose_functions.c
  *		dqds_diagnose_connection: shows how far a connection gets, one row for each step.
  *
- * Literal addresses are shown to admins only (diagnosis_steps.c).
+ * Owns: who is shown literal addresses, which are admins.
  */
 #include "postgres.h"
 

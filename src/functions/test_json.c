@@ -2,7 +2,8 @@
  * test_json.c
  *		dqds_test_connection_json: the test of a connection for the bridge.
  *
- * The members of the published interface are followed by others.  It must not
+ * The members of the published interface are followed by others, such as the steps of
+ * a diagnosis.  It must not
  * connect: connection_test.c does.
  */
 #include "postgres.h"

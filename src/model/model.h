@@ -1,6 +1,6 @@
 /*
  * model.h
- *		Questions about a model for callers that do not need a target made of it.
+ *		What callers that need no target ask about a model, or do with it.
  */
 #ifndef DQDS_MODEL_H
 #define DQDS_MODEL_H

@@ -2,7 +2,7 @@
  * certificate.c
  *		The certificate that a server showed, in words.
  *
- * It fills the part of a LoginTrace that is about the certificate; diagnose_functions.c
+ * It fills the part of a LoginTrace that is about the certificate; diagnosis_steps.c
  * makes sentences of it.  It must not decide whether a certificate is good: libpq does.
  */
 #include "postgres.h"

@@ -2,7 +2,7 @@
  * columns_sql.h
  *		The catalog queries for columns.
  *
- * Included by dialect.c only, whose header says what their answers hold.
+ * Included by dialect.c only.  wire/question.c says what their answers hold.
  *
  * The columns of one table cost what one table costs, in every state of the remote's
  * statistics: schema, tables, columns and types are looked up one after the other,

@@ -1,6 +1,6 @@
 /*
  * failure_pooler.c
- *		What poolers and proxies say: their own refusals, and those of the server behind them.
+ *		What poolers, proxies and QuestDB say: their own refusals, and those of a server behind them.
  *
  * PgBouncer before 1.24 gives one SQLSTATE, 08P01, to everything and hands on the words of
  * the server alone; pgpool-II gives XX000 to what is its own.  Neither names a routine of

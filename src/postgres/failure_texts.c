@@ -2,8 +2,9 @@
  * failure_texts.c
  *		What a login can end with, and what that means: tables of causes and texts.
  *
- * Owns: the words.  It must not hold logic: failure_login.c and failure_state.c read the
- * tables, and failure_explain.c fills the templates.
+ * It must not hold logic: failure_login.c and failure_state.c read the tables, and
+ * failure_explain.c fills the templates.  What poolers and QuestDB say is in
+ * failure_pooler.c.
  */
 #include "postgres.h"
 

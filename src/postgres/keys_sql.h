@@ -2,7 +2,7 @@
  * keys_sql.h
  *		The catalog queries for constraints, indexes and the definitions of views.
  *
- * Included by dialect.c only, whose header says what their answers hold.
+ * Included by dialect.c only.  wire/question.c says what their answers hold.
  *
  * One table costs what one table costs, in every state of the remote's statistics:
  * schema, relation, and what hangs on the relation are looked up one after the
@@ -12,7 +12,7 @@
  * The functions that write definitions read the newest state of the catalog, and
  * not that of the query: they fail when an object is dropped meanwhile.  And for
  * expressions and indexes they lock the table, as if to read it.  So $3 says how
- * much may be asked of them (DefinitionEffort), and key_functions.c asks for less
+ * much may be asked of them (DefinitionEffort), and listing_retry.c asks for less
  * when a query has failed that way.
  */
 #ifndef DQDS_KEYS_SQL_H

@@ -2,7 +2,7 @@
  * libpq_cancel.c
  *		Cancels what was asked by libpq: a request over a connection of its own, in a thread.
  *
- * Owns: how many such threads may hang.
+ * Owns: how many such threads may run; background.c limits how many may hang.
  */
 #include "postgres.h"
 

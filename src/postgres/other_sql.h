@@ -2,7 +2,7 @@
  * other_sql.h
  *		The catalog queries for servers that are not PostgreSQL: Redshift and QuestDB.
  *
- * Included by dialect.c only, whose header says what their answers hold.
+ * Included by dialect.c only.  wire/question.c says what their answers hold.
  */
 #ifndef DQDS_OTHER_SQL_H
 #define DQDS_OTHER_SQL_H

@@ -2,7 +2,7 @@
  * tables_sql.h
  *		The catalog queries for schemas and tables.
  *
- * Included by dialect.c only, whose header says what their answers hold.
+ * Included by dialect.c only.  wire/question.c says what their answers hold.
  *
  * A value that costs something is asked for by the questions of which a caller sees
  * it, and computed for the relations alone that have it.  What belongs to extensions

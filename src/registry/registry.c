@@ -5,7 +5,8 @@
  * The tables belong to the extension's owner and no one else may read them.
  * These scans go below SQL, so no privilege is checked on the way; registry_get
  * and registry_usable check the caller's right on each connection instead, and
- * a caller of registry_find must do that itself.
+ * callers of registry_find, registry_visit and registry_find_credential must do that
+ * themselves.
  *
  * What is read is what has been committed by now, whatever the isolation level:
  * a right that was revoked, or a password that was replaced, must not live on in
@@ -67,7 +68,7 @@ read_secrets(const Caller *caller, int64 connection_id, Snapshot snapshot)
 	return secrets;
 }
 
-/* The elements of a text[] without nulls: char *, palloc'd.  */
+/* The elements of a text[] without nulls: char *, palloc'd. */
 static List *
 text_list(Datum array)
 {
@@ -82,7 +83,7 @@ text_list(Datum array)
 	return list;
 }
 
-/* Everything but the secrets.  The owner is InvalidOid when it was dropped.  */
+/* Everything but the secrets.  The owner is InvalidOid when it was dropped. */
 static void
 read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *entry)
 {
@@ -121,7 +122,7 @@ registry_find(const Caller *caller, const char *name, RegistryEntry *entry)
 		found = strcmp(entry->name, name) == 0;
 	}
 	scan_end(&scan);
-	/* By the same snapshot: a password of now must not go to a host of before.  */
+	/* By the same snapshot: a password of now must not go to a host of before. */
 	if (found)
 		entry->secrets = read_secrets(caller, entry->id, snapshot);
 	UnregisterSnapshot(snapshot);
@@ -169,7 +170,7 @@ registry_names_grantee(const Caller *caller, RegistryTable table, int64 id, Oid 
 	return found;
 }
 
-/* Tables whose rows belong to a connection or to a credential, with an index on its id.  */
+/* Tables whose rows belong to a connection or to a credential, with an index on its id. */
 typedef struct Dependants
 {
 	RegistryTable table;
@@ -214,21 +215,21 @@ registry_connection_left(const Caller *caller, int64 id)
 	return any_left(caller, of_connection, lengthof(of_connection), id);
 }
 
-/* The same for a credential.  */
+/* The same for a credential. */
 bool
 registry_credential_left(const Caller *caller, int64 id)
 {
 	return any_left(caller, of_credential, lengthof(of_credential), id);
 }
 
-/* Owners and admins may edit.  */
+/* Owners and admins may edit. */
 bool
 registry_may_edit(const Caller *caller, const RegistryEntry *entry)
 {
 	return has_privs_of_role(caller->role, entry->owner) || caller_is_admin(caller);
 }
 
-/* Owners, roles that were granted the connection, and admins may use it.  */
+/* Owners, roles that were granted the connection, and admins may use it. */
 bool
 registry_may_use(const Caller *caller, const RegistryEntry *entry)
 {
@@ -237,7 +238,7 @@ registry_may_use(const Caller *caller, const RegistryEntry *entry)
 		   caller_is_admin(caller);
 }
 
-/* The one wording for a connection that is not there and one that the caller may not use.  */
+/* The one wording for a connection that is not there and one that the caller may not use. */
 void
 registry_unknown(const char *name)
 {
@@ -254,7 +255,7 @@ registry_unknown(const char *name)
 	pg_unreachable();
 }
 
-/* Find a connection that the caller may use; any other name is the error 42704.  */
+/* Find a connection that the caller may use; any other name is the error 42704. */
 void
 registry_get(const Caller *caller, const char *name, RegistryEntry *entry)
 {
@@ -268,7 +269,7 @@ compare_entries(const ListCell *a, const ListCell *b)
 	return strcmp(((RegistryEntry *) lfirst(a))->name, ((RegistryEntry *) lfirst(b))->name);
 }
 
-/* All connections that the caller may use, sorted by name: a list of RegistryEntry.  */
+/* All connections that the caller may use, sorted by name: a list of RegistryEntry. */
 List *
 registry_usable(const Caller *caller)
 {
@@ -328,7 +329,7 @@ registry_visit(const Caller *caller, void (*visit)(const RegistryEntry *entry, v
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
-/* Find a stored credential, whoever may use it; false when there is none.  All palloc'd.  */
+/* Find a stored credential, whoever may use it; false when there is none.  All palloc'd. */
 bool
 registry_find_credential(const Caller *caller, const char *name, Credential *credential)
 {
@@ -364,7 +365,7 @@ registry_credential(const Caller *caller, const char *name, Oid role, Credential
 
 /* ---- tokens ----------------------------------------------------------------------------------- */
 
-/* The role of a token that has not expired, by the token's SHA-256 (a bytea); InvalidOid: there is none.  */
+/* The role of a token that has not expired, by the token's SHA-256 (a bytea); InvalidOid: there is none. */
 Oid
 registry_token_role(const Caller *caller, Datum token_hash)
 {
@@ -385,7 +386,7 @@ registry_token_role(const Caller *caller, Datum token_hash)
 
 /* ---- what was imported --------------------------------------------------------------------- */
 
-/* Scan the imported tables of one schema, sorted by the bytes of their names; keys has room for two.  */
+/* Scan the imported tables of one schema, sorted by the bytes of their names; keys has room for two. */
 static void
 scan_imported_tables(const Caller *caller, int64 connection_id, const char *schema_name,
 					 ScanKeyData *keys, Scan *scan)
@@ -425,7 +426,7 @@ imported_tables_visit(const Caller *caller, int64 connection_id, const char *sch
 	MemoryContextDelete(context);
 }
 
-/* The tables of one schema that were imported; palloc'd.  connection_id 0: none.  */
+/* The tables of one schema that were imported; palloc'd.  connection_id 0: none. */
 NameSet *
 imported_tables(const Caller *caller, int64 connection_id, const char *schema_name)
 {
@@ -481,7 +482,7 @@ add_to_set(const char *name, void *argument)
 	name_set_add(argument, unconstify(char *, name));
 }
 
-/* The same as a set; palloc'd.  */
+/* The same as a set; palloc'd. */
 NameSet *
 imported_schemas(const Caller *caller, int64 connection_id)
 {

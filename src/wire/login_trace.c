@@ -3,7 +3,7 @@
  *		What a login went through: its addresses.
  *
  * The other members of a LoginTrace are filled where they are seen, by the session and by
- * its wire; diagnose_functions.c puts all of it into words.
+ * its wire; diagnosis_steps.c puts all of it into words.
  */
 #include "postgres.h"
 

@@ -11,7 +11,7 @@
  */
 typedef enum Question
 {
-	QUESTION_PROBE,             /* server version and backend pid */
+	QUESTION_PROBE,             /* the pid of the backend, or 1 where there is none */
 	QUESTION_SCHEMAS,           /* $1 include system schemas */
 	QUESTION_SCHEMA_DETAILS,    /* the same, with their extensions */
 	QUESTION_TABLE_NAMES,       /* of tables */
