@@ -11,7 +11,7 @@ use DqdsTest::Sql;
 use List::Util qw(min);
 use Test::More;
 
-use constant { COUNT => 100_000, ROUNDS => 3 };
+use constant { COUNT => 100_000, ROUNDS => 3, SECONDS => 600 };
 
 sub figures
 {
@@ -35,7 +35,8 @@ sub import_once
 	my $sql = DqdsTest::Sql->connect($control);
 	my $took = timed(
 		sub {
-			my $got = join ' ', map { "$_->{status} $_->{count}" } $sql->rows(q(SELECT status, count(*) FROM dqds_import_tables('wide', 'wide') GROUP BY status));
+			my $answer = $sql->query(q(SELECT status, count(*) FROM dqds_import_tables('wide', 'wide') GROUP BY status), SECONDS);
+			my $got = join ' ', map { "$_->{status} $_->{count}" } @{ $answer->{rows} };
 			die "the import: $got" if $got ne 'imported ' . COUNT;
 		});
 	$sql->must(q(SELECT dqds_drop_connection('wide')));

@@ -112,8 +112,8 @@ CREATE DATABASE strict;
 CREATE DATABASE many;
 SQL
 $remote->safe_psql('strict', 'REVOKE SELECT ON pg_namespace FROM PUBLIC');
-$remote->safe_psql('many', q{DO $$BEGIN FOR i IN 1 .. 1500 LOOP
-	EXECUTE format('CREATE SCHEMA %I', repeat('many', 12) || i); END LOOP; END$$; GRANT pg_read_all_data TO frugal});
+$remote->safe_psql('many', q{DO $$BEGIN FOR i IN 1 .. 3000 LOOP
+	EXECUTE format('CREATE SCHEMA %I', repeat('many', 14) || i); END LOOP; END$$; GRANT pg_read_all_data TO frugal});
 hba_first($remote, 'host all ldapper 127.0.0.1/32 ldap ldapserver=127.0.0.1 ldapport=' . free_port() . ' ldapprefix="uid="', 'host all identified 127.0.0.1/32 ident');
 my $standby = standby_of($remote, 'standby');
 $standby->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");

@@ -264,9 +264,9 @@ foreach my $language (sort keys %pooled)
 		[ 'no CONNECT', { database => 'closed' }, 'permission_denied', '42501', qr/has no CONNECT privilege/, qr/GRANT CONNECT/ ])
 	{
 		my ($what, $override, $code, $sqlstate, $message, $hint) = @$case;
-		# From 4.6 on it keeps what the server behind it says to itself.
+		# 4.6 keeps what the server behind it says to itself.
 		($code, $sqlstate, $message, $hint) = ('remote_error', 'XX000', qr/refused the login: unable to get session context$/, qr/pooler/)
-		  if $sqlstate ne 'XX000' && pgpool_version() >= 4.006;
+		  if $sqlstate ne 'XX000' && pgpool_version() == 4.006;
 		fails($sql, "pgpool-II: $what", connection_model($english, @port, %$override), $code, sqlstate => $sqlstate, message => $message, hint => $hint, within => 10);
 	}
 	my $lonely = start_pgpool(free_port(), \%known);
