@@ -271,4 +271,9 @@ same('error codes', { map { $_->{SQLSTATE} => 1 } table_rows('doc/errors.md', 'e
 
 $sql->close;
 $control->stop;
+# The fuzz target of the bridge has a list of its own, from the contract.
+{
+	my $routes = sub { return join "\n", sort map { s/^\+//r } slurp_file($_[0]) =~ m{\{"\+?((?:GET|POST|PUT|DELETE|PATCH)", "/api[^"]*)"}g };
+	is($routes->('fuzz/http_request.c'), $routes->('bridge/routes.c'), 'the fuzz target knows the routes of the bridge');
+}
 done_testing();
