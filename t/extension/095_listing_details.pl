@@ -169,6 +169,7 @@ compare_tables('as made');
 {
 	local $ENV{PGOPTIONS} = '-c search_path=';
 	my @names = $sql->column("SELECT format('%I.%I', t.schema_name, table_name) FROM $all, dqds_list_tables('boss', schema) t ORDER BY 1");
+	my ($knows_virtual) = map { $_ >= 18 } `psql --version` =~ / (\d+)/;
 	my %psql;
 	foreach my $name (@names)
 	{
@@ -181,6 +182,7 @@ compare_tables('as made');
 	{
 		my $default = $row->{default_expression};
 		$default = "generated always as ($default) stored" if ($row->{generated} // '') eq 'stored';
+		$default = "generated always as ($default)" if ($row->{generated} // '') eq 'virtual' && $knows_virtual;
 		$default = "generated $row->{identity} as identity" if defined $row->{identity};
 		my $collation = $row->{collation} // '';
 		$collation =~ s/^shop\.//;
