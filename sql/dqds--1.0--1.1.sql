@@ -1250,7 +1250,8 @@ BEGIN ATOMIC
 	WITH removed_table AS (
 		DELETE FROM @extschema@.dqds_imported_table t WHERE t.connection_id = dqds_remove_connection.id RETURNING t.id
 	), removed_column AS (
-		DELETE FROM @extschema@.dqds_imported_column ic USING removed_table r WHERE ic.table_id = r.id
+		DELETE FROM @extschema@.dqds_imported_column ic
+		WHERE ic.table_id = ANY (ARRAY(SELECT r.id FROM removed_table r))
 	), removed_grant AS (
 		DELETE FROM @extschema@.dqds_connection_grant g WHERE g.connection_id = dqds_remove_connection.id
 	), removed_secret AS (
@@ -1366,6 +1367,8 @@ COMMENT ON FUNCTION @extschema@.dqds_remove_token(bigint) IS 'internal: forget a
 
 -- Store tables with their columns, given as one array for each column of the remote's answer; no table occurs twice, nor does a
 -- column.  What is stored already and has not changed is not touched.  Each table's status is returned, in the order given.
+-- No join of a table is left to the planner: its statistics may be of the middle of an import, when nothing was committed, and
+-- then say that nothing is there; joins would compare all with all. OFFSET 0 keeps a subquery what it is, one search for a row.
 CREATE FUNCTION @extschema@.dqds_store_import(connection_id bigint, schema_name text,
 	table_names text[], kinds text[], estimates bigint[], comments text[],
 	column_tables text[], ordinals integer[], column_names text[], types text[], lengths integer[],
@@ -1383,7 +1386,6 @@ BEGIN ATOMIC
 		ON CONFLICT ON CONSTRAINT dqds_imported_table_name_key DO NOTHING
 		RETURNING id, table_name
 	), known AS (
-		-- Looked up name by name: a join might be planned to compare each name with each table of the schema.
 		SELECT i.*, a.id AS added_id, coalesce(a.id, (
 				SELECT t.id FROM @extschema@.dqds_imported_table t
 				WHERE t.connection_id = dqds_store_import.connection_id
@@ -1395,16 +1397,22 @@ BEGIN ATOMIC
 				primary_keys, column_comments)
 				AS u (of_table, ordinal, name, type, length, "precision", scale, nullable, primary_key, comment)
 			JOIN known k ON k.name = u.of_table
+	), has_column AS (
+		SELECT k.id AS table_id, c.ordinal_position
+		FROM known k CROSS JOIN LATERAL (
+			SELECT ic.ordinal_position FROM @extschema@.dqds_imported_column ic WHERE ic.table_id = k.id OFFSET 0) AS c
+	), gone_column AS (
+		-- EXCEPT takes linear time whatever is estimated.
+		SELECT h.table_id, h.ordinal_position FROM has_column h
+		EXCEPT
+		SELECT n.table_id, n.ordinal FROM incoming_column n
 	), removed_column AS (
 		DELETE FROM @extschema@.dqds_imported_column ic
-		USING (
-			-- EXCEPT takes linear time whatever is estimated.
-			SELECT c.table_id, c.ordinal_position
-			FROM known k JOIN @extschema@.dqds_imported_column c ON c.table_id = k.id
-			EXCEPT
-			SELECT n.table_id, n.ordinal FROM incoming_column n
-		) AS gone (table_id, ordinal_position)
-		WHERE ic.table_id = gone.table_id AND ic.ordinal_position = gone.ordinal_position
+		WHERE ic.ctid = ANY (ARRAY(
+			SELECT c.ctid
+			FROM gone_column g CROSS JOIN LATERAL (
+				SELECT gc.ctid FROM @extschema@.dqds_imported_column gc
+				WHERE gc.table_id = g.table_id AND gc.ordinal_position = g.ordinal_position OFFSET 0) AS c))
 		RETURNING ic.table_id
 	), stored_column AS (
 		INSERT INTO @extschema@.dqds_imported_column AS ic (table_id, ordinal_position, column_name, column_type, length,
@@ -1421,24 +1429,34 @@ BEGIN ATOMIC
 				excluded.nullable, excluded.primary_key, excluded.comment)
 		RETURNING ic.table_id
 	), compared AS (
-		SELECT k.id, k.kind, k.estimate, k.comment, (t.table_kind, t.comment) IS DISTINCT FROM (k.kind, k.comment)
+		SELECT k.place, k.id, k.name, k.kind, k.estimate, k.comment, t.updated_at,
+			t.id IS NOT NULL AND ((t.table_kind, t.comment) IS DISTINCT FROM (k.kind, k.comment)
 				OR k.id IN (SELECT r.table_id FROM removed_column r)
-				OR k.id IN (SELECT s.table_id FROM stored_column s) AS differs,
-			t.estimated_rows IS DISTINCT FROM k.estimate AS counts_differ
-		FROM known k JOIN @extschema@.dqds_imported_table t ON t.id = k.id
+				OR k.id IN (SELECT s.table_id FROM stored_column s)) AS differs,
+			t.id IS NOT NULL AND t.estimated_rows IS DISTINCT FROM k.estimate AS counts_differ
+		FROM known k LEFT JOIN LATERAL (
+			SELECT it.* FROM @extschema@.dqds_imported_table it WHERE it.id = k.id OFFSET 0) AS t ON true
 		WHERE k.added_id IS NULL
 	), updated AS (
-		-- The estimate of the rows is brought up to date, but is no change of the table.
-		UPDATE @extschema@.dqds_imported_table t
-		SET table_kind = d.kind, estimated_rows = d.estimate, comment = d.comment,
-			updated_at = CASE WHEN d.differs THEN now() ELSE t.updated_at END
+		-- The estimate of the rows is brought up to date, but is no change of the table. Each row is there: it is found by its
+		-- index, where an UPDATE would be a join.
+		INSERT INTO @extschema@.dqds_imported_table (id, connection_id, schema_name, table_name, table_kind, estimated_rows,
+			comment, updated_at)
+		OVERRIDING SYSTEM VALUE
+		SELECT d.id, dqds_store_import.connection_id, dqds_store_import.schema_name, d.name, d.kind, d.estimate, d.comment,
+			CASE WHEN d.differs THEN now() ELSE d.updated_at END
 		FROM compared d
-		WHERE d.id = t.id AND (d.differs OR d.counts_differ)
-		RETURNING t.id, d.differs
+		WHERE d.differs OR d.counts_differ
+		ON CONFLICT (id) DO UPDATE
+		SET table_kind = excluded.table_kind, estimated_rows = excluded.estimated_rows, comment = excluded.comment,
+			updated_at = excluded.updated_at
 	)
-	SELECT array_agg(CASE WHEN k.added_id IS NOT NULL THEN 'imported' WHEN u.differs THEN 'updated' ELSE 'unchanged' END
-		ORDER BY k.place)
-	FROM known k LEFT JOIN updated u ON u.id = k.id;
+	SELECT array_agg(s.status ORDER BY s.place)
+	FROM (
+		SELECT k.place, 'imported' AS status FROM known k WHERE k.added_id IS NOT NULL
+		UNION ALL
+		SELECT d.place, CASE WHEN d.differs THEN 'updated' ELSE 'unchanged' END FROM compared d
+	) AS s;
 END;
 COMMENT ON FUNCTION @extschema@.dqds_store_import(bigint, text, text[], text[], bigint[], text[], text[], integer[], text[],
 	text[], integer[], integer[], integer[], boolean[], boolean[], text[]) IS 'internal: store imported tables with their columns';
@@ -1454,7 +1472,8 @@ BEGIN ATOMIC
 			AND (table_names IS NULL OR t.table_name = ANY (table_names))
 		RETURNING t.id
 	), removed_column AS (
-		DELETE FROM @extschema@.dqds_imported_column ic USING removed r WHERE ic.table_id = r.id
+		DELETE FROM @extschema@.dqds_imported_column ic
+		WHERE ic.table_id = ANY (ARRAY(SELECT r.id FROM removed r))
 	)
 	SELECT count(*) FROM removed;
 END;

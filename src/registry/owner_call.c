@@ -98,6 +98,9 @@ set_settings(void)
 	 * caller can have plans logged.
 	 */
 	set_locally("plan_cache_mode", "force_generic_plan", PGC_USERSET);
+	/* What is searched for has an index; statistics, which may be old, must not say otherwise. */
+	set_locally("enable_seqscan", "off", PGC_USERSET);
+	set_locally("jit", "off", PGC_USERSET);
 	/* From PostgreSQL 16 on auto_explain logs the arguments as well, where it is loaded. */
 	if (dqds_find_setting(AUTO_EXPLAIN_PARAMETERS) != NULL)
 		set_locally(AUTO_EXPLAIN_PARAMETERS, "0", PGC_SUSET);
