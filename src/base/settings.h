@@ -5,8 +5,6 @@
 #ifndef DQDS_SETTINGS_H
 #define DQDS_SETTINGS_H
 
-#define DQDS_MASK "********"
-
 extern int dqds_connect_timeout_ms;
 extern int dqds_query_timeout_ms;
 extern int dqds_session_idle_timeout_ms;

@@ -17,9 +17,9 @@
 #include "base/compat.h"
 #include "base/misplaced_secret.h"
 #include "base/remote_text.h"
-#include "base/settings.h"
 #include "functions/grant_functions.h"
 #include "model/policy.h"
+#include "model/secret.h"
 #include "model/target.h"
 #include "registry/owner_call.h"
 #include "registry/registry.h"
@@ -86,7 +86,7 @@ find_credential(const Caller *caller, FunctionCallInfo fcinfo)
 	if (!registry_find_credential(caller, name, &credential))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						name_may_hold_secret(name)
-							? errmsg("a credential of this name does not exist")
+							? errmsg("a credential with this name does not exist")
 							: errmsg("credential \"%s\" does not exist", visible_text(name)),
 						errhint("The view dqds_credentials shows all names.")));
 	return credential.id;

@@ -222,7 +222,7 @@ keep_connection(const Import *import)
  * may_be_pattern is set, a schema_name that contains a * means all matching
  * schemas, unless a schema has exactly that name; max_rows applies to each
  * schema.  Errors: class QD for failures at the remote server, 42704 if the
- * connection was dropped meanwhile.
+ * connection was dropped concurrently.
  */
 void
 import_run(Listing *listing, bool may_be_pattern, const Caller *caller, const ImportSink *sink)

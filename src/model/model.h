@@ -16,7 +16,6 @@ extern char *model_connection_name(Jsonb *model);
 extern bool model_password_required(Jsonb *model);
 
 extern List *model_warnings(Jsonb *model);
-extern bool text_has_blank_ends(const char *text);
 
 extern Jsonb *model_patch(Jsonb *model, Jsonb *patch);
 

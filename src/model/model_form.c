@@ -17,12 +17,12 @@
 
 #include "base/compat.h"
 #include "base/failure.h"
-#include "base/settings.h"
 #include "model/model.h"
 #include "model/model_bounds.h"
 #include "model/model_form.h"
 #include "model/model_internal.h"
 #include "model/provider.h"
+#include "model/secret.h"
 
 /* Members whose values are secrets, wherever they are in the model. */
 static const char *const secret_keys[] = {"password", "json_key_content", "access_token",

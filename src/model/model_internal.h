@@ -56,6 +56,7 @@ extern bool model_missing_at_top(JsonbContainer *root, const char *wanted, const
 /* The beginning of what a host must be, continuing "It must be" (model_values.c). */
 #define HOST_WANTED "one host name or address"
 
+extern bool text_has_blank_ends(const char *text);
 extern bool model_integer(const char *text, long min, long max, int *result);
 extern char *host_without_brackets(char *host);
 extern const char *host_fault(const char *host);

@@ -12,7 +12,6 @@
 
 #include "mb/pg_wchar.h"
 
-#include "model/model.h"
 #include "model/model_internal.h"
 
 /* ---- numbers ---------------------------------------------------------------------- */

@@ -7,6 +7,9 @@
 
 #include "base/failure.h"
 
+/* What is shown in place of a secret, and sent to keep one that is stored. */
+#define DQDS_MASK "********"
+
 typedef struct Target Target;
 
 extern bool secret_resolve(Target *target, const char *path, char **value, Failure *failure);

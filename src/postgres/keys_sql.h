@@ -10,7 +10,7 @@
  * another order.
  *
  * The functions that write definitions read the newest state of the catalog, and
- * not that of the query: they fail when an object is dropped meanwhile.  And for
+ * not that of the query: they fail when an object is dropped concurrently.  And for
  * expressions and indexes they lock the table, as if to read it.  So $3 says how
  * much may be asked of them (DefinitionEffort), and listing_retry.c asks for less
  * when a query has failed that way.

@@ -105,7 +105,7 @@ lost_memory_permits(const Target *target, const struct sockaddr *address, Failur
 					  errhint("End the backend to free the memory.")));
 	logged = true;
 	failure_set(failure, DQDS_BUSY,
-				"Connect to the control database anew, and look at what that server is.",
+				"Reconnect to the control database, and find out what that server is.",
 				"the answers of %s:%s have cost this session too much memory", target->shown_host,
 				target->shown_port);
 	return false;

@@ -135,7 +135,7 @@ owner_call_found_nothing(const char *what)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not serialize access due to concurrent update")));
 	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the %s was dropped meanwhile", what)));
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the %s was dropped concurrently", what)));
 }
 
 /* In place of the error that there is. */
@@ -166,7 +166,7 @@ explain_error(const char *what)
 		case ERRCODE_UNIQUE_VIOLATION:
 			FlushErrorState();
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-							errmsg("a %s of this name already exists", what)));
+							errmsg("a %s with this name already exists", what)));
 			break;
 		default:
 			break;
@@ -204,7 +204,7 @@ run_as_owner(const Caller *caller, const char *what, void (*work)(void *argument
 /*
  * Run work(argument) as the owner of the registry. what is the kind of object
  * that it changes, for messages.  Errors: QD022 if it has to wait too long for
- * another transaction, 42704 if the object was dropped meanwhile, 42710 if its
+ * another transaction, 42704 if the object was dropped concurrently, 42710 if its
  * name is taken, and those of work.
  */
 void

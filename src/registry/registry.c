@@ -245,7 +245,7 @@ registry_unknown(const char *name)
 	if (name_may_hold_secret(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
-				 errmsg("a connection of this name does not exist"),
+				 errmsg("a connection with this name does not exist"),
 				 errhint("Give the name of a connection, or a JSON object or a URL that describes "
 						 "one.")));
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -113,7 +113,7 @@ registry_relation(Oid schema, const char *name)
  * Scan a table of the registry by its index, or whole.  The keys, which are
  * changed, tell columns by their place in the enums.  Without a snapshot, what has
  * been committed by now is seen: for a table that is no system catalog, the
- * catalog snapshot is always taken anew.
+ * catalog snapshot is always taken again.
  */
 void
 scan_begin(Scan *scan, Oid schema, RegistryTable table, bool by_index, Snapshot snapshot, int nkeys,

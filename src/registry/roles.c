@@ -210,7 +210,7 @@ role_of_text(text *argument)
 
 	if (name_may_hold_secret(name) && !is_role_name(argument))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errhidestmt(true), errhidecontext(true),
-						errmsg("a role of this name does not exist")));
+						errmsg("a role with this name does not exist")));
 	return DatumGetObjectId(DirectFunctionCall1(regrolein, CStringGetDatum(name)));
 }
 

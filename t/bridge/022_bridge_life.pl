@@ -212,8 +212,8 @@ $control->safe_psql('bare', q(DROP EXTENSION dqds; CREATE EXTENSION dqds; SELECT
 is(http($bare, GET => $connections)->{body}, '[]', 'the extension has moved: the next request finds it');
 $control->safe_psql('bare', 'DROP EXTENSION dqds');
 my $dropped = http($bare, GET => $connections);
-like(answer_fault($dropped, $dropped->{status}) // $dropped->{status}, qr/^50[03]$/, 'the extension was dropped meanwhile: an error');
-unavailable(http($bare, GET => $connections), 'the extension was dropped meanwhile', qr/the extension dqds is not installed in it/);
+like(answer_fault($dropped, $dropped->{status}) // $dropped->{status}, qr/^50[03]$/, 'the extension was dropped in the meantime: an error');
+unavailable(http($bare, GET => $connections), 'the extension was dropped in the meantime', qr/the extension dqds is not installed in it/);
 $control->safe_psql('bare', q(CREATE EXTENSION dqds; SELECT dqds_grant('editor', 'dqds_anonymous')));
 is(http($bare, GET => $connections)->{body}, '[]', 'the extension was created again, elsewhere: 200');
 is($bare->stop, 0, 'no extension: status 0');

@@ -340,7 +340,7 @@ foreach my $name ($evil, $evil_dsn, " \n$evil", 'jdbc:postgresql:shop', 'host=x'
 	is($sql->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD019', 'in listings, too');
 	is(join(' ', $sql->column('SELECT t.error_code FROM dqds_connections c, LATERAL dqds_test_connection(c.connection_name) t WHERE c.owner = \'eve\'::regrole')), 'unsupported_provider', 'a query over all names takes it for a name');
 	is($of{eve}->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD019', 'so it is for its owner');
-	is(outcome($of{op}->query("SELECT * FROM dqds_list_schemas($literal)")), '42704 ' . ($name =~ m{=|://} ? 'a connection of this name does not exist' : qq(connection "$name" does not exist)), 'to others it does not exist');
+	is(outcome($of{op}->query("SELECT * FROM dqds_list_schemas($literal)")), '42704 ' . ($name =~ m{=|://} ? 'a connection with this name does not exist' : qq(connection "$name" does not exist)), 'to others it does not exist');
 	is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{json}{errorCode}, 'unsupported_provider', 'over REST it is a name');
 	my $model = http($bridge, GET => '/api/connections/' . encode_segment($name) . '/basic');
 	is(http($bridge, PUT => '/api/connections/' . encode_segment($name) . '/basic', {}, $model->{raw} =~ s/^.*?\r\n\r\n//sr)->{status}, 204, 'and can be changed');

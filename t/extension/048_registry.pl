@@ -125,7 +125,7 @@ foreach my $key (qw(keepalives keepalives_idle keepalives_interval keepalives_co
 foreach my $mistake ('mongodb://u:lost-secret@h/db', 'server=h password=lost-secret', '[{"password": "lost-secret"}]', '"lost-secret"')
 {
 	my $error = $one->query('SELECT * FROM dqds_list_schemas(' . sql_literal($mistake) . '::text)')->{error};
-	is("$error->{sqlstate} $error->{message}", '42704 a connection of this name does not exist', "$mistake: not there, and not repeated");
+	is("$error->{sqlstate} $error->{message}", '42704 a connection with this name does not exist', "$mistake: not there, and not repeated");
 }
 unlike(slurp_file($control->logfile), qr/lost-secret/, 'nor is it in the log');
 

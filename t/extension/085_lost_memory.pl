@@ -109,7 +109,7 @@ foreach my $case (
 	code_of($session, $call, $model) foreach 1 .. 100;
 	memory_below((anonymous_kb($session->pid) - $before) / 1024, 110, "$what: memory does not grow without end");
 	my ($row) = $session->rows("SELECT * FROM $call(" . sql_literal($model) . '::text)');
-	is("$row->{error_message}. $row->{hint}", "the answers of 127.0.0.2:@{[ $server->port ]} have cost this session too much memory. Connect to the control database anew, and look at what that server is.", "$what: it says why");
+	is("$row->{error_message}. $row->{hint}", "the answers of 127.0.0.2:@{[ $server->port ]} have cost this session too much memory. Reconnect to the control database, and find out what that server is.", "$what: it says why");
 	is(code_of($session, 'dqds_test_connection', $good), 'SUCCESS', "$what: a good server works");
 	my $other = DqdsTest::Sql->connect($control);
 	isnt(code_of($other, $call, $model), 'busy', "$what: another session is not refused");

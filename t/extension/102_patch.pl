@@ -201,7 +201,7 @@ foreach my $row (
 	[ '', $all ], [ 'NULL', $all ], [ 'NULL::text', $all ], [ 'NULL::text[]', $all ], [ 'connections => NULL', $all ],
 	[ q('none'), '42704 connection "none" does not exist' ], [ q('{env,none}'), '42704 connection "none" does not exist' ], [ q('{env,NULL}'), '22004 the name of a connection must not be null' ],
 	[ q('{env'), '22P02 the names of connections are not a valid array' ], [ q('{"provider_type": "postgresql", "postgresql": {"password": "canary"}}'), '22P02 the names of connections are not a valid array' ],
-	[ q('postgresql://u:canary@h/d'), '42704 a connection of this name does not exist' ], [ q(''), '42704 connection "" does not exist' ])
+	[ q('postgresql://u:canary@h/d'), '42704 a connection with this name does not exist' ], [ q(''), '42704 connection "" does not exist' ])
 {
 	is(tested($row->[0]), $row->[1], "dqds_test_connections($row->[0])");
 }
