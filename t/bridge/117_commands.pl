@@ -51,6 +51,8 @@ SELECT dqds_drop_connection(connection_name) FROM dqds_connections WHERE connect
 SELECT dqds_unimport_tables('sample_connection', schema_name) FROM (SELECT DISTINCT schema_name FROM dqds_imported_tables) s;
 SELECT dqds_drop_credential(credential_name) FROM dqds_credentials;
 DROP EXTENSION IF EXISTS postgres_fdw CASCADE;
+DROP FOREIGN DATA WRAPPER IF EXISTS postgres_fdw CASCADE;
+DROP FUNCTION IF EXISTS postgres_fdw_validator(text[], oid);
 SQL
 	foreach my $role (grep { !$roles{$_} } split /\n/, $control->safe_psql('postgres', 'SELECT rolname FROM pg_roles'))
 	{
@@ -68,6 +70,8 @@ sub run_page
 	foreach my $i (0 .. $#blocks)
 	{
 		my $text = $blocks[$i]{text} =~ s/127\.0\.0\.1:8888/$address/gr;
+		# An installation without contrib has a wrapper of the same name in place of the extension.
+		create_wrapper($control, 'postgres_fdw') if !has_extension('postgres_fdw') && $text =~ s/^CREATE EXTENSION postgres_fdw;\n//m;
 		$script .= "\\echo === block $i\n";
 		if ($blocks[$i]{mark} eq 'sql') { $script .= $text; next; }
 		put("block$i", $text);
