@@ -2,9 +2,10 @@
  * error.c
  *		Why a request failed, and the error body that the client gets.
  *
- * Knows which SQLSTATE becomes which HTTP status; for those of class QD it is a column of
- * the table of routes (routes.c).  The words about the limits of the pool are those of
- * bulkhead.c.
+ * Knows which SQLSTATE becomes which HTTP status.  For class QD that is a column of the table
+ * of routes (routes.c), except for busy, which is 503 on every route.  The words about a limit
+ * of the bridge are not here: bulkhead.c has those about the pool, seats.c those about the
+ * threads.
  */
 #include "error.h"
 

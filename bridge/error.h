@@ -28,8 +28,8 @@ bool fail(Failure *failure, int status, const char *format, ...)
 
 /*
  * Says what the failed call of a statement means to the client.  An error of
- * the remote source (class QD) becomes remote_status.  Logs what the client may
- * not see.  Returns false.
+ * the remote source (class QD) becomes remote_status, or 503 if it is busy.  Logs
+ * what the client may not see.  Returns false.
  */
 bool fail_control(Failure *failure, const struct ControlResult *result, int remote_status);
 

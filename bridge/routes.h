@@ -53,7 +53,7 @@ typedef struct Route
 	Statement statement;
 	AnswerForm form;
 	int status;                /* of success */
-	int remote_failure_status; /* of an error of class QD */
+	int remote_failure_status; /* of an error of class QD other than busy, which is 503 */
 	Waits waits;               /* WAITS_FOR_NAMED: by its first parameter */
 	Parameter parameters[MAX_PARAMETERS];
 } Route;

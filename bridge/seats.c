@@ -12,8 +12,8 @@
  * one: of the address with the most of them, the one that has been idle longest.
  * So requests of others find a thread, however many idle connections there are.
  *
- * It decides by counts alone, never by time.  It must not know how a refused request
- * is answered.
+ * It decides by counts alone, never by time.  The words that tell a client of the
+ * limit are here; the status and the form of that answer are not its concern.
  */
 #include "seats.h"
 
@@ -84,7 +84,8 @@ eighths_of_all(int eighths)
 	return (hall.count * eighths + 7) / 8;
 }
 
-int
+/* How many seats one caller may have, with that share: at least one. */
+static int
 seats_limit(SeatShare share)
 {
 	return share == SEATS_OF_ROLE && hall.count > 1 ? hall.count / 2 : eighths_of_all((int) share);
@@ -366,4 +367,13 @@ seat_may_linger(const Seat *seat)
 	count = count_of_caller(seat->caller, SEAT_BUSY);
 	pthread_mutex_unlock(&hall.lock);
 	return count * 2 <= seats_limit(seat->share);
+}
+
+void
+seats_explain(SeatShare share, char *message, size_t size)
+{
+	snprintf(message, size,
+			 "this client already has %d requests running, its limit; try again in a moment, or "
+			 "raise --threads",
+			 seats_limit(share));
 }

@@ -6,6 +6,7 @@
 #define BRIDGE_SEATS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A worker thread while it has a connection.  The fields belong to seats.c. */
 typedef struct Seat Seat;
@@ -58,14 +59,14 @@ bool seat_has_begun(const Seat *seat);
 
 /*
  * Counts the seat for a caller (as caller.h names it, copied).  Returns false when
- * the caller has more than seats_limit() of them now.
+ * the caller now has more of them than that share permits.
  */
 bool seat_charge(Seat *seat, const char *caller, SeatShare share);
 
 /* True when the caller of the seat has no more than half of what it may have. */
 bool seat_may_linger(const Seat *seat);
 
-/* How many seats one caller may have, with that share: at least one. */
-int seats_limit(SeatShare share);
+/* Writes a message for a client that seat_charge() has refused: which limit it is, and how high. */
+void seats_explain(SeatShare share, char *message, size_t size);
 
 #endif /* BRIDGE_SEATS_H */

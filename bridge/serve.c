@@ -56,10 +56,9 @@ take_share(HttpRequest *request, const Identity *identity, SeatShare share, Fail
 	if (seat_charge(request->seat, identity->caller, share))
 		return true;
 	failure->error_code = "busy";
-	return fail(failure, 503,
-				"this client already has %d requests running, its limit; try again in a moment, or "
-				"raise --threads",
-				seats_limit(share));
+	failure->status = 503;
+	seats_explain(share, failure->message, sizeof(failure->message));
+	return false;
 }
 
 /* Asks the control database whether it knows the token, and as which role, which then is the caller. */
