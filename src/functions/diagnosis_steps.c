@@ -6,8 +6,11 @@
  * each step is ok, warning (it works, but should be improved), failed, or
  * skipped because an earlier step failed.
  *
- * Owns: the texts of the diagnosis.  It must show literal addresses to admins
- * only.
+ * No version of a remote is judged: the step server names it.
+ *
+ * Owns: what a diagnosis says of every remote alike; the words that depend on the kind of
+ * remote are those of wire/diagnosis_words.c, and what a failed step says is the failure.
+ * It shows literal addresses only if the caller of diagnose_steps() asks for them.
  */
 #include "postgres.h"
 

@@ -2,9 +2,9 @@
  * test_json.c
  *		dqds_test_connection_json: the test of a connection for the bridge.
  *
- * The members of the published interface are followed by others, such as the steps of
- * a diagnosis.  It must not
- * connect: connection_test.c does.
+ * The members of the published interface are followed by others, the last of which are the
+ * steps of a diagnosis, if they are wanted (diagnosis_json.c).  It must not connect:
+ * connection_test.c does.
  */
 #include "postgres.h"
 
@@ -21,6 +21,7 @@
 #include "base/error_codes.h"
 #include "base/failure.h"
 #include "functions/connection_test.h"
+#include "functions/diagnosis_json.h"
 #include "functions/diagnosis_steps.h"
 #include "listing/json_out.h"
 #include "model/model.h"
@@ -63,27 +64,6 @@ append_result(StringInfo text, const TestResult *result)
 	json_out_name(text, "elapsedMs");
 	appendStringInfo(text, "%.3f", result->elapsed_ms);
 	append_warnings(text, result->warnings);
-}
-
-static void
-append_steps(StringInfo text, const DiagnosisStep *steps)
-{
-	json_out_name(text, "details");
-	for (int i = 0; i < DIAGNOSIS_STEPS; i++)
-	{
-		appendStringInfoString(text, i == 0 ? "[{" : ",{");
-		json_out_string(text, "step", steps[i].name);
-		json_out_string(text, "status", steps[i].status);
-		if (steps[i].elapsed_ms >= 0)
-		{
-			json_out_name(text, "elapsedMs");
-			appendStringInfo(text, "%.3f", steps[i].elapsed_ms);
-		}
-		json_out_string(text, "message", steps[i].message);
-		json_out_string(text, "hint", steps[i].hint);
-		appendStringInfoChar(text, '}');
-	}
-	appendStringInfoChar(text, ']');
 }
 
 /*
@@ -132,7 +112,7 @@ dqds_test_connection_json_1_1(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&out.text, '{');
 	append_result(&out.text, &result);
 	if (details)
-		append_steps(&out.text, steps);
+		diagnosis_json_append(&out.text, steps);
 	appendStringInfoChar(&out.text, '}');
 	json_out_close(&out);
 	statement_show(&scope);
