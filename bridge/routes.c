@@ -5,6 +5,17 @@
  * Each route that the published API description has is named as there.  The
  * parameters become $1, $2, … in their order.  statements.c describes how
  * names in the SQL must be written.
+ *
+ * The SQL of a route calls one function, which the extension has in pg_catalog and
+ * which returns SETOF text, or void for ANSWER_EMPTY: AnswerForm says what a row holds.
+ * A row of dqds_level_objects() in the install script says which level may call it;
+ * call.c reads its name from here when a call is refused.  A route without SQL has an
+ * AnswerForm of its own, and a branch in serve.c.
+ *
+ * A new route also needs its rows in doc/rest.md, doc/sql-access.md and the list of
+ * routes in fuzz/http_request.c (t/extension/116_documents.pl compares them), and in the
+ * tables of t/bridge/050_tokens.pl and 107_what_is_missing.pl.  The diagnosis of a
+ * connection has no route of its own: it is testConnection with details=true.
  */
 #include "routes.h"
 
