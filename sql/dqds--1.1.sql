@@ -5,12 +5,16 @@
 -- it, or put objects of the same names beside it.  So no function here holds a name that is looked up when it runs: each is
 -- in C, or in SQL with a body that PostgreSQL has parsed by the time this script ends (BEGIN ATOMIC).
 --
--- What the bridge calls stands in pg_catalog.  It can only call by name, in sessions that may become any role that requests
--- run as; and pg_catalog is the one schema that no one can rename, and that only superusers can create anything in.
+-- What the bridge calls stands in pg_catalog, and so does dqds_enrolled.  The bridge can only call by name, in sessions that
+-- may become any role that requests run as; and pg_catalog is the one schema that no one can rename, and that only superusers
+-- can create anything in.
 --
 -- The columns of dqds_connection, dqds_connection_secret, the tables of grants, dqds_credential, dqds_token and
--- dqds_imported_table are read by name in src/registry/registry_scan.c.  Functions that the bridge calls end in _json.  Functions that
--- only the extension's own C code calls come last, and no one but the owner may execute them.
+-- dqds_imported_table are read by name in src/registry/registry_scan.c.
+--
+-- Functions that the routes of the bridge call end in _json; it also calls dqds_token_role and dqds_missing_level
+-- (bridge/statements.c).  Functions that only the extension's own C code calls come last, and no one but the owner may
+-- execute them.
 --
 -- A C function has the version in its name in which its arguments, its result or what it reads last changed
 -- (src/functions/old_functions.c).  dqds--1.0--1.1.sql brings a database of 1.0 to the same catalog.

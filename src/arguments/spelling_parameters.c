@@ -7,8 +7,9 @@
  * counterpart in a model is refused by name.  No message contains a value, or
  * libpq's own message, which quotes the input.
  *
- * Owns: which parameters become which members of a model.  It must not look
- * anything up, or judge whether a value can be used.
+ * Owns: which parameters become which keys of a section.  Those that become properties are
+ * the ones of model/properties.c.  It must not look anything up in the database, or judge
+ * whether a value can be used.
  */
 #include "postgres.h"
 

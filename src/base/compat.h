@@ -1,9 +1,10 @@
 /*
  * compat.h
- *		Differences between versions of the server and of libraries.
+ *		Differences between versions of the control server, and of the C library.
  *
- * It hides the differences between PostgreSQL 15 and 19 behind one spelling.
- * All tests of a version in src are here.  It must not hold logic of its own.
+ * It hides the differences between PostgreSQL 15 and 19 as a control server behind one
+ * spelling: all tests of PG_VERSION_NUM in src are here.  It must not hold logic of its own,
+ * or know versions of remote servers, which the queries in src/postgres tell apart.
  */
 #ifndef DQDS_COMPAT_H
 #define DQDS_COMPAT_H

@@ -2,8 +2,8 @@
  * extension_schema.c
  *		The schema that the extension was created in.
  *
- * The functions that the bridge calls are in pg_catalog (see the install
- * script), all others in the extension's schema.
+ * The functions that the bridge calls, and dqds_enrolled, are in pg_catalog (see
+ * the install script), all others in the extension's schema.
  *
  * Owns: a cache of the answers for functions in pg_catalog, because a look-up
  * takes some microseconds, which would slow down a listing.  It must not look

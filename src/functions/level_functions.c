@@ -3,8 +3,10 @@
  *		SQL functions that grant a level to a role, revoke it, and find the level that a caller lacks.
  *
  * A level consists only of PostgreSQL privileges on the objects that
- * dqds_level_objects() in the install script lists.  It must not grant
- * connections or credentials.
+ * dqds_level_objects() in the install script lists, which is where levels are
+ * defined.  Here only one hint repeats their names, which
+ * t/extension/116_documents.pl compares.  This file must not grant connections
+ * or credentials.
  */
 #include "postgres.h"
 

@@ -10,7 +10,7 @@
  * of a model, keys are reported only if they look like a known one, or belong
  * in the section.
  *
- * Owns: the texts of warnings.  It must not show a value.  Members that are
+ * Owns: the texts of warnings about models.  It must not show a value.  Members that are
  * null or an empty string count as missing.
  */
 #include "postgres.h"

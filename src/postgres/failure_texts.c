@@ -4,7 +4,8 @@
  *
  * It must not hold logic: failure_login.c and failure_state.c read the tables, and
  * failure_explain.c fills the templates.  What poolers and QuestDB say is in
- * failure_pooler.c.
+ * failure_pooler.c, which has words of its own for some of these causes, such as a password
+ * that was refused.
  */
 #include "postgres.h"
 
