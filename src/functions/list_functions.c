@@ -2,8 +2,11 @@
  * list_functions.c
  *		SQL functions that list schemas, tables and columns.
  *
- * They read the arguments, run a listing, and return its rows.  They must not
- * know the queries.
+ * They read the arguments, run a listing, and return its rows.  A row has the names
+ * of the connection and the schema, and the values of the answer in their order
+ * (wire/question.c).  Between them are already_imported and
+ * import_table_job_parameters, which are made here.  The functions must not know the
+ * queries.
  */
 #include "postgres.h"
 
@@ -132,8 +135,8 @@ emit_table_row(Listing *listing, const char **remote)
 	Output *output = listing->output;
 	/* If all schemas are listed, the first value is the schema. */
 	const char *schema = listing->schema_name == NULL ? *remote++ : listing->schema_name;
-	Datum values[12];
-	bool nulls[12] = {false};
+	Datum values[3 + TABLE_DETAIL_VALUES];
+	bool nulls[3 + TABLE_DETAIL_VALUES] = {false};
 
 	row_text(&values[0], &nulls[0], listing->connection.name);
 	row_text(&values[1], &nulls[1], schema);

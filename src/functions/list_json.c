@@ -2,6 +2,8 @@
  * list_json.c
  *		SQL functions that list schemas and tables as JSON, for the bridge.
  *
+ * Columns, constraints and indexes become JSON in detail_functions.c.
+ *
  * They read the arguments, run a listing, and write its rows.  They accept only
  * names of connections, because a path segment is a name whatever it looks
  * like.  They must not know the queries.

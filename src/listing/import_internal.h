@@ -26,10 +26,6 @@
 #define ROW_POSITION  2 /* of a column */
 #define BEFORE_VALUES 1
 
-#define TABLE_VALUES  4
-#define COLUMN_VALUES 10
-
-StaticAssertDecl(COLUMN_VALUES <= MAX_ANSWER_COLUMNS, "a column has more values than an answer");
 StaticAssertDecl(2 + TABLE_VALUES + COLUMN_VALUES <= MAX_OWNER_CALL_ARGUMENTS,
 				 "dqds_store_import has more arguments than a call can have");
 

@@ -14,6 +14,7 @@
 #define DQDS_COLUMNS_SQL_H
 
 #include "postgres/catalog_sql.h"
+#include "postgres/nulls_sql.h"
 #include "wire/question.h"
 
 /* clang-format off */
@@ -215,7 +216,6 @@
 	"ANY (SELECT u.name FROM pg_catalog.unnest($2::pg_catalog.text[]) AS u (name)))" \
 	" AND a.attnum" GT "0 AND NOT a.attisdropped AND " MAY_SEE_COLUMN \
 	" ORDER BY " BY_BYTES("c.relname") ", a.attnum"
-#define NO_COLUMN_DETAILS ", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
 
 /* ---- the entries of a family in the table of queries -------------------------------- */
 

@@ -7,6 +7,7 @@
 #ifndef DQDS_OTHER_SQL_H
 #define DQDS_OTHER_SQL_H
 
+#include "postgres/nulls_sql.h"
 #include "wire/question.h"
 
 /* clang-format off */
@@ -45,14 +46,14 @@
 	[QUESTION_TABLE_NAMES] = \
 		{"SELECT table_name FROM svv_tables WHERE table_schema = $1::varchar ORDER BY table_name", 1}, \
 	[QUESTION_TABLES] = {REDSHIFT_TABLES(""), 1}, \
-	[QUESTION_TABLE_DETAILS] = {REDSHIFT_TABLES(", NULL, NULL, NULL, NULL, NULL"), 1}, \
+	[QUESTION_TABLE_DETAILS] = {REDSHIFT_TABLES(NO_TABLE_DETAILS), 1}, \
 	[QUESTION_ALL_TABLES] = \
-		{"SELECT table_schema, table_name, " REDSHIFT_KIND ", NULL::bigint, remarks, NULL, NULL, NULL, NULL, NULL" \
+		{"SELECT table_schema, table_name, " REDSHIFT_KIND ", NULL::bigint, remarks" NO_TABLE_DETAILS \
 		 " FROM svv_tables WHERE " REDSHIFT_IS_USER_SCHEMA("table_schema") " ORDER BY table_schema, table_name", 1}, \
 	[QUESTION_COLUMNS] = {REDSHIFT_COLUMNS(""), 1}, \
 	[QUESTION_COLUMNS_OF] = {REDSHIFT_COLUMNS(""), 1}, \
-	[QUESTION_COLUMN_DETAILS] = {REDSHIFT_COLUMNS(", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"), 1}, \
-	[QUESTION_COLUMN_DETAILS_OF] = {REDSHIFT_COLUMNS(", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"), 1}, \
+	[QUESTION_COLUMN_DETAILS] = {REDSHIFT_COLUMNS(NO_COLUMN_DETAILS), 1}, \
+	[QUESTION_COLUMN_DETAILS_OF] = {REDSHIFT_COLUMNS(NO_COLUMN_DETAILS), 1}, \
 	[QUESTION_OVERVIEW] = {"SELECT NULL, NULL, NULL, NULL, NULL, NULL", 0}
 
 /* ---- QuestDB ----------------------------------------------------------------------- */
@@ -86,8 +87,7 @@
 	" 'true', 'false', NULL" more " FROM information_schema.columns WHERE table_schema = $1::text" \
 	" ORDER BY table_name, ordinal_position"
 
-#define NO_TABLE_DETAILS  ", NULL, NULL, NULL, NULL, NULL"
-#define ONLY_FULL_TYPE    ", data_type, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+#define ONLY_FULL_TYPE ", data_type" NO_COLUMN_DETAILS_BUT_TYPE
 
 #define QUESTDB_QUERIES(tables, columns) \
 	[QUESTION_PROBE] = {"SELECT 1", 0}, \

@@ -12,6 +12,7 @@
 #define DQDS_TABLES_SQL_H
 
 #include "postgres/catalog_sql.h"
+#include "postgres/nulls_sql.h"
 #include "wire/question.h"
 
 /* clang-format off */
@@ -251,7 +252,7 @@
 	" AND " OF_VERSION(" OPERATOR(pg_catalog.<) ", "140000") ")" \
 	" OR c.reltuples" GE "1e13::pg_catalog.float4 THEN NULL ELSE c.reltuples::pg_catalog.int8 END"
 #define SCAN_COLUMNS        "c.relname, " KIND ", " SCAN_ESTIMATE ", " COMMENT_ON("c.oid", "0")
-#define SCAN_DETAIL_COLUMNS SCAN_COLUMNS ", NULL, NULL, NULL, NULL, NULL"
+#define SCAN_DETAIL_COLUMNS SCAN_COLUMNS NO_TABLE_DETAILS
 
 /* ---- the whole database ------------------------------------------------------------ */
 

@@ -38,7 +38,20 @@ typedef enum DefinitionEffort
 } DefinitionEffort;
 
 #define MAX_QUERY_PARAMETERS 6
-#define MAX_ANSWER_COLUMNS   19
+
+/*
+ * How many values the answers have, beside the schema where all schemas are asked about;
+ * question.c says which.
+ */
+#define TABLE_VALUES         4 /* of QUESTION_TABLES, */
+#define TABLE_DETAIL_VALUES  9 /* and of those with details: the same, and more */
+#define COLUMN_VALUES        10
+#define COLUMN_DETAIL_VALUES 19
+#define CONSTRAINT_VALUES    8
+#define INDEX_VALUES         10
+
+/* The most that any answer has; a longer one does not compile (question.c). */
+#define MAX_ANSWER_COLUMNS COLUMN_DETAIL_VALUES
 
 /* What a value of an answer is. */
 typedef enum AnswerValue

@@ -1,8 +1,10 @@
 /*
- * key_functions.c
- *		SQL functions that list constraints and indexes, and return the definition of a view.
+ * detail_functions.c
+ *		Lists constraints and indexes, for SQL and for the bridge, columns for the bridge, and
+ *		returns the definition of a view.
  *
- * For the bridge they also list columns, in JSON.
+ * dqds_list_columns itself is in list_functions.c, and the JSON of schemas and
+ * tables in list_json.c.
  *
  * Each value of a remote server's row becomes a column or a JSON member, in the
  * same order, so tables describe the answers.  It must not know the queries.
@@ -36,37 +38,36 @@ PG_FUNCTION_INFO_V1(dqds_list_columns_json);
 PG_FUNCTION_INFO_V1(dqds_list_constraints_json);
 PG_FUNCTION_INFO_V1(dqds_list_indexes_json);
 
-/* What is listed: the question, its name in messages, and the JSON members for its values. */
+/* The JSON members for the values of the answers. */
+static const char *const column_members[] = {
+	"tableName", "ordinalPosition", "columnName",         "columnType",        "length",
+	"precision", "scale",           "nullable",           "primaryKey",        "comment",
+	"fullType",  "baseType",        "enumLabels",         "defaultExpression", "generated",
+	"identity",  "isUnique",        "primaryKeyPosition", "collation"};
+static const char *const constraint_members[] = {
+	"tableName",        "constraintName",  "constraintType",    "columnNames",
+	"referencedSchema", "referencedTable", "referencedColumns", "definition"};
+static const char *const index_members[] = {
+	"tableName", "indexName",   "method",          "isUnique",  "isPrimary",
+	"isValid",   "columnNames", "includedColumns", "predicate", "definition"};
+
+StaticAssertDecl(lengthof(column_members) == COLUMN_DETAIL_VALUES,
+				 "a value of a column is without a member, or a member without a value");
+StaticAssertDecl(lengthof(constraint_members) == CONSTRAINT_VALUES, "likewise of a constraint");
+StaticAssertDecl(lengthof(index_members) == INDEX_VALUES, "likewise of an index");
+
+/* What is listed: the question, its name in messages, and the JSON members. */
 typedef struct Subject
 {
 	Question question;
 	const char *what;
-	const char *members[MAX_ANSWER_COLUMNS];
+	const char *const *members;
 } Subject;
 
-static const Subject columns = {
-	QUESTION_COLUMN_DETAILS,
-	"columns",
-	{"tableName", "ordinalPosition", "columnName", "columnType", "length", "precision", "scale",
-	 "nullable", "primaryKey", "comment", "fullType", "baseType", "enumLabels", "defaultExpression",
-	 "generated", "identity", "isUnique", "primaryKeyPosition", "collation"},
-};
-
-static const Subject constraints = {
-	QUESTION_CONSTRAINTS,
-	"constraints",
-	{"tableName", "constraintName", "constraintType", "columnNames", "referencedSchema",
-	 "referencedTable", "referencedColumns", "definition"},
-};
-
-static const Subject indexes = {
-	QUESTION_INDEXES,
-	"indexes",
-	{"tableName", "indexName", "method", "isUnique", "isPrimary", "isValid", "columnNames",
-	 "includedColumns", "predicate", "definition"},
-};
-
-static const Subject view_definition = {QUESTION_VIEW_DEFINITION, "definitions of views", {NULL}};
+static const Subject columns = {QUESTION_COLUMN_DETAILS, "columns", column_members};
+static const Subject constraints = {QUESTION_CONSTRAINTS, "constraints", constraint_members};
+static const Subject indexes = {QUESTION_INDEXES, "indexes", index_members};
+static const Subject view_definition = {QUESTION_VIEW_DEFINITION, "definitions of views", NULL};
 
 /* The destination of the answer: one of the three is used. */
 typedef struct Output
