@@ -1,10 +1,13 @@
 /*
  * wires.c
- *		Which wire reaches the servers of which provider.
+ *		Which wire reaches the servers of which provider, and what they can be asked.
  *
  * The only file of the engine that names a wire.
  */
 #include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 
 #include "engine/wires.h"
 #include "model/target.h"
@@ -31,4 +34,28 @@ bool
 provider_can_answer(Provider provider, Question question)
 {
 	return wire_of(provider)->can_answer(provider, question);
+}
+
+/*
+ * The supported providers whose servers can be asked a question, for a message: "a", "b" or
+ * "c", each in double quotes; palloc'd.
+ */
+char *
+providers_that_answer(Question question)
+{
+	StringInfoData names;
+	List *able = NIL;
+	ListCell *cell;
+
+	initStringInfo(&names);
+	for (Provider provider = 0; provider < NUM_PROVIDERS; provider++)
+		if (provider_rules(provider)->works && provider_can_answer(provider, question))
+			able = lappend_int(able, provider);
+	foreach (cell, able)
+		appendStringInfo(&names, "%s\"%s\"",
+						 cell == list_head(able)     ? ""
+						 : lnext(able, cell) == NULL ? " or "
+													 : ", ",
+						 provider_name(lfirst_int(cell)));
+	return names.data;
 }

@@ -92,8 +92,8 @@ check_provider(const Listing *listing, const Subject *subject)
 		return;
 	failure_set(&failure, DQDS_UNSUPPORTED_PROVIDER,
 				"Tables and columns can be listed for every provider that works.",
-				"%s can be listed only for connections of provider type \"postgresql\"",
-				subject->what);
+				"%s can be listed only for connections of provider type %s", subject->what,
+				providers_that_answer(subject->question));
 	failure_raise(&failure);
 }
 

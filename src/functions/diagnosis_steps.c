@@ -114,6 +114,13 @@ static const struct
 	{DQDS_DATABASE_NOT_FOUND, STEP_DATABASE},
 };
 
+/* A provider without sslmode tells by its trace alone. */
+static bool
+may_use_tls(const Target *target)
+{
+	return target->sslmode == NULL || strcmp(target->sslmode, "disable") != 0;
+}
+
 static Step
 failed_step(const Diagnosis *diagnosis)
 {
@@ -134,7 +141,7 @@ failed_step(const Diagnosis *diagnosis)
 		return STEP_RESOLVE;
 	if (trace->connected_us == 0)
 		return STEP_CONNECT;
-	if (trace->encrypted_us == 0 && strcmp(diagnosis->target->sslmode, "disable") != 0)
+	if (trace->encrypted_us == 0 && may_use_tls(diagnosis->target))
 		return STEP_TLS;
 	return STEP_AUTHENTICATE;
 }

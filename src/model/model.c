@@ -248,7 +248,9 @@ check_word(JsonbContainer *section, Provider provider, const char *key, const ch
 bool
 model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
 {
-	if (!check_word(section, provider, "sslmode", provider_rules(provider)->sslmodes, failure))
+	const char *const *sslmodes = provider_rules(provider)->sslmodes;
+
+	if (sslmodes != NULL && !check_word(section, provider, "sslmode", sslmodes, failure))
 		return false;
 	for (int i = 0; i < lengthof(enums); i++)
 		if (provider_is_in(provider, enums[i].providers) &&

@@ -335,12 +335,17 @@ key_is_known(Provider provider, const char *key, int length)
 	return false;
 }
 
-/*
- * What an unknown key in the section of this provider, a supported one,
- * probably means; meant is NULL if no known key is similar.
- */
-KeyMeaning
-key_meaning(Provider provider, const char *key)
+/* Where sections have no sslmode, a TLS setting cannot be renamed to it. */
+static void
+check_sslmode(Provider provider, KeyMeaning *meaning)
+{
+	if (meaning->meant != NULL && strcmp(meaning->meant, "sslmode") == 0 &&
+		provider_rules(provider)->sslmodes == NULL)
+		meaning->reason = "connections of this provider type have no sslmode";
+}
+
+static KeyMeaning
+find_meaning(Provider provider, const char *key)
 {
 	KeyMeaning meaning = {0};
 	char plain[MAX_PLAIN_KEY + 1];
@@ -357,6 +362,19 @@ key_meaning(Provider provider, const char *key)
 	if (is_plain)
 		meaning.is_typo = find_section_key(provider, plain, is_typo_of, &meaning) ||
 						  find_property(provider, plain, is_typo_of, &meaning);
+	return meaning;
+}
+
+/*
+ * What an unknown key in the section of this provider, a supported one,
+ * probably means; meant is NULL if no known key is similar.
+ */
+KeyMeaning
+key_meaning(Provider provider, const char *key)
+{
+	KeyMeaning meaning = find_meaning(provider, key);
+
+	check_sslmode(provider, &meaning);
 	return meaning;
 }
 
@@ -394,11 +412,17 @@ bool
 key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning)
 {
 	char plain[MAX_PLAIN_KEY + 1];
+	bool found;
 
 	if (!plain_key(key, plain))
 		return false;
-	if (find_section_key(provider, plain, is_plain_of, meaning))
-		return true;
-	*meaning = (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
-	return strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;
+	found = find_section_key(provider, plain, is_plain_of, meaning);
+	if (!found)
+	{
+		*meaning = (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
+		found =
+			strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;
+	}
+	check_sslmode(provider, meaning);
+	return found;
 }

@@ -248,7 +248,7 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 	if (!read_properties(section, name, secrets, target, failure) ||
 		!read_password(section, name, secrets, target, failure))
 		return false;
-	if (target->sslmode == NULL)
+	if (target->sslmode == NULL && rules->default_sslmode != NULL)
 		target->sslmode = pstrdup(rules->default_sslmode);
 	return true;
 }
@@ -256,7 +256,7 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 /*
  * PostgreSQL closes a connection without a message if the startup packet has
  * more than 10,000 bytes (MAX_STARTUP_PACKET_LENGTH).  The rest of it fits into
- * 500.
+ * 500.  Other protocols have no startup packet.
  */
 #define MAX_STARTUP_VALUES 9500
 
@@ -270,7 +270,7 @@ fits_startup_packet(const Target *target, Failure *failure)
 	for (int i = 0; i < target->nparameters; i++)
 		if (strcmp(target->parameters[i].keyword, "application_name") == 0)
 			length += strlen(target->parameters[i].value);
-	if (length <= MAX_STARTUP_VALUES)
+	if (length <= MAX_STARTUP_VALUES || !provider_is_in(target->provider, LIBPQ_PROVIDERS))
 		return true;
 	if (target->has_reference)
 	{

@@ -151,10 +151,11 @@ model_check_top(JsonbContainer *root, Provider provider, Failure *failure)
 		text = pnstrdup(key.val.string.val, key.val.string.len);
 		if (!key_is_misplaced(provider, text, &meaning) || meaning.kind != KEY_TLS)
 			continue;
-		failure_set(
-			failure, DQDS_INVALID_CONNECTION,
-			psprintf("Move it into \"%s\", as \"%s\".", provider_name(provider), meaning.meant),
-			"\"%s\" in the connection model is not known", shown_key(text));
+		failure_set(failure, DQDS_INVALID_CONNECTION,
+					meaning.reason != NULL ? psprintf("Leave it out: %s.", meaning.reason)
+										   : psprintf("Move it into \"%s\", as \"%s\".",
+													  provider_name(provider), meaning.meant),
+					"\"%s\" in the connection model is not known", shown_key(text));
 		return false;
 	}
 	return true;
@@ -206,7 +207,8 @@ model_missing_at_top(JsonbContainer *root, const char *wanted, const Provider *s
 
 		if (meaning.meant != NULL && strcmp(meaning.meant, wanted) == 0)
 			hint = psprintf("Rename \"%s\" to \"%s\".", shown_key(key), wanted);
-		else if (section != NULL && key_is_misplaced(*section, key, &meaning))
+		else if (section != NULL && key_is_misplaced(*section, key, &meaning) &&
+				 meaning.reason == NULL)
 			hint = psprintf("Move \"%s\" into \"%s\", as \"%s\".", shown_key(key), wanted,
 							meaning.meant);
 	}
@@ -255,7 +257,7 @@ add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 			warnings = lappend(warnings, psprintf("\"%s\" is not known and has no effect; "
 												  "\"%s\" was probably meant",
 												  shown_key(key), meaning.meant));
-		else if (key_is_misplaced(provider, key, &meaning))
+		else if (key_is_misplaced(provider, key, &meaning) && meaning.reason == NULL)
 			warnings =
 				lappend(warnings, psprintf("\"%s\" has no effect at the top level; "
 										   "it belongs in \"%s\", as \"%s\"",

@@ -3,8 +3,8 @@
  *		The provider types, and how they differ.
  *
  * Owns: the table of providers.  Other tables of the model have a column with
- * the providers to which a row applies.  It must not know how to connect to a
- * provider.
+ * the providers to which a row applies.  t/wire/rows.diff shows the rows that a new
+ * provider needs.  It must not know how to connect to a provider.
  */
 #include "postgres.h"
 
@@ -79,7 +79,7 @@ provider_sslmode_rank(Provider provider, const char *sslmode)
 {
 	const char *const *words = providers[provider].sslmodes;
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; words != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], sslmode) == 0)
 			return i;
 	return -1;

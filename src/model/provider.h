@@ -5,7 +5,7 @@
 #ifndef DQDS_PROVIDER_H
 #define DQDS_PROVIDER_H
 
-/* The published enum of provider types; the first three are supported. */
+/* The published enum of provider types; ProviderRules.works says which are supported. */
 typedef enum Provider
 {
 	PROVIDER_POSTGRESQL,
@@ -44,7 +44,7 @@ typedef struct ProviderRules
 	int default_port;
 	const char *default_database; /* NULL for the name of the user, as in PostgreSQL */
 	const char *const *sslmodes;  /* from the weakest to the strictest, terminated by NULL */
-	const char *default_sslmode;
+	const char *default_sslmode;  /* NULL, like sslmodes, if its sections have no sslmode */
 } ProviderRules;
 
 extern const ProviderRules *provider_rules(Provider provider);

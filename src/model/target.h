@@ -65,8 +65,8 @@ struct Target
 	char *shown_database;
 	char *shown_user;
 	char *password; /* NULL if there is none */
-	char *sslmode;
-	char *options; /* NULL if not given */
+	char *sslmode;  /* NULL if the provider has none */
+	char *options;  /* NULL if not given */
 	TargetParameter parameters[MAX_TARGET_PARAMETERS];
 	int nparameters;
 	bool password_required;

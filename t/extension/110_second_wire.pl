@@ -1,11 +1,12 @@
 # A second wire needs new files and rows of tables, and nothing else: t/wire holds one for tests, with the rows as a diff. A
 # copy of the extension is built with them, and whatever works with PostgreSQL works with its servers: tests, diagnosis, lists,
-# imports, fan-outs that mix both, cancels, deadlines, reuse, secrets and policy.
+# imports, fan-outs that mix both, cancels, deadlines, reuse, secrets and policy. Its provider has no sslmode and no startup packet.
 use strict;
 use warnings;
 
 use Cwd qw(getcwd);
 use DqdsTest;
+use DqdsTest::Layers;
 use DqdsTest::Sql;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -35,6 +36,7 @@ system_or_bail('cp', '-r', 't/wire', "$copy/src/fake");
 run_log([ 'patch', '-s', '-p1', '--fuzz=0', '-d', $copy, '-i', getcwd() . '/t/wire/rows.diff' ]) or BAIL_OUT('the rows do not fit');
 ok(run_log([ 'make', '-s', '-j2', '-C', $copy, 'WERROR=1', 'dqds.so' ], '>', "$copy/build.log", '2>&1'), 'the extension is built with the second wire')
   or BAIL_OUT(slurp_file("$copy/build.log"));
+layers_hold('src', $copy, 'with the second wire');
 
 $ENV{FAKE_WIRE_LOG} = "$copy/seen";
 $ENV{DQDS_SECRET_FAKE} = 'wonderland';
@@ -102,6 +104,18 @@ like(test_of(fake(user => 'shy')), qr/^FAILURE\|connection_lost\|the connection 
 like(test_of(fake(host => 'no-such-host.invalid')), qr/^FAILURE\|host_not_found\|host name "no-such-host\.invalid" could not be resolved/, 'a host that does not exist');
 like(values_of('SELECT warnings FROM dqds_test_connection(' . sql_literal(fake(options => '-c a=b')) . ')'), qr/"?fake\.options/, 'a key of other providers');
 
+# Its rows give it no sslmode, and its servers know no startup packet.
+foreach my $section ({ sslmode => 'require' }, { tls => 'on' }, { useSSL => 'true' })
+{
+	my ($key) = keys %$section;
+	my $expected = qr/"fake\.$key" in the connection model is not known.*connections of this provider type have no sslmode/;
+	like(test_of(fake(%$section)), $expected, "no sslmode: $key");
+	my $error = error_of(q{SELECT dqds_create_connection('no', } . sql_literal(fake(%$section)) . ')');
+	is("$error->{message}|$error->{hint}", qq("fake.$key" in the connection model is not known|Leave it out: connections of this provider type have no sslmode.), "$key: nor is it stored");
+}
+like(test_of('{"ssl": true, ' . substr(fake(), 1)), qr/\|"ssl" in the connection model is not known\|Leave it out: connections of this provider type have no sslmode\./, 'not at the top either');
+is(test_of(fake(database => 'x' x 20_000)), 'SUCCESS||||0.1 of memory|', 'a long database, which no PostgreSQL server would accept');
+
 is(values_of(q(SELECT step, status, message FROM dqds_diagnose_connection('memory'))), <<'DIAGNOSIS' =~ s/\n$//r, 'a diagnosis');
 model|ok|the connection model is valid
 resolve|ok|127.0.0.1 has 1 address: 127.0.0.1
@@ -128,7 +142,11 @@ is(values_of(q(SELECT table_name FROM dqds_list_tables('memory', 'inventory', ta
 is(values_of(q(SELECT table_name, column_name, column_type, "precision", nullable, primary_key FROM dqds_list_columns('memory', 'inventory', '{part,stock,gone}'))),
 	"part|id|NUMBER|10|f|t\nstock|id|NUMBER|10|f|t", 'columns of some tables');
 is(values_of(q(SELECT count(*) FROM dqds_list_columns('memory', 'wide'))), 1000, 'and of all tables of a schema');
-is(error_of(q(SELECT * FROM dqds_list_indexes('memory', 'inventory')))->{sqlstate}, 'QD019', 'what its servers cannot tell');
+is(error_of(q(SELECT * FROM dqds_list_indexes('memory', 'inventory')))->{message}, 'indexes can be listed only for connections of provider type "postgresql"', 'what its servers cannot tell');
+is(values_of(q(SELECT count(*) FROM dqds_list_constraints('memory', 'inventory'))), '0', 'what they can');
+my $redshift = sql_literal(to_json({ provider_type => 'redshift', redshift => { host => 'h', user => 'u', password => 'p' } }));
+is(error_of("SELECT * FROM dqds_list_constraints($redshift, 's')")->{message},
+	'constraints can be listed only for connections of provider type "postgresql" or "fake"', 'the message names all that can');
 like(error_of(q(SELECT * FROM dqds_list_schemas('wrong')))->{message}, qr/"\*{8}" is wrong/, 'a list that fails');
 
 my @json = map { join '', $sql->column("SELECT $_") }

@@ -121,6 +121,9 @@ make_row(const FakeLink *link, const char **values, bool *last)
 			memcpy(values, overview,
 				   sizeof(char *) * question_answer(link->query.question)->ncolumns);
 			return true;
+		case QUESTION_CONSTRAINTS:
+			*last = true;
+			return false; /* there are none */
 		case QUESTION_SCHEMAS:
 		case QUESTION_SCHEMA_DETAILS:
 			*last = link->next == lengthof(schemas) - 1;
@@ -181,8 +184,7 @@ hear(FakeLink *link)
 static bool
 can_answer(Provider provider, Question question)
 {
-	return question != QUESTION_CONSTRAINTS && question != QUESTION_INDEXES &&
-		   question != QUESTION_VIEW_DEFINITION;
+	return question != QUESTION_INDEXES && question != QUESTION_VIEW_DEFINITION;
 }
 
 static bool
