@@ -271,6 +271,22 @@ is(line_differences($messages // '', $table), '', 'messages: doc/errors.md has t
 my %in_source = map { ($_ => 1) } source_text('error_codes.h') =~ /"(QD\d{3})", "\w+"/g;
 same('error codes', { map { $_->{SQLSTATE} => 1 } table_rows('doc/errors.md', 'error_code') }, \%in_source);
 
+# --- Where to change what ---------------------------------------------------------------------------------------------------
+
+# A name without a folder is in that of the one before it.
+foreach my $row (table_rows('doc/developing.md', 'to change'))
+{
+	my ($folder, @names) = ('', $row->{files} =~ /`([^`]+)`/g);
+	@names = $row->{files} if !@names;    # a cell that is one name has lost its marks
+	foreach my $name (map { s/ .*//r } @names)
+	{
+		if ($name =~ /^(\w+)\(\)$/) { like(slurp_file('sql/dqds--1.1.sql'), qr/FUNCTION \S*\b$1\(/, "$row->{'to change'}: $name is there"); next; }
+		$folder = $1 if $name =~ m{^(.*/)};
+		ok((grep { -e } glob $name =~ m{/} || -e $name ? $name : "$folder$name"), "$row->{'to change'}: $name is there");
+	}
+}
+cmp_ok(scalar(table_rows('doc/developing.md', 'to change')), '>', 10, 'and there are rows');
+
 $sql->close;
 $control->stop;
 # The fuzz target of the bridge has a list of its own, from the contract.
