@@ -2,8 +2,8 @@
  * serve.c
  *		One request, from its header to its answer and its line in the log.
  *
- * The steps, each in a file of its own:
- *		1. is it plain HTTP (framing.c), and are we not stopping?
+ * The steps, most of them in files of their own:
+ *		1. is it plain HTTP (framing.c)?
  *		2. which route is it (router.c, routes.c)?
  *		3. who is the caller (access.c)?  A caller that is not known learns
  *		   nothing about paths, so its refusal comes before that of the path;
@@ -14,6 +14,7 @@
  *		6. one call of the control database (call.c, pool.c, control.c), whose rows
  *		   become the body as they come (answer.c);
  *		7. or, from any step, an error body (error.c).
+ * While the service stops, steps that need the control database are refused.
  */
 #include "serve.h"
 

@@ -5,7 +5,7 @@
  * They read the arguments, run a listing, and return its rows.  A row has the names
  * of the connection and the schema, and the values of the answer in their order
  * (wire/question.c).  Between them are already_imported and
- * import_table_job_parameters, which are made here.  The functions must not know the
+ * import_table_job_parameters, which no remote knows.  The functions must not know the
  * queries.
  */
 #include "postgres.h"

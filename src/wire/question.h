@@ -1,6 +1,6 @@
 /*
  * question.h
- *		What is asked of a remote, and of which values the answer is.
+ *		What is asked of a remote, and how many values of which kinds answer it.
  */
 #ifndef DQDS_QUESTION_H
 #define DQDS_QUESTION_H
