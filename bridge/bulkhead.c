@@ -17,8 +17,8 @@
  *		   is for one data source, or for bodies.
  * Each limit is at least one connection.
  *
- * It only counts, and keeps nothing but the limits.  The connections, the lock
- * and the calls that wait belong to pool.c.
+ * It counts, keeps the limits, and says which one is reached.  The connections,
+ * the lock and the calls that wait belong to pool.c.
  */
 #include "bulkhead.h"
 

@@ -4,7 +4,7 @@
 say() { printf 'dqds: %s\n' "$*"; }
 die() { printf 'dqds: %s\n' "$*" >&2; exit 1; }
 
-# oldest_major: the oldest PostgreSQL that the extension can be built for (src/compat.h says so as well).
+# oldest_major: the oldest PostgreSQL that the extension can be built for (src/base/compat.h says so as well).
 oldest_major=15
 
 # own_pg_config: the pg_config of a PostgreSQL that is not of Debian's packages: PG_CONFIG, or the first one in PATH. Prints

@@ -1099,7 +1099,7 @@ FROM @extschema@.dqds_imported_column ic
 COMMENT ON VIEW @extschema@.dqds_imported_columns IS 'columns of the imported tables that the current user may see';
 -- ---- called by the C code only, as the owner of the tables ----------------------------------------------
 
--- Each returns one value, and is called by src/owner_call.c through its number.
+-- Each returns one value, and is called by src/registry/owner_call.c through its number.
 
 CREATE FUNCTION @extschema@.dqds_level_rank(level text)
 RETURNS integer

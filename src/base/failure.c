@@ -3,7 +3,8 @@
  *		The value that says why a remote operation failed, and raising it as an error.
  *
  * It must not decide what a failure is: its callers do and, for what a remote
- * server or libpq reports, the files failure_*.c in postgres/.
+ * server or a library reports, the files failure_*.c in wire/ and in the folder
+ * of each wire.
  */
 #include "postgres.h"
 

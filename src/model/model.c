@@ -8,8 +8,9 @@
  * because the calling program is wrong; a value of the right type that cannot
  * be used is a Failure, because a person may have typed it.
  *
- * Owns: the words of the published enums, except those of sslmode (provider.c).
- * It must not look anything up, or depend on the calling role.
+ * Owns: the words of the published enums, except those of provider_type and
+ * sslmode (provider.c).  It must not look anything up, or depend on the calling
+ * role.
  */
 #include "postgres.h"
 
