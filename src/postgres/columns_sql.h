@@ -134,7 +134,7 @@
 /* ---- details ----------------------------------------------------------------------- */
 
 /*
- * A row must not be larger than libpq's memory has room for (session_internal.h): how
+ * A row must not be larger than libpq's memory has room for (libpq_link.h): how
  * many bytes the other texts may have depends on the comment.
  */
 #define ROOM \

@@ -4,7 +4,8 @@
  *
  * Reads what libpq says of it: an error of the server by its SQLSTATE and routine, by
  * what was seen of the login, and only then by its words; words of libpq's own by the
- * stage.  The tables are in failure_texts.c and failure_pooler.c.
+ * stage.  The tables are in failure_texts.c and failure_pooler.c; what fits no row of
+ * them is here.
  */
 #include "postgres.h"
 

@@ -78,7 +78,7 @@
  * There is no definition of what was dropped in that moment.
  *
  * All values of a row together are less than libpq's memory has room for
- * (session_internal.h): a definition has up to 32 kB, an array of names 16 kB, and
+ * (libpq_link.h): a definition has up to 32 kB, an array of names 16 kB, and
  * a predicate 8 kB.
  */
 #define CUT_AT(text, characters, bytes) \

@@ -3,7 +3,7 @@
  *		Memory that libpq has lost for good in this backend, and to whom.
  *
  * For some messages of a hostile server (ParameterDescription) libpq allocates
- * memory that nothing can free but the end of the process.  The sessions bound
+ * memory that nothing can free but the end of the process.  The wire bounds
  * what one answer can cost (MAX_LIBPQ_HEAP); here it is added up over the life of
  * the backend.  Beyond a limit, the servers that cost it are no longer connected
  * to, so that all others go on.

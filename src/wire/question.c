@@ -10,7 +10,7 @@
  *	TABLES			table, kind, estimated rows, comment
  *	TABLE_DETAILS	and: partition of, owner, size, extension, can select
  *	ALL_TABLES		schema, and the same
- *	COLUMNS			table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
+ *	COLUMNS			(of imports) table, ordinal, column, type, length, precision, scale, nullable, primary key, comment
  *	COLUMN_DETAILS	and: full type, base type, enum labels, default, generated, identity, unique,
  *					position in the primary key, collation
  *	CONSTRAINTS		table, constraint, type, columns, referenced schema, table and columns, definition
