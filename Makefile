@@ -82,6 +82,15 @@ BRIDGE_SOURCES = \
 	bridge/text.c \
 	bridge/watchdog.c
 
+# The agent, and a module of it for each family of client libraries that is there.
+AGENT = agent/dqds-agent
+AGENT_SOURCES := $(call files,agent/*.c)
+AGENT_MODULES := $(foreach library,mysql:libmariadb,\
+	$(if $(shell pkg-config --exists $(subst +, ,$(word 2,$(subst :, ,$(library)))) 2>/dev/null && echo yes),$(firstword $(subst :, ,$(library)))))
+AGENT_MODULE_FILES = $(AGENT_MODULES:%=agent/dqds-agent-%.so)
+AGENT_MODULE_SOURCES := $(foreach module,$(AGENT_MODULES),$(call files,agent/$(module)/*.c))
+AGENT_OBJS = $(AGENT_SOURCES:.c=.o) $(AGENT_MODULE_SOURCES:.c=.o)
+
 REGRESS = setup model secrets registry privileges listing import
 # Whatever the server's own databases are in.
 REGRESS_OPTS = --encoding=UTF8 --no-locale
@@ -97,7 +106,7 @@ EXTENSION = dqds
 MODULE_big = dqds
 OBJS = $(EXTENSION_SOURCES:.c=.o)
 DATA = $(call files,sql/dqds--*.sql)
-EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS) fuzz/build
+EXTRA_CLEAN = $(BRIDGE) $(BRIDGE_OBJS) $(AGENT) $(AGENT_OBJS) $(AGENT_MODULE_FILES) fuzz/build
 
 # What `make test-sanitize` and `make test-valgrind` build, in a copy of this directory: objects of different builds do not
 # mix. Fortified functions hide from both what they do; PostgreSQL's -fwrapv would declare signed overflow to be right; and
@@ -158,21 +167,55 @@ $(BRIDGE): $(BRIDGE_OBJS)
 $(BRIDGE_SOURCES:.c=.o): bridge/%.o: bridge/%.c
 	$(CC) $(BRIDGE_CFLAGS) -c -o $@ $<
 
+# --- The agent: a program that dqds.so finds beside itself, and its modules beside it ------------------------------------
+
+AGENT_CFLAGS = -std=gnu11 -Wall -pthread -fPIC \
+	$(or $(CALLER_CFLAGS),-O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
+	$(if $(WERROR),$(WARNINGS)) -I$(top)/agent -I$(top)/src $(CALLER_CPPFLAGS) -DDQDS_VERSION='"$(DQDS_VERSION)"' $(INSTRUMENT_CFLAGS)
+AGENT_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(CALLER_LDFLAGS)
+mysql_libraries = libmariadb
+
+all: $(AGENT) $(AGENT_MODULE_FILES)
+
+# What modules and the libraries behind them use of the program, or find in it before their own, has to be visible.
+$(AGENT): $(AGENT_SOURCES:.c=.o)
+	$(CC) $(AGENT_LDFLAGS) -rdynamic -o $@ $^ -ldl -lssl -lcrypto $(SANITIZERS)
+
+$(AGENT_SOURCES:.c=.o): agent/%.o: agent/%.c
+	$(CC) $(AGENT_CFLAGS) -c -o $@ $<
+
+define agent_module
+agent/dqds-agent-$(1).so: $(patsubst %.c,%.o,$(call files,agent/$(1)/*.c))
+	$$(CC) $$(AGENT_LDFLAGS) -shared -o $$@ $$^ $$(shell pkg-config --libs $$($(1)_libraries)) $$(SANITIZERS)
+
+$(patsubst %.c,%.o,$(call files,agent/$(1)/*.c)): agent/$(1)/%.o: agent/$(1)/%.c
+	$$(CC) $$(AGENT_CFLAGS) $$(patsubst -I%,-isystem %,$$(shell pkg-config --cflags $$($(1)_libraries))) -c -o $$@ $$<
+endef
+$(foreach module,$(AGENT_MODULES),$(eval $(call agent_module,$(module))))
+
 # Coarse, but never wrong: after a change of a header or a flag everything is compiled again.
 $(OBJS): $(call files,src/*.h src/*/*.h) Makefile dqds.control
 $(BRIDGE_OBJS): $(call files,bridge/*.h) src/base/error_codes.h Makefile dqds.control
+$(AGENT_OBJS): $(call files,agent/*.h agent/*/*.h src/agent/*.h src/wire/question.h) Makefile dqds.control
 
 # Where the objects go, if that is not where the sources are. (As a target, a directory would be found beside the sources.)
 ifneq ($(top),.)
-$(shell mkdir -p $(sort $(dir $(OBJS) $(BRIDGE_OBJS)) packaging/instrument))
+$(shell mkdir -p $(sort $(dir $(OBJS) $(BRIDGE_OBJS) $(AGENT_OBJS)) packaging/instrument))
 endif
 
 include $(top)/fuzz/fuzz.mk
 
-install: install-bridge install-docs
-uninstall: uninstall-bridge uninstall-docs
+install: install-bridge install-agent install-docs
+uninstall: uninstall-bridge uninstall-agent uninstall-docs
 
-.PHONY: install-bridge uninstall-bridge install-docs uninstall-docs
+.PHONY: install-bridge uninstall-bridge install-agent uninstall-agent install-docs uninstall-docs
+install-agent: $(AGENT) $(AGENT_MODULE_FILES)
+	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+	$(INSTALL_PROGRAM) $(AGENT) $(AGENT_MODULE_FILES) '$(DESTDIR)$(pkglibdir)/'
+
+uninstall-agent:
+	rm -f $(patsubst agent/%,'$(DESTDIR)$(pkglibdir)/%',$(AGENT) $(AGENT_MODULE_FILES))
+
 install-bridge: $(BRIDGE)
 	$(MKDIR_P) '$(DESTDIR)$(bridgedir)'
 	$(INSTALL_PROGRAM) $(BRIDGE) '$(DESTDIR)$(bridgedir)/'

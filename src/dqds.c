@@ -64,6 +64,9 @@ static const struct
 	{"dqds.ssl_root_certs",
 	 "File of the certificates that sslmode verify-ca and verify-full trust.", &dqds_ssl_root_certs,
 	 "/etc/ssl/certs/ca-certificates.crt", NULL},
+	{"dqds.agent",
+	 "File of the program that connects to servers other than PostgreSQL; empty: dqds-agent beside the extension's library.",
+	 &dqds_agent, "", NULL},
 };
 
 /*

@@ -37,7 +37,8 @@
 	X(DQDS_INVALID_CONNECTION,    "QD020", "invalid_connection") \
 	X(DQDS_UNRESOLVED_SECRET,     "QD021", "unresolved_secret") \
 	X(DQDS_BUSY,                  "QD022", "busy") \
-	X(DQDS_REMOTE_ERROR,          "QD023", "remote_error")
+	X(DQDS_REMOTE_ERROR,          "QD023", "remote_error") \
+	X(DQDS_WRONG_SERVER,          "QD024", "wrong_server")
 /* clang-format on */
 
 typedef enum DqdsErrorCode

@@ -21,6 +21,7 @@ char *dqds_allowed_hosts;
 char *dqds_denied_hosts;
 char *dqds_secret_env_prefix;
 char *dqds_ssl_root_certs;
+char *dqds_agent;
 
 /*
  * Until this module is loaded, PostgreSQL knows no definition of our settings:

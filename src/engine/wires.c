@@ -9,15 +9,16 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
+#include "agent/agent_wire.h"
 #include "engine/wires.h"
 #include "model/target.h"
 #include "postgres/libpq_wire.h"
 #include "wire/wire.h"
 
 static const Wire *const wires[] = {
-	[PROVIDER_POSTGRESQL] = &libpq_wire,
-	[PROVIDER_REDSHIFT] = &libpq_wire,
-	[PROVIDER_QUESTDB] = &libpq_wire,
+	[PROVIDER_POSTGRESQL] = &libpq_wire, [PROVIDER_REDSHIFT] = &libpq_wire,
+	[PROVIDER_QUESTDB] = &libpq_wire,    [PROVIDER_MARIADB] = &agent_wire,
+	[PROVIDER_MYSQL] = &agent_wire,
 };
 
 /* The wire of a provider that works (model.c): static memory. */

@@ -29,14 +29,14 @@ static const struct
 	KeyKind kind;
 	ProviderSet providers; /* whose sections may have it */
 } section_keys[] = {
-	{"host", KEY_HOST, .providers = LIBPQ_PROVIDERS},
-	{"port", .providers = LIBPQ_PROVIDERS},
-	{"database", .providers = LIBPQ_PROVIDERS},
-	{"user", .providers = LIBPQ_PROVIDERS},
-	{"password", .providers = LIBPQ_PROVIDERS},
-	{"sslmode", KEY_TLS, .providers = LIBPQ_PROVIDERS},
+	{"host", KEY_HOST, .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
+	{"port", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
+	{"database", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
+	{"user", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
+	{"password", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
+	{"sslmode", KEY_TLS, .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
 	{"options", .providers = LIBPQ_PROVIDERS},
-	{"properties", .providers = LIBPQ_PROVIDERS},
+	{"properties", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
 	{"postgresql_engine_type", .providers = LIBPQ_PROVIDERS},
 	{"redshift_authentication_mode", .providers = LIBPQ_PROVIDERS},
 	{FOREIGN_SERVER, KEY_HOST, .providers = ONLY(PROVIDER_POSTGRESQL)},

@@ -95,13 +95,17 @@ read_login(JsonbContainer *section, const char *name, const char *default_databa
 	if (target->database != NULL &&
 		!secret_resolve(target, member_path(name, "database"), &target->database, failure))
 		return false;
-	if (target->database == NULL || *target->database == '\0')
+	if (target->database != NULL && *target->database == '\0')
+		target->database = NULL;
+	if (target->database == NULL && provider_rules(target->provider)->any_database)
+		target->shown_database = pstrdup("");
+	else if (target->database == NULL)
 	{
 		target->database = pstrdup(default_database != NULL ? default_database : target->user);
 		target->shown_database =
 			pstrdup(default_database != NULL ? default_database : target->shown_user);
 	}
-	if (database_is_conninfo(target->database))
+	if (target->database != NULL && database_is_conninfo(target->database))
 		return model_invalid(failure, name, "database",
 							 "the name of a database, without other connection parameters");
 	target->options = model_string(section, name, "options");
@@ -263,7 +267,11 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 static bool
 fits_startup_packet(const Target *target, Failure *failure)
 {
-	size_t length = strlen(target->database) + strlen(target->user);
+	size_t length;
+
+	if (!provider_is_in(target->provider, LIBPQ_PROVIDERS))
+		return true;
+	length = strlen(target->database) + strlen(target->user);
 
 	if (target->options != NULL)
 		length += strlen(target->options);

@@ -18,6 +18,13 @@ static const char *const libpq_sslmodes[] = {"disable",   "allow",       "prefer
 /* The values that all providers reached with libpq have in common. */
 #define BY_LIBPQ .works = true, .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
 
+static const char *const mysql_sslmodes[] = {"DISABLED",  "PREFERRED",       "REQUIRED",
+											 "VERIFY_CA", "VERIFY_IDENTITY", NULL};
+
+#define BY_MYSQL                                                                                   \
+	.works = true, .sslmodes = mysql_sslmodes, .default_sslmode = "PREFERRED",                     \
+	.default_port = 3306, .any_database = true
+
 static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_POSTGRESQL] = {"postgresql", BY_LIBPQ, .default_port = 5432},
 	[PROVIDER_REDSHIFT] = {"redshift", BY_LIBPQ, .default_port = 5439, .default_database = "dev"},
@@ -28,8 +35,8 @@ static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_DB2] = {"db2"},
 	[PROVIDER_DUCKDB] = {"duckdb"},
 	[PROVIDER_HANA] = {"hana"},
-	[PROVIDER_MARIADB] = {"mariadb"},
-	[PROVIDER_MYSQL] = {"mysql"},
+	[PROVIDER_MARIADB] = {"mariadb", BY_MYSQL},
+	[PROVIDER_MYSQL] = {"mysql", BY_MYSQL},
 	[PROVIDER_ORACLE] = {"oracle"},
 	[PROVIDER_PRESTO] = {"presto"},
 	[PROVIDER_SNOWFLAKE] = {"snowflake"},

@@ -32,15 +32,17 @@ typedef enum Provider
 /* A set of providers, for a column of a table. */
 typedef uint32 ProviderSet;
 
-#define ONLY(provider) ((ProviderSet) 1 << (provider))
-#define ALL_PROVIDERS  ((ProviderSet) -1)
+#define ONLY(provider)  ((ProviderSet) 1 << (provider))
+#define ALL_PROVIDERS   ((ProviderSet) -1)
+#define MYSQL_PROVIDERS (ONLY(PROVIDER_MYSQL) | ONLY(PROVIDER_MARIADB))
 #define LIBPQ_PROVIDERS                                                                            \
 	(ONLY(PROVIDER_POSTGRESQL) | ONLY(PROVIDER_REDSHIFT) | ONLY(PROVIDER_QUESTDB))
 
 typedef struct ProviderRules
 {
-	const char *name; /* as published; also of its section */
-	bool works;       /* it is supported; the members below are set only then */
+	const char *name;  /* as published; also of its section */
+	bool works;        /* it is supported; the members below are set only then */
+	bool any_database; /* without a database, all can be listed */
 	int default_port;
 	const char *default_database; /* NULL for the name of the user, as in PostgreSQL */
 	const char *const *sslmodes;  /* from the weakest to the strictest, terminated by NULL */

@@ -4,7 +4,7 @@
  *
  * The texts stand in tables: failure_common.c has those of any remote, the files called
  * failure_* in the folder of a wire those of its servers.  In them %h is the host, %p the
- * port, %d the database, %u the user, %m what the remote said, %s words of our own, and %t
+ * port, %d the database, %u the user, %P the provider type, %m what the remote said, %s words of our own, and %t
  * the same where they are seconds.  As identifiers to be pasted into SQL, %D is the
  * database, %U the user, %O the object that the remote's words end in, and %Q the user
  * again, in quotes only where it needs them.  %w is a sentence on white space at the ends of
@@ -21,6 +21,7 @@
 
 #include "base/failure.h"
 #include "base/remote_text.h"
+#include "model/provider.h"
 #include "model/secret.h"
 #include "model/target.h"
 #include "wire/failure_explain.h"
@@ -134,6 +135,9 @@ explain_text(const char *template, const Target *target, const char *foreign, co
 				break;
 			case 'u':
 				appendStringInfoString(&out, target->shown_user);
+				break;
+			case 'P':
+				appendStringInfoString(&out, provider_name(target->provider));
 				break;
 			case 'D':
 				append_identifier(&out, target->shown_database);

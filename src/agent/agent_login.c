@@ -1,0 +1,74 @@
+/*
+ * agent_login.c
+ *		What a driver is told to log in.
+ *
+ * Owns: which members of a target go into the frame, and what an sslmode of each provider
+ * demands.  What a driver makes of the members is its own.
+ */
+#include "postgres.h"
+
+#include "agent/agent_login.h"
+#include "agent/faults.h"
+#include "agent/protocol.h"
+#include "base/settings.h"
+#include "model/provider.h"
+#include "model/target.h"
+
+/* What the words of sslmodes demand. */
+static const struct
+{
+	ProviderSet providers;
+	const char *word;
+	TlsDemand demand;
+} demands[] = {
+	{MYSQL_PROVIDERS, "DISABLED", TLS_NONE},
+	{MYSQL_PROVIDERS, "PREFERRED", TLS_OFFERED},
+	{MYSQL_PROVIDERS, "REQUIRED", TLS_ENCRYPTED},
+	{MYSQL_PROVIDERS, "VERIFY_CA", TLS_KNOWN_CA},
+	{MYSQL_PROVIDERS, "VERIFY_IDENTITY", TLS_VERIFIED},
+};
+
+/* What is not known demands all. */
+static TlsDemand
+tls_demand(const Target *target)
+{
+	for (int i = 0; target->sslmode != NULL && i < lengthof(demands); i++)
+		if (provider_is_in(target->provider, demands[i].providers) &&
+			strcmp(demands[i].word, target->sslmode) == 0)
+			return demands[i].demand;
+	return TLS_VERIFIED;
+}
+
+static bool
+add_number(FrameBuffer *buffer, const char *name, int number)
+{
+	char digits[16];
+
+	snprintf(digits, sizeof(digits), "%d", number);
+	return frame_add_member(buffer, name, digits);
+}
+
+/*
+ * Write the frame that begins a login at an address, which is text, into an empty buffer.
+ * False: memory is out.
+ */
+bool
+agent_login(FrameBuffer *buffer, const Target *target, const char *address)
+{
+	bool done = frame_begin(buffer, FRAME_LOGIN) &&
+				frame_add_member(buffer, LOGIN_PROVIDER, provider_name(target->provider)) &&
+				frame_add_member(buffer, LOGIN_HOST, target->host) &&
+				frame_add_member(buffer, LOGIN_ADDRESS, address) &&
+				add_number(buffer, LOGIN_PORT, target->port) &&
+				frame_add_member(buffer, LOGIN_DATABASE, target->database) &&
+				frame_add_member(buffer, LOGIN_USER, target->user) &&
+				frame_add_member(buffer, LOGIN_PASSWORD, target->password) &&
+				add_number(buffer, LOGIN_TLS, tls_demand(target)) &&
+				frame_add_member(buffer, LOGIN_ROOTS, dqds_ssl_root_certs) &&
+				add_number(buffer, LOGIN_TIMEOUT_MS, target->connect_timeout_ms) &&
+				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL);
+
+	for (int i = 0; done && i < target->nparameters; i++)
+		done = frame_add_member(buffer, target->parameters[i].keyword, target->parameters[i].value);
+	return done;
+}
