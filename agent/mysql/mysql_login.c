@@ -99,6 +99,8 @@ permit_kinds(bool tls)
 
 	if (!tls && demand >= TLS_ENCRYPTED)
 		return refuse(FAULT_IS_NO_TLS, "");
+	if (!tls && !session_is_cancelled(session))
+		session_stage(session, STAGE_IS_SPOKEN);
 	(void) mysql_optionsv(connecting.mysql, MARIADB_OPT_RESTRICTED_AUTH, kinds);
 	return 0;
 }

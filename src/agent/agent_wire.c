@@ -122,7 +122,13 @@ take_stage(AgentLink *link, const Frame *frame)
 			trace_tls(trace, frame);
 	}
 	else if (strcmp(reached, STAGE_IS_SPOKEN) == 0)
+	{
 		link->common.spoken = true;
+		link->common.stage = STAGE_STARTUP;
+		/* If it was to be encrypted at all, that is over. */
+		if (trace != NULL && trace->encrypted_us == 0)
+			trace->encrypted_us = dqds_now_us();
+	}
 }
 
 static void

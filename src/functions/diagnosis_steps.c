@@ -239,6 +239,24 @@ describe_server(Diagnosis *diagnosis)
 	set_step(diagnosis, STEP_SERVER, "ok", text.data, NULL);
 }
 
+/* Not every remote tells which tables can be read. */
+static void
+describe_tables(Diagnosis *diagnosis)
+{
+	const long *counts = diagnosis->overview.counts;
+	const Target *target = diagnosis->target;
+	bool some = counts[3] < 0 ? counts[2] > 0 : counts[3] > 0;
+	char *message = psprintf("%ld tables and views visible", counts[2]);
+
+	if (counts[2] < 0)
+		return;
+	if (counts[3] >= 0)
+		message =
+			psprintf("%s, %ld readable by user \"%s\"", message, counts[3], target->shown_user);
+	set_step(diagnosis, STEP_TABLES, some ? "ok" : "warning", message,
+			 some ? NULL : diagnosis_words(target, WORDS_NO_TABLES));
+}
+
 static void
 describe_counts(Diagnosis *diagnosis)
 {
@@ -251,10 +269,7 @@ describe_counts(Diagnosis *diagnosis)
 			 psprintf("%ld schemas, %ld usable by user \"%s\"", counts[0], counts[1],
 					  target->shown_user),
 			 counts[1] > 0 ? NULL : diagnosis_words(target, WORDS_NO_SCHEMAS));
-	set_step(diagnosis, STEP_TABLES, counts[3] > 0 ? "ok" : "warning",
-			 psprintf("%ld tables and views visible, %ld readable by user \"%s\"", counts[2],
-					  counts[3], target->shown_user),
-			 counts[3] > 0 ? NULL : diagnosis_words(target, WORDS_NO_TABLES));
+	describe_tables(diagnosis);
 }
 
 static double
@@ -307,7 +322,10 @@ describe_steps(Diagnosis *diagnosis)
 	set_step(diagnosis, STEP_AUTHENTICATE, "ok",
 			 psprintf("user \"%s\" is logged in", target->shown_user), NULL);
 	set_step(diagnosis, STEP_DATABASE, "ok",
-			 psprintf("database \"%s\" is open", target->shown_database), NULL);
+			 target->database == NULL
+				 ? pstrdup("no database is named; all that the user may see can be listed")
+				 : psprintf("database \"%s\" is open", target->shown_database),
+			 NULL);
 	if (diagnosis->overview.answered)
 	{
 		describe_server(diagnosis);

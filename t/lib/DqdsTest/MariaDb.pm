@@ -26,7 +26,7 @@ sub start
 	my $self = bless { dir => $dir, port => free_port() }, $class;
 
 	run_quietly('mariadb-install-db', '--no-defaults', "--datadir=$dir/data", '--auth-root-authentication-method=normal',
-		'--skip-test-db', "--user=$ENV{LOGNAME}");
+		'--skip-test-db');
 	write_lines("$dir/my.cnf",
 		'[mariadbd]', "datadir=$dir/data", "socket=$dir/socket", "pid-file=$dir/pid", 'bind-address=127.0.0.1', "port=$self->{port}",
 		'skip-name-resolve', 'character-set-server=utf8mb4', 'innodb-buffer-pool-size=32M', 'innodb-flush-log-at-trx-commit=0',
