@@ -86,6 +86,9 @@ extern bool session_is_cancelled(const Session *session);
 extern void session_stage(Session *session, const char *reached);
 extern void session_fact(Session *session, const char *name, const char *value);
 
+/* Has a handshake of TLS been completed? */
+extern bool session_is_encrypted(const Session *session);
+
 /* Report what went wrong, once; see protocol.h for kinds.  state may be NULL. */
 extern void session_fault(Session *session, const char *kind, long number, const char *state,
 						  const char *format, ...) __attribute__((format(printf, 5, 6)));

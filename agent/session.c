@@ -53,6 +53,7 @@ struct Session
 	FrameWriter rows;   /* the same, for rows, and before for the facts of a login */
 	uint16_t nvalues;   /* of those rows */
 	bool faulted;       /* a fault was told */
+	bool encrypted;     /* a handshake is complete */
 	bool lost;          /* nothing more can be asked */
 	char *login;        /* members; kept, since a cancel may have to log in */
 	size_t login_length;
@@ -114,6 +115,12 @@ bool
 session_is_cancelled(const Session *session)
 {
 	return session->cancelled;
+}
+
+bool
+session_is_encrypted(const Session *session)
+{
+	return session->encrypted;
 }
 
 void
@@ -263,6 +270,7 @@ tell_handshake(const SSL *ssl, bool done, long verified, void *argument)
 
 	if (session->phase != PHASE_LOGGING_IN || session->cancelled)
 		return;
+	session->encrypted = done;
 	certificate = SSL_get_peer_certificate(ssl);
 	writer_begin(&session->writer, FRAME_STAGE);
 	writer_member(&session->writer, STAGE_REACHED, STAGE_IS_ENCRYPTED);

@@ -25,7 +25,8 @@
 #include "mysql_link.h"
 
 #define PROTOCOL_VERSION   10
-#define MIN_GREETING       30 /* bytes of payload */
+#define ERROR_PACKET       0xFF
+#define MIN_GREETING       10 /* bytes of payload, that of an error included */
 #define MAX_GREETING       500
 #define PACKET_HEAD        4
 #define MAX_PACKET_BYTES   (1024 * 1024)
@@ -86,6 +87,18 @@ offers_tls(const unsigned char *payload, size_t length)
 	return place + 1 < length && ((payload[place] | payload[place + 1] << 8) & CAPABILITY_TLS) != 0;
 }
 
+/* The server has no place, or does not want this machine: the number and the text of its error. */
+static int
+refuse_as_server(const unsigned char *payload, size_t length)
+{
+	const char *text = (const char *) payload + 3;
+
+	session_fault(connecting.session, FAULT_IS_SERVER, payload[1] | payload[2] << 8, NULL, "%.*s",
+				  (int) (length - 3), text);
+	connecting.told = true;
+	return ECONNABORTED;
+}
+
 /* Choose what may be done to prove the password, now that it is known whether there will be TLS. */
 static int
 permit_kinds(bool tls)
@@ -121,14 +134,14 @@ look_at_greeting(int fd, void *argument)
 	if (peek(fd, bytes, PACKET_HEAD + 1) < PACKET_HEAD + 1)
 		return errno == ETIMEDOUT ? ETIMEDOUT : ECONNRESET;
 	length = bytes[0] | bytes[1] << 8 | bytes[2] << 16;
-	if (bytes[3] != 0 || (payload[0] != PROTOCOL_VERSION && payload[0] != 0xFF) ||
+	if (bytes[3] != 0 || (payload[0] != PROTOCOL_VERSION && payload[0] != ERROR_PACKET) ||
 		length > MAX_GREETING)
 		return refuse(FAULT_IS_KIND, "it does not begin as MySQL does");
-	if (payload[0] == 0xFF)
-		return 0; /* an error, which the library reads */
 	if (length < MIN_GREETING ||
 		peek(fd, bytes, PACKET_HEAD + length) < (ssize_t) (PACKET_HEAD + length))
 		return refuse(FAULT_IS_KIND, "its greeting is not whole");
+	if (payload[0] == ERROR_PACKET)
+		return refuse_as_server(payload, length);
 	return permit_kinds(offers_tls(payload, length) &&
 						session_login_number(session, LOGIN_TLS) != TLS_NONE);
 }
@@ -155,13 +168,11 @@ mysql_report(Session *session, MYSQL *mysql)
 		session_fault(session, FAULT_IS_NETWORK, gate_error(), NULL, "%s", strerror(gate_error()));
 	else if (is_network_error(number))
 		session_fault(session, FAULT_IS_LOST, number, NULL, "%s", mysql_error(mysql));
+	/* The handshake is told by the session if it fails; after it only the name is looked at. */
+	else if (number == CR_SSL_CONNECTION_ERROR && session_is_encrypted(session))
+		session_fault(session, FAULT_IS_CERTIFICATE, 0, NULL, "it is not for this host name");
 	else if (number == CR_SSL_CONNECTION_ERROR)
-		session_fault(session,
-					  strstr(mysql_error(mysql), "certificate") != NULL ||
-							  strstr(mysql_error(mysql), "host name") != NULL
-						  ? FAULT_IS_CERTIFICATE
-						  : FAULT_IS_TLS,
-					  number, NULL, "%s", mysql_error(mysql));
+		session_fault(session, FAULT_IS_TLS, 0, NULL, "%s", mysql_error(mysql));
 	else if (number == CR_OUT_OF_MEMORY)
 		session_fault(session, FAULT_IS_BOUND, number, NULL, "more memory than a session may take");
 	/* It had to send the password under a key of the server's choice, and has none. */

@@ -24,10 +24,14 @@
 /* Of a view the comment is the word VIEW, or what is wrong with it. */
 #define COMMENT "CASE WHEN table_type LIKE '%VIEW' THEN NULL ELSE NULLIF(table_comment, '') END"
 
-/* Most engines only estimate, and what was never counted has no rows there either. */
+/*
+ * Most engines only estimate.  What was never counted has no rows there either, and each of a
+ * table's partitions, which are 8192 at most, has one at least.
+ */
 #define IS_COUNTED "engine IN ('MyISAM', 'Aria', 'MEMORY', 'CSV')"
 #define ROWS                                                                                       \
-	"CASE WHEN table_type LIKE '%VIEW' OR (table_rows = 0 AND NOT " IS_COUNTED ") THEN NULL"       \
+	"CASE WHEN table_type LIKE '%VIEW' OR (NOT " IS_COUNTED " AND (table_rows = 0"                 \
+	" OR (table_rows <= 8192 AND create_options LIKE '%partitioned%'))) THEN NULL"                 \
 	" ELSE table_rows END"
 #define SIZE "CASE WHEN table_type LIKE '%VIEW' THEN NULL ELSE data_length + index_length END"
 
@@ -157,7 +161,8 @@ write_tables(Text *sql, const Ask *ask, const MysqlDialect *dialect)
 		text_add(sql, dialect->estimates ? ", " KIND ", " ROWS ", " COMMENT
 										 : ", " KIND ", NULL, " COMMENT);
 	if (all || ask->question == QUESTION_TABLE_DETAILS)
-		text_add(sql, dialect->estimates && value_is_true(ask->values[5]) ? DETAILS(SIZE) : DETAILS("NULL"));
+		text_add(sql, dialect->estimates && value_is_true(ask->values[5]) ? DETAILS(SIZE)
+																		  : DETAILS("NULL"));
 	add_tables(sql, ask);
 	text_add(sql, " ORDER BY ");
 	if (all)

@@ -42,7 +42,6 @@ CREATE USER locked\@'%' IDENTIFIED BY 'locked' ACCOUNT LOCK;
 CREATE USER open\@'%';
 CREATE USER secure\@'%' IDENTIFIED BY 'secure' REQUIRE SSL;
 CREATE USER single\@'%' IDENTIFIED BY 'single' WITH MAX_USER_CONNECTIONS 1;
-INSTALL SONAME 'auth_ed25519'; CREATE USER curve\@'%' IDENTIFIED VIA ed25519 USING PASSWORD('curve');
 SQL
 
 my $control = control_server('control', conf => "dqds.ssl_root_certs = '$dir/ca.crt'");
@@ -76,12 +75,12 @@ foreach my $piece ('%', '_', '\\', "'", '"', 'A', 'a', 'ö', '表', ',')
 	my $quoted = sql_literal($piece);
 	is_deeply(lines_of("SELECT table_name FROM dqds_list_tables('shop', 'names', $quoted)"), [ sort grep { index($_, $piece) >= 0 } @names ], "those with $piece");
 }
-is_deeply(lines_of(sprintf q(SELECT DISTINCT table_name FROM dqds_list_columns('shop', 'names', ARRAY[%s])), join ', ', map { sql_literal($_) } @names[ 1, 6, 7, 9 ]),
+is_deeply(lines_of(sprintf q(SELECT table_name FROM dqds_list_columns('shop', 'names', ARRAY[%s])), join ', ', map { sql_literal($_) } @names[ 1, 6, 7, 9 ]),
 	[ sort @names[ 1, 6, 7, 9 ] ], 'columns of named tables');
 
-is_deeply(lines_of(q(SELECT count(*), count(estimated_rows), min(table_name), max(table_name) FROM dqds_list_tables('shop', 'many'))),
+is_deeply(lines_of(q(SELECT count(*) AS n, count(estimated_rows) AS counted, min(table_name), max(table_name) FROM dqds_list_tables('shop', 'many'))),
 	[ MANY . '|0|t001|t230' ], 'many tables are complete, and are not counted');
-is_deeply(lines_of(q(SELECT table_name FROM dqds_list_tables('shop', 'many', max_tables => 3))), [qw(t001 t002 t003)], 'the first of them');
+is_deeply(lines_of(q(SELECT table_name FROM dqds_list_tables('shop', 'many', max_rows => 3))), [qw(t001 t002 t003)], 'the first of them');
 
 is_deeply(lines_of(q(SELECT column_name, ordinal_position, column_type, length, "precision", scale, nullable, primary_key, comment, full_type,
 	default_expression, generated, identity, is_unique FROM dqds_list_columns('shop', 'shop', ARRAY['orders']))), [
@@ -126,8 +125,14 @@ refused('a database without rights', 'permission_denied user "poor" may not use 
 refused('a locked account', 'login_not_allowed', user => 'locked', password => 'locked');
 refused('a user without a password did not prove one', 'password_required the server at', user => 'open', password => undef);
 refused('nor with one that it does not have', 'authentication_failed', user => 'open', password => 'x');
-let_in('ed25519', user => 'curve', password => 'curve');
-refused('ed25519, a wrong password', 'authentication_failed', user => 'curve', password => 'wrong');
+SKIP:
+{
+	# It is in Debian's mariadb-server, which sets up a server of the machine.
+	skip 'no ed25519 in mariadb-server-core', 2 if !-e '/usr/lib/mysql/plugin/auth_ed25519.so';
+	$mariadb->query(q(INSTALL SONAME 'auth_ed25519'; CREATE USER curve@'%' IDENTIFIED VIA ed25519 USING PASSWORD('curve')));
+	let_in('ed25519', user => 'curve', password => 'curve');
+	refused('ed25519, a wrong password', 'authentication_failed', user => 'curve', password => 'wrong');
+}
 let_in('a database', database => 'shop');
 
 create_connection($control, 'poor', $mariadb->model(user => 'poor', password => 'poor'));
