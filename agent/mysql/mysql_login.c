@@ -106,12 +106,16 @@ permit_kinds(bool tls)
 	Session *session = connecting.session;
 	long demand = session_login_number(session, LOGIN_TLS);
 	bool cleartext = session_login(session, LOGIN_CLEARTEXT) != NULL;
+	my_bool off = 0;
 	const char *kinds = cleartext || (tls && demand >= TLS_KNOWN_CA) ? ALL_KINDS
 						: tls                                        ? KINDS_WITH_TLS
 																	 : SAFE_KINDS;
 
 	if (!tls && demand >= TLS_ENCRYPTED)
 		return refuse(FAULT_IS_NO_TLS, "");
+	/* The library takes the wish for TLS for TLS, and would send the password as it is. */
+	if (!tls)
+		(void) mysql_optionsv(connecting.mysql, MYSQL_OPT_SSL_ENFORCE, &off);
 	if (!tls && !session_is_cancelled(session))
 		session_stage(session, STAGE_IS_SPOKEN);
 	(void) mysql_optionsv(connecting.mysql, MARIADB_OPT_RESTRICTED_AUTH, kinds);
@@ -176,7 +180,7 @@ mysql_report(Session *session, MYSQL *mysql)
 	else if (number == CR_OUT_OF_MEMORY)
 		session_fault(session, FAULT_IS_BOUND, number, NULL, "more memory than a session may take");
 	/* It had to send the password under a key of the server's choice, and has none. */
-	else if (number == CR_UNKNOWN_ERROR && *mysql_error(mysql) == '\0')
+	else if (number == CR_UNKNOWN_ERROR && !session_is_encrypted(session))
 		session_fault(session, FAULT_IS_CLEARTEXT, number, NULL, "caching_sha2_password");
 	else
 		session_fault(session, FAULT_IS_SERVER, number, mysql_sqlstate(mysql), "%s",
