@@ -18,6 +18,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -36,6 +37,9 @@
 #include "wire/failure_common.h"
 
 #define PROGRAM "dqds-agent"
+
+/* How long a fork server may take nothing. */
+#define CONTROL_PATIENCE_MS 1000
 
 static const char *const arguments[] = {PROGRAM, "--serve", NULL};
 
@@ -77,13 +81,21 @@ program_path(void)
 
 /* ---- its process ----------------------------------------------------------------------------- */
 
-/* Forget a fork server that does not answer any more; it ends by itself. */
-static void
-forget_agent(void)
+/*
+ * Forget a fork server that has died, takes nothing any more, or makes no processes; the next
+ * session has another one.  Its sessions go on.
+ */
+void
+agent_forget(void)
 {
 	set_control(-1);
 	if (agent_pid != 0)
-		(void) waitpid(agent_pid, NULL, WNOHANG);
+	{
+		/* It was not waited for, so the number is still its own. */
+		(void) kill(agent_pid, SIGKILL);
+		while (waitpid(agent_pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	agent_pid = 0;
 }
 
@@ -178,6 +190,22 @@ send_control(const void *message, size_t length, int fd)
 	return sendmsg(control, &header, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+/* The same, but wait for room: the fork server takes some thousand messages in a second. */
+static int
+send_patiently(const void *message, size_t length, int fd)
+{
+	int error = send_control(message, length, fd);
+
+	if (error == EAGAIN)
+	{
+		struct pollfd room = {.fd = control, .events = POLLOUT};
+
+		(void) poll(&room, 1, CONTROL_PATIENCE_MS);
+		error = send_control(message, length, fd);
+	}
+	return error;
+}
+
 /* Hand the agent its end of a session's socket. */
 static bool
 hand_over(const Target *target, int its_end, Failure *failure)
@@ -187,14 +215,14 @@ hand_over(const Target *target, int its_end, Failure *failure)
 		snprintf(message, sizeof(message), "%c%s", CONTROL_START, provider_name(target->provider));
 	int error = EPIPE;
 
-	/* A fork server that has died is noticed here, and replaced once. */
-	for (int attempt = 0; attempt < 2 && error != 0 && error != EAGAIN; attempt++)
+	/* A fork server that has died, or hangs, is noticed here, and replaced once. */
+	for (int attempt = 0; attempt < 2 && error != 0; attempt++)
 	{
 		if (!ensure_agent(target, failure))
 			return false;
-		error = send_control(message, length, its_end);
-		if (error != 0 && error != EAGAIN)
-			forget_agent();
+		error = send_patiently(message, length, its_end);
+		if (error != 0)
+			agent_forget();
 	}
 	if (error != 0)
 		failure_common(target, FAILED_NO_CAPACITY, NULL, failure);

@@ -11,5 +11,6 @@ typedef struct Target Target;
 
 extern int agent_start_session(const Target *target, Failure *failure);
 extern void agent_end_session(int pid);
+extern void agent_forget(void);
 
 #endif /* DQDS_AGENT_PROCESS_H */

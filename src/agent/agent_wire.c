@@ -32,6 +32,9 @@
 #include "wire/failure_common.h"
 #include "wire/wire.h"
 
+/* A fork server that has made no process in this time hangs. */
+#define PROCESS_PATIENCE_US (1000 * 1000)
+
 typedef struct AgentLink
 {
 	WireLink common; /* first, so that either is the other */
@@ -41,6 +44,7 @@ typedef struct AgentLink
 	bool busy;   /* a question has no DONE or FAULT yet */
 	bool broken; /* nothing more can be asked */
 	int pid;     /* of the session's process; 0: not known yet */
+	int64 started_us;
 	int ncolumns;
 	FrameBuffer out;
 	FrameBuffer in;
@@ -175,6 +179,7 @@ start(WireLink *common, Failure *failure)
 	link->open = true;
 	link->logged_in = link->busy = link->broken = false;
 	link->pid = 0;
+	link->started_us = dqds_now_us();
 	link->tls[0] = link->version[0] = '\0';
 	if (agent_login(&link->out, common->target, address) && flush(link))
 		return true;
@@ -459,6 +464,8 @@ release(WireLink *common)
 
 	if (link->open)
 		reactor_forget(link->fd);
+	if (link->open && link->pid == 0 && dqds_now_us() - link->started_us > PROCESS_PATIENCE_US)
+		agent_forget();
 	leave(common);
 	frame_free(&link->in);
 	frame_free(&link->out);

@@ -153,6 +153,34 @@ sub parent_of { return (slurp("/proc/$_[0]/stat") // '') =~ /\) \S (\d+)/ ? $1 :
 	$session->close;
 }
 
+# A fork server that hangs is replaced.
+{
+	my $session = DqdsTest::Sql->connect($control);
+	$session->must(q(SELECT * FROM dqds_list_schemas('shop')));
+	my ($server) = grep { parent_of($_) == $session->pid } agents($session->pid);
+	kill STOP => $server;
+	$session->must(q(SET dqds.connect_timeout = '1500ms'));
+	isnt($session->query(q(SELECT error_code FROM dqds_test_connection('shop')))->{rows}[0]{error_code}, undef, 'a fork server that hangs: the call fails');
+	gone('a fork server that hangs', $server);
+	$session->must(q(RESET dqds.connect_timeout));
+	is($session->query(q(SELECT error_code FROM dqds_test_connection('shop')))->{rows}[0]{error_code}, undef, 'and the next one does not');
+	$session->close;
+}
+
+# More sessions at once than the control socket has room for messages.
+{
+	my $session = DqdsTest::Sql->connect($control);
+	my $model = sql_literal($mariadb->model);
+	$session->must("SELECT dqds_create_connection('many ' || i, $model) FROM generate_series(1, 300) AS i");
+	$session->must(q(SET dqds.max_parallel = 1000));
+	my @answers = $session->column(q(SELECT coalesce(error_code || ': ' || error_message, 'ok') || ' ' || count(*) FROM dqds_test_connections(ARRAY(SELECT 'many ' || i FROM generate_series(1, 300) AS i)) GROUP BY error_code, error_message));
+	is(join(', ', @answers),
+		'ok 300', 'many sessions at once');
+	my @pids = agents($session->pid);
+	$session->close;
+	gone('many sessions', @pids);
+}
+
 # The backend is killed: last, since the server then starts again.
 {
 	my $session = busy_session();
