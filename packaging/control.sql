@@ -1,5 +1,5 @@
 -- control.sql: the control database of `make run`. Run at every start, by the superuser, in the database "dqds".
--- psql variable: model, the connection model of the sample source as JSON text.
+-- psql variables: model, the connection model of the sample source as JSON text; mariadb, that of the MariaDB, empty if there is none.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 BEGIN;
@@ -22,5 +22,15 @@ SELECT EXISTS (SELECT FROM dqds_connections WHERE connection_name = 'sample_conn
     SELECT dqds_create_connection('sample_connection', :'model');
 \endif
 SELECT dqds_grant_connection('sample_connection', 'dqds_anonymous');
+
+SELECT :'mariadb' <> '' AS there, EXISTS (SELECT FROM dqds_connections WHERE connection_name = 'sample_mariadb') AS registered \gset
+\if :there
+    \if :registered
+        SELECT dqds_update_connection('sample_mariadb', :'mariadb');
+    \else
+        SELECT dqds_create_connection('sample_mariadb', :'mariadb');
+    \endif
+    SELECT dqds_grant_connection('sample_mariadb', 'dqds_anonymous');
+\endif
 
 COMMIT;
