@@ -6,6 +6,7 @@ use warnings;
 
 use DqdsTest;
 use DqdsTest::Documents;
+use DqdsTest::MariaDb;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -17,7 +18,10 @@ $source->command_ok([ 'psql', '-qX', '-d', $source->connstr('sample'), '-f', 'pa
 my $control = control_server('control');
 my $model   = connection_model($source, database => 'sample');
 create_connection($control, 'sample_connection', $model);
-my $bridge = start_bridge($control, level => 'editor', connections => ['sample_connection']);
+my $mariadb = DqdsTest::MariaDb->start('sample');
+$mariadb->query("CREATE USER sample_reader\@'127.0.0.1' IDENTIFIED BY 'sample'; " . slurp_file('packaging/sample_mariadb.sql'));
+create_connection($control, 'sample_mariadb', $mariadb->model(user => 'sample_reader', password => 'sample'));
+my $bridge = start_bridge($control, level => 'editor', connections => [ 'sample_connection', 'sample_mariadb' ]);
 my $address = '127.0.0.1:' . $bridge->port;
 
 my $dir = PostgreSQL::Test::Utils::tempdir('commands');
@@ -47,8 +51,8 @@ sub start_page
 {
 	my ($page) = @_;
 	$control->safe_psql('postgres', <<'SQL');
-SELECT dqds_drop_connection(connection_name) FROM dqds_connections WHERE connection_name <> 'sample_connection' ORDER BY connection_name;
-SELECT dqds_unimport_tables('sample_connection', schema_name) FROM (SELECT DISTINCT schema_name FROM dqds_imported_tables) s;
+SELECT dqds_drop_connection(connection_name) FROM dqds_connections WHERE connection_name NOT IN ('sample_connection', 'sample_mariadb') ORDER BY connection_name;
+SELECT dqds_unimport_tables(connection_name, schema_name) FROM (SELECT DISTINCT connection_name, schema_name FROM dqds_imported_tables) s;
 SELECT dqds_drop_credential(credential_name) FROM dqds_credentials;
 DROP EXTENSION IF EXISTS postgres_fdw CASCADE;
 DROP FOREIGN DATA WRAPPER IF EXISTS postgres_fdw CASCADE;
@@ -132,4 +136,5 @@ cmp_ok($count, '>=', 60, "$count blocks of commands");
 is($bridge->stop, 0, 'the bridge ends with status 0');
 $control->stop;
 $source->stop;
+$mariadb->stop;
 done_testing();
