@@ -14,7 +14,7 @@ mariadb_new() {
   mkdir mariadb
   if [ "$(id -u)" = 0 ]; then chown postgres: mariadb; fi
   if ! "${as_server[@]}" mariadb-install-db --no-defaults --datadir="$run/mariadb" --auth-root-authentication-method=normal \
-    --skip-test-db >log/mariadb.log 2>&1; then
+    --skip-test-db --tmpdir="$sockets" >log/mariadb.log 2>&1; then
     tail -n 15 log/mariadb.log >&2
     die "could not create the database of mariadb"
   fi
@@ -26,7 +26,7 @@ mariadb_start() {
   if [ -z "$mariadb_port" ] || port_taken "$mariadb_port"; then mariadb_port=$(free_port); fi
   printf '%s\n' "$mariadb_port" >mariadb_port
   start mariadb log/mariadb.log TERM "$mariadb_server" --no-defaults --datadir="$run/mariadb" --socket="$sockets/mariadb" \
-    --pid-file="$run/mariadb/pid" --bind-address=127.0.0.1 --port="$mariadb_port" --skip-name-resolve --skip-ssl \
+    --pid-file="$run/mariadb/pid" --tmpdir="$sockets" --bind-address=127.0.0.1 --port="$mariadb_port" --skip-name-resolve --skip-ssl \
     --character-set-server=utf8mb4 --innodb-buffer-pool-size=32M --innodb-log-file-size=16M
   wait_for mariadb 60 mariadb_root -e 'SELECT 1'
 }

@@ -86,7 +86,10 @@ my $files = descriptors($sql->pid);
 foreach (1 .. 20) { $sql->must(q(SELECT * FROM dqds_test_connection('shop'))); }
 is(descriptors($sql->pid), $files, 'logins leave no descriptor');
 ok(poll_until(sub { agents($sql->pid) == 2 }), 'and no process');
-unlike(slurp('/proc/' . $sql->pid . '/maps'), qr/mariadb|mysql/, 'no library of a driver is in the backend');
+unlike(slurp('/proc/' . $sql->pid . '/maps'), qr/mariadb|mysql|curl|odbc|duckdb|jansson/, 'no library of a driver is in the backend');
+my @needed = map { /NEEDED.*\[([^.\]]+)/ ? $1 : () } `readelf -d dqds.so`;
+is_deeply([ grep { !/^(?:libpq|libssl|libcrypto|libc|libpthread|libdl|ld-linux.*)$/ } @needed ], [], 'and the extension is linked with none') or diag "@needed";
+cmp_ok(scalar @needed, '>=', 3, 'what it is linked with is seen');
 foreach my $pid (agents($sql->pid))
 {
 	unlike(slurp("/proc/$pid/cmdline") . (slurp("/proc/$pid/environ") // ''), qr/brûlée|bob/, 'no secret in what others can see of a process');

@@ -25,10 +25,12 @@ sub start
 	my $dir = PostgreSQL::Test::Utils::tempdir_short();
 	my $self = bless { dir => $dir, port => free_port() }, $class;
 
-	run_quietly('mariadb-install-db', '--no-defaults', "--datadir=$dir/data", '--auth-root-authentication-method=normal',
+	# A server removes the temporary tables of others from a directory that it shares.
+	mkdir "$dir/tmp" or die "$dir/tmp: $!";
+	run_quietly('mariadb-install-db', '--no-defaults', "--datadir=$dir/data", "--tmpdir=$dir/tmp", '--auth-root-authentication-method=normal',
 		'--skip-test-db');
 	write_lines("$dir/my.cnf",
-		'[mariadbd]', "datadir=$dir/data", "socket=$dir/socket", "pid-file=$dir/pid", 'bind-address=127.0.0.1', "port=$self->{port}",
+		'[mariadbd]', "datadir=$dir/data", "tmpdir=$dir/tmp", "socket=$dir/socket", "pid-file=$dir/pid", 'bind-address=127.0.0.1', "port=$self->{port}",
 		'skip-name-resolve', 'character-set-server=utf8mb4', 'innodb-buffer-pool-size=32M', 'innodb-flush-log-at-trx-commit=0',
 		'innodb-log-file-size=16M', 'max-connections=400',
 		$opt{tls} ? ("ssl-cert=$opt{tls}{cert}", "ssl-key=$opt{tls}{key}") : 'skip-ssl',

@@ -102,6 +102,18 @@ my ($tested) = $sql->rows(q(SELECT * FROM dqds_test_connection('shop')));
 is($tested->{connection_test_result} // $tested->{result}, 'SUCCESS', 'the test of the connection');
 like($tested->{server_version}, qr/^1\d\.\d+\.\d+-MariaDB/, 'tells the version');
 
+# --- Over REST ------------------------------------------------------------------------------------------------------
+
+my $bridge = start_bridge($control, level => 'editor', connections => ['shop']);
+my $base   = '/api/datasource/connections/shop/schemas';
+is(join(' ', map { $_->{schemaName} } @{ from_json(http($bridge, GET => $base)->{body}) }), 'Shop empty many names shop', 'REST: schemas');
+is(join(' ', map { $_->{tableName} } @{ from_json(http($bridge, GET => "$base/shop/tables")->{body}) }), 'cheap lines orders parts', 'REST: tables');
+my $answer = http($bridge, POST => '/api/datasource/testconnection', {}, $mariadb->model(password => 'wrong'));
+is(from_json($answer->{body})->{connectionTestResult}, 'FAILURE', 'REST: a test that fails');
+is(from_json($answer->{body})->{errorCode}, 'authentication_failed', 'REST: and why');
+is(from_json(http($bridge, POST => '/api/datasource/testconnection', {}, $mariadb->model)->{body})->{connectionTestResult}, 'SUCCESS', 'REST: one that does not');
+is($bridge->stop, 0, 'the bridge ends');
+
 # --- Who may what ---------------------------------------------------------------------------------------------------
 
 # test(KEYS OF THE SECTION): result, error code and message of a test; with password_required false if asked for.
