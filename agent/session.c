@@ -495,7 +495,9 @@ confine(const Driver *driver)
 	(void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_DESCRIPTORS);
+#ifndef __SANITIZE_ADDRESS__ /* it takes memory of its own */
 	limit(RLIMIT_DATA, (rlim_t) driver->memory_mb * 1024 * 1024);
+#endif
 }
 
 static void

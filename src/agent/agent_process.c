@@ -43,9 +43,17 @@
 
 static const char *const arguments[] = {PROGRAM, "--serve", NULL};
 
-/* Nothing of the server's; files that libraries look for in the home directory or the system are not there. */
+/*
+ * Nothing of the server's.  Files that libraries look for in the home directory or the system
+ * are not there.  In builds for tests the sanitizers are told where to report.
+ */
 static const char *const environment[] = {"HOME=/nonexistent", "LC_ALL=C.UTF-8",
 										  "ODBCSYSINI=/nonexistent", NULL};
+#ifdef __SANITIZE_ADDRESS__
+#define ENVIRONMENT environ
+#else
+#define ENVIRONMENT ((char *const *) environment)
+#endif
 
 static pid_t agent_pid = 0; /* 0: none has been started */
 
@@ -125,7 +133,7 @@ spawn(const char *path, int its_end)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 											  POSIX_SPAWN_SETPGROUP);
 	error = posix_spawn(&agent_pid, path, &actions, &attributes, (char *const *) arguments,
-						(char *const *) environment);
+						ENVIRONMENT);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error != 0)
