@@ -1,4 +1,4 @@
-# What may call what: no file of src or of bridge calls a file of a layer above its own, no files call each other in a circle,
+# What may call what: no file of src, of bridge or of agent calls a file of a layer above its own, no files call each other in a circle,
 # no file includes the header of a layer above, and no wire knows another. DqdsTest::Layers has the lists; doc/developing.md
 # draws the layers.
 use strict;
@@ -9,4 +9,5 @@ use Test::More;
 
 layers_hold('src');
 layers_hold('bridge');
+layers_hold('agent');
 done_testing();
