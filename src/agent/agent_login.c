@@ -26,6 +26,10 @@ static const struct
 	{MYSQL_PROVIDERS, "REQUIRED", TLS_ENCRYPTED},
 	{MYSQL_PROVIDERS, "VERIFY_CA", TLS_KNOWN_CA},
 	{MYSQL_PROVIDERS, "VERIFY_IDENTITY", TLS_VERIFIED},
+	{ALL_PROVIDERS, "disable", TLS_NONE},
+	{ALL_PROVIDERS, "require", TLS_ENCRYPTED},
+	{ALL_PROVIDERS, "verify-ca", TLS_KNOWN_CA},
+	{ALL_PROVIDERS, "verify-full", TLS_VERIFIED},
 };
 
 /* What is not known demands all. */

@@ -164,7 +164,7 @@ connection_by_model(const Caller *caller, Jsonb *model, ConnectionArgument *resu
 		result->target.stored_secret = true;
 		result->target.parallel_limit = model_parallel_limit(entry.model);
 	}
-	if (!result->target.password_required)
+	if (!model_password_required(normal.model))
 		failure_set(
 			&result->failure, DQDS_INVALID_CONNECTION,
 			"Only a registered connection may go without a password, when a superuser "

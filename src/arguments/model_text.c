@@ -121,7 +121,7 @@ model_parse(text *input, Failure *failure)
 
 /*
  * The same for text that may be in a spelling other than JSON.  If it cannot be
- * converted, *failure is DQDS_INVALID_CONNECTION or DQDS_UNSUPPORTED_PROVIDER.
+ * converted, *failure is DQDS_INVALID_CONNECTION.
  */
 Jsonb *
 model_parse_any(text *input, Failure *failure)

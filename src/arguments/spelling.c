@@ -6,6 +6,7 @@
  *	host=... dbname=... user=... password='...'	libpq's conninfo strings
  *	jdbc:postgresql://host:port/database?user=...&password=...	JDBC
  *	postgresql+psycopg://user:password@host:port/database	SQLAlchemy
+ *	mysql://..., jdbc:mysql://..., and those of other providers
  *
  * A spelling is taken literally: ${ in it is not a reference to a secret, as it
  * is not one in the programs that use the spelling.  So text that another role
@@ -34,9 +35,9 @@
 
 typedef enum Grammar
 {
-	GRAMMAR_URL,  /* SCHEME[+DRIVER]://USER:PASSWORD@HOST:PORT/PATH?PARAMETERS */
-	GRAMMAR_JDBC, /* SCHEME://HOST:PORT/DATABASE?PARAMETERS, or SCHEME:DATABASE?PARAMETERS */
-	GRAMMAR_NONE  /* recognized, but not converted */
+	GRAMMAR_URL, /* SCHEME[+DRIVER]://USER:PASSWORD@HOST:PORT/PATH?PARAMETERS */
+	GRAMMAR_JDBC, /* SCHEME://HOST:PORT/DATABASE?PARAMETERS; libpq's also SCHEME:DATABASE?PARAMETERS */
+	GRAMMAR_NONE /* recognized, but not converted */
 } Grammar;
 
 typedef struct Scheme
@@ -44,13 +45,12 @@ typedef struct Scheme
 	const char *name;
 	Provider provider;
 	Grammar grammar;
-	bool parameters;    /* it may have libpq's parameters, also by their JDBC names */
+	bool parameters;    /* it may have parameters */
 	bool semicolons;    /* may replace ? and & */
 	const char *path;   /* the member in the URL's path; NULL for database */
 	const char *beyond; /* the member in a second part of the path; NULL if it has one part */
 } Scheme;
 
-/* The first ones are of supported providers; the others can be registered. */
 static const Scheme schemes[] = {
 	{"postgresql", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
 	{"postgres", PROVIDER_POSTGRESQL, GRAMMAR_URL, .parameters = true},
@@ -62,8 +62,17 @@ static const Scheme schemes[] = {
 	{"mariadb", PROVIDER_MARIADB, GRAMMAR_URL},
 	{"clickhouse", PROVIDER_CLICKHOUSE, GRAMMAR_URL},
 	{"mssql", PROVIDER_SQLSERVER, GRAMMAR_URL},
+	{"sqlserver", PROVIDER_SQLSERVER, GRAMMAR_URL},
 	{"trino", PROVIDER_TRINO, GRAMMAR_URL, .path = "catalog", .beyond = "schema"},
 	{"presto", PROVIDER_PRESTO, GRAMMAR_URL, .beyond = "schema"},
+	{"jdbc:mysql", PROVIDER_MYSQL, GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:mariadb", PROVIDER_MARIADB, GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:clickhouse", PROVIDER_CLICKHOUSE, GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:ch", PROVIDER_CLICKHOUSE, GRAMMAR_JDBC, .parameters = true},
+	{"jdbc:sqlserver", PROVIDER_SQLSERVER, GRAMMAR_JDBC, .parameters = true, .semicolons = true},
+	{"jdbc:trino", PROVIDER_TRINO, GRAMMAR_JDBC, .parameters = true, .path = "catalog",
+	 .beyond = "schema"},
+	{"jdbc:presto", PROVIDER_PRESTO, GRAMMAR_JDBC, .parameters = true, .beyond = "schema"},
 	{"bigquery", PROVIDER_BIGQUERY, GRAMMAR_NONE},
 	{"databricks", PROVIDER_DATABRICKS, GRAMMAR_NONE},
 	{"db2", PROVIDER_DB2, GRAMMAR_NONE},
@@ -74,21 +83,14 @@ static const Scheme schemes[] = {
 	{"snowflake", PROVIDER_SNOWFLAKE, GRAMMAR_NONE},
 	{"teradatasql", PROVIDER_TERADATA, GRAMMAR_NONE},
 	{"jdbc:bigquery", PROVIDER_BIGQUERY, GRAMMAR_NONE},
-	{"jdbc:ch", PROVIDER_CLICKHOUSE, GRAMMAR_NONE},
-	{"jdbc:clickhouse", PROVIDER_CLICKHOUSE, GRAMMAR_NONE},
 	{"jdbc:databricks", PROVIDER_DATABRICKS, GRAMMAR_NONE},
 	{"jdbc:db2", PROVIDER_DB2, GRAMMAR_NONE},
 	{"jdbc:duckdb", PROVIDER_DUCKDB, GRAMMAR_NONE},
 	{"jdbc:hive2", PROVIDER_SPARK, GRAMMAR_NONE},
-	{"jdbc:mariadb", PROVIDER_MARIADB, GRAMMAR_NONE},
-	{"jdbc:mysql", PROVIDER_MYSQL, GRAMMAR_NONE},
 	{"jdbc:oracle", PROVIDER_ORACLE, GRAMMAR_NONE},
-	{"jdbc:presto", PROVIDER_PRESTO, GRAMMAR_NONE},
 	{"jdbc:sap", PROVIDER_HANA, GRAMMAR_NONE},
 	{"jdbc:snowflake", PROVIDER_SNOWFLAKE, GRAMMAR_NONE},
-	{"jdbc:sqlserver", PROVIDER_SQLSERVER, GRAMMAR_NONE},
 	{"jdbc:teradata", PROVIDER_TERADATA, GRAMMAR_NONE},
-	{"jdbc:trino", PROVIDER_TRINO, GRAMMAR_NONE},
 };
 
 static const Scheme conninfo_string = {NULL, PROVIDER_POSTGRESQL};
@@ -224,7 +226,7 @@ read_url(Spelling *spelling, const Scheme *scheme, const char *rest)
 							   scheme->parameters);
 }
 
-/* Expand JDBC's short form, which has no host and means localhost. */
+/* Expand the short form of PostgreSQL's JDBC driver, which has no host and means localhost. */
 static const char *
 long_form(const Spelling *spelling, const char *rest)
 {
@@ -232,6 +234,11 @@ long_form(const Spelling *spelling, const char *rest)
 
 	if (slashes == rest)
 		return rest;
+	if (!provider_is_in(spelling->provider, LIBPQ_PROVIDERS))
+	{
+		(void) spelling_unreadable(spelling, "the scheme is not followed by \"//\"");
+		return NULL;
+	}
 	if (slashes != NULL && slashes < rest + strcspn(rest, "?"))
 	{
 		(void) spelling_unreadable(spelling,
@@ -261,7 +268,8 @@ read_scheme(Spelling *spelling, const Scheme *scheme, const char *text, const ch
 	spelling->provider = scheme->provider;
 	/* JDBC and SQLAlchemy decode + as a blank in parameters, as in web pages; libpq does not. */
 	spelling->plus_is_blank = scheme->grammar == GRAMMAR_JDBC || has_driver;
-	spelling->ssl_verifies = scheme->grammar == GRAMMAR_JDBC;
+	spelling->ssl_verifies =
+		scheme->grammar == GRAMMAR_JDBC && provider_is_in(scheme->provider, LIBPQ_PROVIDERS);
 	switch (scheme->grammar)
 	{
 		case GRAMMAR_URL:
@@ -271,7 +279,11 @@ read_scheme(Spelling *spelling, const Scheme *scheme, const char *text, const ch
 		case GRAMMAR_NONE:
 			break;
 	}
-	return model_unsupported(scheme->provider, spelling->failure);
+	failure_set(spelling->failure, DQDS_INVALID_CONNECTION,
+				"Write the connection as a JSON object.",
+				"URLs of provider type \"%s\" are not converted into connection models",
+				provider_name(scheme->provider));
+	return false;
 }
 
 /* ---- the model --------------------------------------------------------------------------------------- */
@@ -389,8 +401,7 @@ trimmed(const char *text)
 
 /*
  * Convert a spelling into a model, palloc'd.  Returns NULL if that is not
- * possible; *failure is then DQDS_INVALID_CONNECTION or
- * DQDS_UNSUPPORTED_PROVIDER, and shows no value from the text.
+ * possible; *failure is then DQDS_INVALID_CONNECTION, and shows no value from the text.
  * model_is_spelled() must be true for text, and the caller must limit its size.
  */
 Jsonb *

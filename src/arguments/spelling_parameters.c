@@ -23,15 +23,29 @@
 #include "model/properties.h"
 #include "postgres/conninfo.h"
 
-/* UID and PWD are from Redshift's JDBC driver. */
+/*
+ * Parameters that are keys of a section, and the providers whose URLs may have them after the
+ * question mark.  libpq's own parser uses the names of the first column for the parts of every
+ * URL.  UID and PWD are from Redshift's JDBC driver.
+ */
 static const struct
 {
 	const char *name;
 	SpelledKey key;
+	ProviderSet providers;
 } key_parameters[] = {
-	{"host", SPELLED_HOST},    {"port", SPELLED_PORT},       {"dbname", SPELLED_DATABASE},
-	{"user", SPELLED_USER},    {"UID", SPELLED_USER},        {"password", SPELLED_PASSWORD},
-	{"PWD", SPELLED_PASSWORD}, {"sslmode", SPELLED_SSLMODE}, {"options", SPELLED_OPTIONS},
+	{"host", SPELLED_HOST, LIBPQ_PROVIDERS},
+	{"port", SPELLED_PORT, LIBPQ_PROVIDERS},
+	{"dbname", SPELLED_DATABASE, LIBPQ_PROVIDERS},
+	{"user", SPELLED_USER, ALL_PROVIDERS},
+	{"UID", SPELLED_USER, LIBPQ_PROVIDERS},
+	{"password", SPELLED_PASSWORD, ALL_PROVIDERS},
+	{"PWD", SPELLED_PASSWORD, LIBPQ_PROVIDERS},
+	{"sslmode", SPELLED_SSLMODE, LIBPQ_PROVIDERS},
+	{"options", SPELLED_OPTIONS, LIBPQ_PROVIDERS},
+	{"database", SPELLED_DATABASE, ONLY(PROVIDER_SQLSERVER) | ONLY(PROVIDER_CLICKHOUSE)},
+	{"databaseName", SPELLED_DATABASE, ONLY(PROVIDER_SQLSERVER)},
+	{"userName", SPELLED_USER, ONLY(PROVIDER_SQLSERVER)},
 };
 
 /*
@@ -40,13 +54,15 @@ static const struct
  * shown; an unknown word after a password may be part of it.
  */
 static const char foreign_parameters[] =
-	" allowEncodingChanges autosave binaryTransfer channelBinding charset"
-	" command_timeout connection_limit currentSchema defaultRowFetchSize driver"
-	" gssEncMode kerberosServerName loadBalanceHosts pgbouncer pool_timeout"
-	" preferQueryMode prepareThreshold prepared_statement_cache_size readOnly"
-	" reWriteBatchedInserts schema search_path server_settings socketFactory"
-	" socketTimeout sslfactory sslhostnameverifier statement_cache_size stringtype"
-	" targetServerType ";
+	" allowEncodingChanges allowPublicKeyRetrieval applicationName autosave"
+	" binaryTransfer channelBinding characterEncoding charset command_timeout"
+	" connection_limit currentSchema defaultRowFetchSize driver gssEncMode"
+	" integratedSecurity kerberosServerName loadBalanceHosts pgbouncer"
+	" pool_timeout preferQueryMode prepareThreshold prepared_statement_cache_size"
+	" readOnly reWriteBatchedInserts schema search_path server_settings"
+	" serverTimezone sessionVariables socketFactory socketTimeout sslfactory"
+	" sslhostnameverifier statement_cache_size stringtype targetServerType"
+	" useUnicode zeroDateTimeBehavior ";
 
 /* ---- refusals ------------------------------------------------------------------------------ */
 
@@ -152,11 +168,12 @@ set_property(Spelling *spelling, const char *name, const char *value)
 
 /* In URLs of asyncpg, ssl may have a value of sslmode. */
 static bool
-is_sslmode(const char *name, const char *value)
+is_sslmode(const Spelling *spelling, const char *name, const char *value)
 {
 	bool ignored;
 
-	return strcmp(name, "ssl") == 0 && !parse_bool(value, &ignored);
+	return provider_is_in(spelling->provider, LIBPQ_PROVIDERS) && strcmp(name, "ssl") == 0 &&
+		   !parse_bool(value, &ignored);
 }
 
 /*
@@ -171,24 +188,34 @@ is_verifying_ssl(const Spelling *spelling, const char *name, const char *value)
 	return spelling->ssl_verifies && strcmp(name, "ssl") == 0 && parse_bool(value, &on) && on;
 }
 
-/*
- * Store a parameter; returns false if it has no counterpart in a model.  The
- * last of several counts, as in libpq.
- */
+/* Store a parameter that is a key of a section; the last of several counts, as in libpq. */
 static bool
-set_parameter(Spelling *spelling, const char *name, const char *value)
+set_key(Spelling *spelling, ProviderSet providers, const char *name, const char *value)
 {
-	const Property *property = property_find(spelling->provider, name);
-
 	for (int i = 0; i < lengthof(key_parameters); i++)
-		if (strcmp(key_parameters[i].name, name) == 0)
+		if (strcmp(key_parameters[i].name, name) == 0 &&
+			(key_parameters[i].providers & providers) != 0)
 		{
 			spelling->values[key_parameters[i].key] = pstrdup(value);
 			return true;
 		}
+	return false;
+}
+
+/*
+ * Store a parameter; returns false if it has no counterpart in a model.  providers are those
+ * of whose sections it may be a key.
+ */
+static bool
+set_parameter(Spelling *spelling, ProviderSet providers, const char *name, const char *value)
+{
+	const Property *property = property_find(spelling->provider, name);
+
+	if (set_key(spelling, providers, name, value))
+		return true;
 	if (property == NULL)
 		return false;
-	if (is_sslmode(name, value))
+	if (is_sslmode(spelling, name, value))
 		spelling->values[SPELLED_SSLMODE] = pstrdup(value);
 	else if (is_verifying_ssl(spelling, name, value))
 	{
@@ -225,7 +252,7 @@ spelling_read_libpq(Spelling *spelling, const char *text)
 
 		if (!is_text(spelling, option->value))
 			return false;
-		if (!set_parameter(spelling, option->keyword, option->value))
+		if (!set_parameter(spelling, LIBPQ_PROVIDERS, option->keyword, option->value))
 			return spelling_refuse(spelling, option->keyword, NULL);
 	}
 	return true;
@@ -336,7 +363,8 @@ spelling_read_query(Spelling *spelling, char *query, const char *separators, boo
 		/* An empty value means the default, but for JDBC an empty ssl is true. */
 		if (*value == '\0' && spelling->ssl_verifies && strcmp(name, "ssl") == 0)
 			value = pstrdup("true");
-		if (*value == '\0' || (permitted && set_parameter(spelling, name, value)))
+		if (*value == '\0' ||
+			(permitted && set_parameter(spelling, ONLY(spelling->provider), name, value)))
 			continue;
 		if (may_be_secret(name, psprintf("%s%s", equals + 1, query),
 						  spelling->values[SPELLED_PASSWORD] != first_password))

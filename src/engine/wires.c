@@ -15,19 +15,24 @@
 #include "postgres/libpq_wire.h"
 #include "wire/wire.h"
 
-static const Wire *const wires[] = {
-	[PROVIDER_POSTGRESQL] = &libpq_wire, [PROVIDER_REDSHIFT] = &libpq_wire,
-	[PROVIDER_QUESTDB] = &libpq_wire,    [PROVIDER_MARIADB] = &agent_wire,
-	[PROVIDER_MYSQL] = &agent_wire,
+static const struct
+{
+	ProviderSet providers;
+	const Wire *wire;
+} wires[] = {
+	{LIBPQ_PROVIDERS, &libpq_wire},
+	{ALL_PROVIDERS, &agent_wire},
 };
 
-/* The wire of a provider that works (model.c): static memory. */
+/* The wire of a provider: the first of the table; static memory. */
 const Wire *
 wire_of(Provider provider)
 {
-	if ((int) provider >= lengthof(wires) || wires[provider] == NULL)
-		elog(ERROR, "no wire for provider %d", (int) provider);
-	return wires[provider];
+	int i = 0;
+
+	while (!provider_is_in(provider, wires[i].providers))
+		i++;
+	return wires[i].wire;
 }
 
 /* Can servers of a provider be asked a question at all? */
@@ -38,7 +43,7 @@ provider_can_answer(Provider provider, Question question)
 }
 
 /*
- * The supported providers whose servers can be asked a question, for a message: "a", "b" or
+ * The providers whose servers can be asked a question, for a message: "a", "b" or
  * "c", each in double quotes; palloc'd.
  */
 char *
@@ -50,7 +55,7 @@ providers_that_answer(Question question)
 
 	initStringInfo(&names);
 	for (Provider provider = 0; provider < NUM_PROVIDERS; provider++)
-		if (provider_rules(provider)->works && provider_can_answer(provider, question))
+		if (provider_can_answer(provider, question))
 			able = lappend_int(able, provider);
 	foreach (cell, able)
 		appendStringInfo(&names, "%s\"%s\"",

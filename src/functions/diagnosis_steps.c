@@ -114,11 +114,11 @@ static const struct
 	{DQDS_DATABASE_NOT_FOUND, STEP_DATABASE},
 };
 
-/* A provider without sslmode tells by its trace alone. */
+/* A provider without sslmode tells by its trace alone.  MySQL's word is DISABLED. */
 static bool
 may_use_tls(const Target *target)
 {
-	return target->sslmode == NULL || strcmp(target->sslmode, "disable") != 0;
+	return target->sslmode == NULL || pg_strncasecmp(target->sslmode, "disable", 7) != 0;
 }
 
 static Step
@@ -239,6 +239,13 @@ describe_server(Diagnosis *diagnosis)
 	set_step(diagnosis, STEP_SERVER, "ok", text.data, NULL);
 }
 
+/* Who counted, as the end of a sentence; empty if the provider has no users. */
+static const char *
+by_user(const Target *target)
+{
+	return *target->shown_user == '\0' ? "" : psprintf(" by user \"%s\"", target->shown_user);
+}
+
 /* Not every remote tells which tables can be read. */
 static void
 describe_tables(Diagnosis *diagnosis)
@@ -251,8 +258,7 @@ describe_tables(Diagnosis *diagnosis)
 	if (counts[2] < 0)
 		return;
 	if (counts[3] >= 0)
-		message =
-			psprintf("%s, %ld readable by user \"%s\"", message, counts[3], target->shown_user);
+		message = psprintf("%s, %ld readable%s", message, counts[3], by_user(target));
 	set_step(diagnosis, STEP_TABLES, some ? "ok" : "warning", message,
 			 some ? NULL : diagnosis_words(target, WORDS_NO_TABLES));
 }
@@ -266,8 +272,7 @@ describe_counts(Diagnosis *diagnosis)
 	if (counts[0] < 0)
 		return;
 	set_step(diagnosis, STEP_SCHEMAS, counts[1] > 0 ? "ok" : "warning",
-			 psprintf("%ld schemas, %ld usable by user \"%s\"", counts[0], counts[1],
-					  target->shown_user),
+			 psprintf("%ld schemas, %ld usable%s", counts[0], counts[1], by_user(target)),
 			 counts[1] > 0 ? NULL : diagnosis_words(target, WORDS_NO_SCHEMAS));
 	describe_tables(diagnosis);
 }
@@ -320,7 +325,9 @@ describe_steps(Diagnosis *diagnosis)
 			 NULL);
 	describe_tls(diagnosis);
 	set_step(diagnosis, STEP_AUTHENTICATE, "ok",
-			 psprintf("user \"%s\" is logged in", target->shown_user), NULL);
+			 *target->shown_user == '\0' ? pstrdup("the login is complete")
+										 : psprintf("user \"%s\" is logged in", target->shown_user),
+			 NULL);
 	set_step(diagnosis, STEP_DATABASE, "ok",
 			 target->database == NULL
 				 ? pstrdup("no database is named; all that the user may see can be listed")

@@ -8,9 +8,7 @@
  * because the calling program is wrong; a value of the right type that cannot
  * be used is a Failure, because a person may have typed it.
  *
- * Owns: the words of the published enums, except those of provider_type and
- * sslmode (provider.c).  It must not look anything up, or depend on the calling
- * role.
+ * It must not look anything up, or depend on the calling role.
  */
 #include "postgres.h"
 
@@ -24,26 +22,7 @@
 #include "model/model.h"
 #include "model/model_internal.h"
 #include "model/provider.h"
-
-/* ---- published words ----------------------------------------------------------- */
-
-static const char *const engine_types[] = {"postgresql", "timescale", NULL};
-static const char *const authentication_modes[] = {"iam", "default_credentials", "user_password",
-												   NULL};
-
-/*
- * Members, besides sslmode, whose values are words of a published enum, by the
- * providers whose sections have them.
- */
-static const struct
-{
-	const char *key;
-	ProviderSet providers;
-	const char *const *words;
-} enums[] = {
-	{"postgresql_engine_type", LIBPQ_PROVIDERS, engine_types},
-	{"redshift_authentication_mode", LIBPQ_PROVIDERS, authentication_modes},
-};
+#include "model/section_keys.h"
 
 /* ---- reading members -------------------------------------------------------------- */
 
@@ -105,6 +84,35 @@ model_string(JsonbContainer *object, const char *section, const char *key)
 	if (value.type != jbvString)
 		model_wrong_type(section, key, "a string");
 	return value.val.string.len == 0 ? NULL : pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/*
+ * A member that must be a string or a number, as text, palloc'd; NULL if it is missing, null
+ * or empty.  Errors: 42804.
+ */
+char *
+model_string_or_number(JsonbContainer *object, const char *section, const char *key)
+{
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return NULL;
+	if (value.type != jbvString && value.type != jbvNumeric)
+		model_wrong_type(section, key, "a string or a number");
+	return model_scalar(&value, section, key);
+}
+
+/* A member that must be a boolean; false if it is missing or null.  Errors: 42804. */
+bool
+model_boolean(JsonbContainer *object, const char *section, const char *key)
+{
+	JsonbValue value;
+
+	if (!model_member(object, key, &value))
+		return false;
+	if (value.type != jbvBool)
+		model_wrong_type(section, key, "a boolean");
+	return value.val.boolean;
 }
 
 /* A member that must be an object; NULL if it is missing or null.  Errors: 42804. */
@@ -216,15 +224,14 @@ model_object_member(JsonbContainer *object, const char *key)
 	return value.val.binary.data;
 }
 
-/* Get the model's provider; returns false if it is not a supported one.  Raises no error. */
+/* Get the model's provider; returns false if its provider_type is not valid.  Raises no error. */
 bool
-model_working_provider(JsonbContainer *root, Provider *provider)
+model_get_provider(JsonbContainer *root, Provider *provider)
 {
 	JsonbValue value;
 
 	return model_member(root, "provider_type", &value) && value.type == jbvString &&
-		   provider_find(value.val.string.val, value.val.string.len, provider) &&
-		   provider_rules(*provider)->works;
+		   provider_find(value.val.string.val, value.val.string.len, provider);
 }
 
 /* If the provider's section has this member, is it one of these words?  If not, *failure is set. */
@@ -250,22 +257,13 @@ bool
 model_check_enums(JsonbContainer *section, Provider provider, Failure *failure)
 {
 	const char *const *sslmodes = provider_rules(provider)->sslmodes;
+	const SectionKey *key;
 
 	if (sslmodes != NULL && !check_word(section, provider, "sslmode", sslmodes, failure))
 		return false;
-	for (int i = 0; i < lengthof(enums); i++)
-		if (provider_is_in(provider, enums[i].providers) &&
-			!check_word(section, provider, enums[i].key, enums[i].words, failure))
+	for (int i = 0; (key = section_key_at(i)) != NULL; i++)
+		if (key->words != NULL && provider_is_in(provider, key->providers) &&
+			!check_word(section, provider, key->key, key->words, failure))
 			return false;
 	return true;
-}
-
-/* Report that this provider is not supported yet.  Always returns false. */
-bool
-model_unsupported(Provider provider, Failure *failure)
-{
-	failure_set(failure, DQDS_UNSUPPORTED_PROVIDER,
-				psprintf("Supported providers: %s.", provider_working_names()),
-				"connections of provider type \"%s\" are not supported", provider_name(provider));
-	return false;
 }

@@ -16,53 +16,58 @@
 #include "model/provider.h"
 #include "model/target.h"
 
+static void
+check_type(JsonbContainer *section, const char *name, const SectionKey *key)
+{
+	switch (key->type)
+	{
+		case OF_STRING:
+			(void) model_string(section, name, key->key);
+			break;
+		case OF_STRING_OR_NUMBER:
+			(void) model_string_or_number(section, name, key->key);
+			break;
+		case OF_BOOLEAN:
+			(void) model_boolean(section, name, key->key);
+			break;
+		case OF_OBJECT:
+			(void) model_object(section, name, key->key);
+			break;
+	}
+}
+
 /*
- * Check the types of known members in the section of any provider: a model is
- * returned whole, to clients that are strict about every section.
+ * Check the types and the published words of known members in the section of any provider: a
+ * model is returned whole, to clients that are strict about every section.
  */
 static bool
 check_section(JsonbContainer *root, Provider provider, Failure *failure)
 {
-	static const char *const strings[] = {"host",     "database", "user",
-										  "password", "options",  FOREIGN_SERVER};
 	const char *name = provider_name(provider);
 	JsonbContainer *section = model_object(root, "", name);
-	JsonbValue port;
+	const SectionKey *key;
 
-	for (int i = 0; i < lengthof(strings); i++)
-		(void) model_string(section, name, strings[i]);
-	(void) model_object(section, name, "properties");
-	if (model_member(section, "port", &port) && port.type != jbvString && port.type != jbvNumeric)
-		model_wrong_type(name, "port", "a string or a number");
-	/* The same key can have other words elsewhere: MySQL has its own sslmode. */
-	return !provider_rules(provider)->works || model_check_enums(section, provider, failure);
+	for (int i = 0; (key = section_key_at(i)) != NULL; i++)
+		if (provider_is_in(provider, key->providers))
+			check_type(section, name, key);
+	return model_check_enums(section, provider, failure);
 }
 
 /*
- * Can this model be registered?  A model of a supported provider must give a
- * usable target; of other models only the provider type and the types of
- * members are checked.  References to secrets are not resolved until they are
- * used.  If the model cannot be registered, *failure is set.  Errors: 42804 for
- * a value of the wrong JSON type.
+ * Can this model be registered?  It must give a usable target; references to
+ * secrets are not resolved until they are used.  If the model cannot be
+ * registered, *failure is set.  Errors: 42804 for a value of the wrong JSON
+ * type.
  */
 bool
 model_validate(const NormalModel *normal, Failure *failure)
 {
 	Target target;
 	JsonbContainer *root = &normal->model->root;
-	Provider provider;
 
 	for (int i = 0; i < NUM_PROVIDERS; i++)
 		if (!check_section(root, i, failure))
 			return false;
 	(void) model_object(root, "", "advanced_properties");
-	if (!model_find_provider(root, &provider, failure))
-		return false;
-	if (model_to_target(normal->model, normal->secrets, NULL, &target, failure) ||
-		failure->code == DQDS_UNSUPPORTED_PROVIDER)
-	{
-		failure_clear(failure);
-		return true;
-	}
-	return false;
+	return model_to_target(normal->model, normal->secrets, NULL, &target, failure);
 }

@@ -23,10 +23,11 @@
 #include "model/model_internal.h"
 #include "model/provider.h"
 #include "model/secret.h"
+#include "model/section_keys.h"
 
 /* Members whose values are secrets, wherever they are in the model. */
 static const char *const secret_keys[] = {"password", "json_key_content", "access_token",
-										  "client_secret"};
+										  "client_secret", "private_key"};
 
 /* In maps with names that users choose, a name with one of these words marks a secret. */
 static const char *const user_maps[] = {"properties", "advanced_properties"};
@@ -88,7 +89,7 @@ typedef struct Normalizer
 	JsonbValue *model_result;
 	JsonbValue *secrets_result;
 	bool any_secret;
-	bool kept_secret;
+	char *kept_secret;    /* the key of the first one that a mask stands for */
 	char *missing_secret; /* a mask was sent for a secret that is not stored */
 } Normalizer;
 
@@ -140,7 +141,8 @@ push_secret(Normalizer *normalizer, char *key, JsonbValue *value, JsonbContainer
 			normalizer->missing_secret = key;
 			return;
 		}
-		normalizer->kept_secret = true;
+		if (normalizer->kept_secret == NULL)
+			normalizer->kept_secret = key;
 		value = &old;
 	}
 	normalizer->any_secret = true;
@@ -280,19 +282,22 @@ same_place(const NormalModel *normal, Jsonb *stored_model, Jsonb *stored_secrets
 bool
 model_same_database(Jsonb *model, Jsonb *stored_model)
 {
-	static const char *const keys[] = {"host", "port", "database", FOREIGN_SERVER};
-	JsonbValue provider;
-	char *section;
+	Provider provider;
+	const SectionKey *key;
+	int position = 0;
 
-	if (!model_member(&model->root, "provider_type", &provider) || provider.type != jbvString ||
+	if (!model_get_provider(&model->root, &provider) ||
 		!is_equal(member_datum(&model->root, "provider_type"),
 				  member_datum(&stored_model->root, "provider_type")))
 		return false;
-	section = pnstrdup(provider.val.string.val, provider.val.string.len);
-	for (int i = 0; i < lengthof(keys); i++)
-		if (!is_equal(member_datum(model_object_member(&model->root, section), keys[i]),
-					  member_datum(model_object_member(&stored_model->root, section), keys[i])))
+	while ((key = section_key_of_place(provider, &position)) != NULL)
+	{
+		const char *name = provider_name(provider);
+
+		if (!is_equal(member_datum(model_object_member(&model->root, name), key->key),
+					  member_datum(model_object_member(&stored_model->root, name), key->key)))
 			return false;
+	}
 	return true;
 }
 
@@ -350,11 +355,11 @@ model_normalize(Jsonb *input, Jsonb *stored_model, Jsonb *stored_secrets, Normal
 		return model_secret_missing(failure, normalizer.missing_secret);
 	result->model = JsonbValueToJsonb(normalizer.model_result);
 	result->secrets = normalizer.any_secret ? JsonbValueToJsonb(normalizer.secrets_result) : NULL;
-	result->kept_secret = normalizer.kept_secret;
+	result->kept_secret = normalizer.kept_secret != NULL;
 	/* A mask can be longer than the secret that it replaces. */
 	if (!model_within_bounds(result->model, failure))
 		return false;
 	if (result->kept_secret && !same_place(result, stored_model, stored_secrets))
-		return model_secret_missing(failure, "password");
+		return model_secret_missing(failure, normalizer.kept_secret);
 	return true;
 }

@@ -10,18 +10,11 @@
 
 #include "base/failure.h"
 #include "model/provider.h"
+#include "model/section_keys.h"
 #include "model/target.h"
 
 /* The key of a section postgresql that names a foreign server. */
 #define FOREIGN_SERVER "foreign_server"
-
-/* The consequence if a key has no effect. */
-typedef enum KeyKind
-{
-	KEY_PLAIN,
-	KEY_HOST, /* another server is reached */
-	KEY_TLS   /* the connection is less secure */
-} KeyKind;
 
 /* What an unknown key probably means (model_keys.c). */
 typedef struct KeyMeaning
@@ -32,7 +25,6 @@ typedef struct KeyMeaning
 	bool is_typo; /* a guess */
 } KeyMeaning;
 
-extern bool key_is_known(Provider provider, const char *key, int length);
 extern KeyMeaning key_meaning(Provider provider, const char *key);
 extern KeyMeaning key_meaning_at_top(const char *key);
 extern bool key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning);
@@ -66,16 +58,20 @@ extern bool model_member(JsonbContainer *object, const char *key, JsonbValue *va
 extern JsonbContainer *model_object_member(JsonbContainer *object, const char *key);
 extern JsonbContainer *model_root(Jsonb *model);
 extern char *model_numeric_text(Numeric number);
-extern bool model_working_provider(JsonbContainer *root, Provider *provider);
+extern bool model_get_provider(JsonbContainer *root, Provider *provider);
 extern char *model_string(JsonbContainer *object, const char *section, const char *key);
+extern char *model_string_or_number(JsonbContainer *object, const char *section, const char *key);
+extern bool model_boolean(JsonbContainer *object, const char *section, const char *key);
 extern char *model_scalar(const JsonbValue *value, const char *section, const char *key);
 extern JsonbContainer *model_object(JsonbContainer *object, const char *section, const char *key);
 extern void model_wrong_type(const char *section, const char *key, const char *wanted);
 extern bool model_invalid(Failure *failure, const char *section, const char *key,
 						  const char *wanted);
 extern bool model_missing(Failure *failure, const char *section, const char *key);
-extern bool model_unsupported(Provider provider, Failure *failure);
 extern bool model_find_provider(JsonbContainer *root, Provider *provider, Failure *failure);
+extern bool model_check_refused(JsonbContainer *section, Provider provider, Failure *failure);
+extern bool model_read_login(JsonbContainer *section, JsonbContainer *secrets, Target *target,
+							 Failure *failure);
 extern bool model_check_enums(JsonbContainer *section, Provider provider, Failure *failure);
 
 #endif /* DQDS_MODEL_INTERNAL_H */

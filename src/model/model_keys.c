@@ -1,10 +1,10 @@
 /*
  * model_keys.c
- *		The keys of a connection model, and what an unknown key probably means.
+ *		What an unknown key of a connection model probably means.
  *
- * Owns: the keys that have an effect, and other names that people use for them.
- * It must not read a model: model_warnings.c does, and decides what happens to
- * an unknown key.
+ * Owns: the keys at the top, and other names that people use for them and for the keys of
+ * sections (section_keys.c).  It must not read a model: model_warnings.c does, and decides
+ * what happens to an unknown key.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "model/model_internal.h"
 #include "model/properties.h"
 #include "model/provider.h"
+#include "model/section_keys.h"
 
 #define MAX_PLAIN_KEY 40 /* longer than any key, and any other name of one */
 
@@ -21,26 +22,6 @@
 #define CERTIFICATE_REASON "client certificates are not supported"
 
 /* ---- the keys ------------------------------------------------------------------------ */
-
-/* Keys in the section of a supported provider. */
-static const struct
-{
-	const char *key;
-	KeyKind kind;
-	ProviderSet providers; /* whose sections may have it */
-} section_keys[] = {
-	{"host", KEY_HOST, .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"port", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"database", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"user", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"password", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"sslmode", KEY_TLS, .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"options", .providers = LIBPQ_PROVIDERS},
-	{"properties", .providers = LIBPQ_PROVIDERS | MYSQL_PROVIDERS},
-	{"postgresql_engine_type", .providers = LIBPQ_PROVIDERS},
-	{"redshift_authentication_mode", .providers = LIBPQ_PROVIDERS},
-	{FOREIGN_SERVER, KEY_HOST, .providers = ONLY(PROVIDER_POSTGRESQL)},
-};
 
 /* Keys at the top level that have an effect, or are published and long enough to be misspelt. */
 static const char *const top_keys[] = {"connection_name",     "provider_type",
@@ -150,7 +131,10 @@ static const struct
 {
 	const char *written;
 	const char *meant;
-} section_names[] = {{"postgres", "postgresql"}, {"pgsql", "postgresql"}, {"pg", "postgresql"}};
+} section_names[] = {{"postgres", "postgresql"},
+					 {"pgsql", "postgresql"},
+					 {"pg", "postgresql"},
+					 {"mssql", "sqlserver"}};
 
 /* ---- keys that are alike --------------------------------------------------------------- */
 
@@ -256,13 +240,36 @@ speaks_of_tls(const char *key)
 
 /* ---- what a key means --------------------------------------------------------------------- */
 
-static KeyKind
-kind_of(const char *key)
+/*
+ * The meaning of a word that is a key of some section: in the section of this provider, it is
+ * the key with the same use.
+ */
+static KeyMeaning
+meaning_of(Provider provider, const SectionKey *key)
 {
-	for (int i = 0; i < lengthof(section_keys); i++)
-		if (strcmp(section_keys[i].key, key) == 0)
-			return section_keys[i].kind;
-	return KEY_PLAIN;
+	KeyMeaning meaning = {.meant = key->key, .kind = key->kind};
+	const SectionKey *own = section_key_find(provider, key->key, strlen(key->key));
+
+	if (own != NULL || key->use == AS_NOTHING || key->use == AS_FOREIGN_SERVER)
+		return meaning;
+	own = section_key_used(provider, key->use);
+	if (own != NULL)
+		meaning.meant = own->key;
+	else if (key->kind != KEY_PLAIN)
+		meaning.reason = psprintf("connections of this provider type have no %s", key->key);
+	return meaning;
+}
+
+/* The row of a key, in whichever section it may be. */
+static const SectionKey *
+any_section_key(const char *name)
+{
+	const SectionKey *key;
+
+	for (int i = 0; (key = section_key_at(i)) != NULL; i++)
+		if (strcmp(key->key, name) == 0)
+			break;
+	return key;
 }
 
 /* Keys of other providers' sections are found as well, unless mistyped. */
@@ -270,25 +277,32 @@ static bool
 find_section_key(Provider provider, const char *plain,
 				 bool (*is_like)(const char *plain, const char *key), KeyMeaning *meaning)
 {
-	for (int i = 0; i < lengthof(section_keys); i++)
-		if ((provider_is_in(provider, section_keys[i].providers) || is_like == is_plain_of) &&
-			is_like(plain, section_keys[i].key))
-		{
-			*meaning = (KeyMeaning){.meant = section_keys[i].key, .kind = section_keys[i].kind};
-			return true;
-		}
-	return false;
+	const SectionKey *key;
+	const SectionKey *found = NULL;
+
+	for (int i = 0; (key = section_key_at(i)) != NULL; i++)
+	{
+		bool is_own = provider_is_in(provider, key->providers);
+
+		if ((found == NULL ? is_own || is_like == is_plain_of
+						   : is_own && !provider_is_in(provider, found->providers)) &&
+			is_like(plain, key->key))
+			found = key;
+	}
+	if (found != NULL)
+		*meaning = meaning_of(provider, found);
+	return found != NULL;
 }
 
 static bool
-find_synonym(const char *plain, KeyMeaning *meaning)
+find_synonym(Provider provider, const char *plain, KeyMeaning *meaning)
 {
 	for (int i = 0; i < lengthof(synonyms); i++)
 		if (strcmp(synonyms[i].written, plain) == 0)
 		{
-			*meaning = (KeyMeaning){.meant = synonyms[i].meant,
-									.reason = synonyms[i].reason,
-									.kind = kind_of(synonyms[i].meant)};
+			*meaning = meaning_of(provider, any_section_key(synonyms[i].meant));
+			if (synonyms[i].reason != NULL)
+				meaning->reason = synonyms[i].reason;
 			return true;
 		}
 	return false;
@@ -319,62 +333,34 @@ find_without_prefix(Provider provider, const char *plain, KeyMeaning *meaning)
 
 		if (strncmp(plain, prefixes[i], length) == 0 && plain[length] != '\0' &&
 			(find_section_key(provider, plain + length, is_plain_of, meaning) ||
-			 find_synonym(plain + length, meaning)))
+			 find_synonym(provider, plain + length, meaning)))
 			return true;
 	}
 	return false;
 }
 
-/* Is a key known in the section of this provider, which is a supported one? */
-bool
-key_is_known(Provider provider, const char *key, int length)
-{
-	for (int i = 0; i < lengthof(section_keys); i++)
-		if (strlen(section_keys[i].key) == length && memcmp(section_keys[i].key, key, length) == 0)
-			return provider_is_in(provider, section_keys[i].providers);
-	return false;
-}
-
-/* Where sections have no sslmode, a TLS setting cannot be renamed to it. */
-static void
-check_sslmode(Provider provider, KeyMeaning *meaning)
-{
-	if (meaning->meant != NULL && strcmp(meaning->meant, "sslmode") == 0 &&
-		provider_rules(provider)->sslmodes == NULL)
-		meaning->reason = "connections of this provider type have no sslmode";
-}
-
-static KeyMeaning
-find_meaning(Provider provider, const char *key)
+/*
+ * What an unknown key in the section of this provider probably means; meant is
+ * NULL if no known key is similar.
+ */
+KeyMeaning
+key_meaning(Provider provider, const char *key)
 {
 	KeyMeaning meaning = {0};
 	char plain[MAX_PLAIN_KEY + 1];
 
 	bool is_plain = plain_key(key, plain);
 
-	if (is_plain &&
-		(find_section_key(provider, plain, is_plain_of, &meaning) ||
-		 find_synonym(plain, &meaning) || find_without_prefix(provider, plain, &meaning) ||
-		 find_property(provider, plain, is_plain_of, &meaning)))
+	if (is_plain && (find_section_key(provider, plain, is_plain_of, &meaning) ||
+					 find_synonym(provider, plain, &meaning) ||
+					 find_without_prefix(provider, plain, &meaning) ||
+					 find_property(provider, plain, is_plain_of, &meaning)))
 		return meaning;
 	if (speaks_of_tls(key))
-		return (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
+		return meaning_of(provider, any_section_key("sslmode"));
 	if (is_plain)
 		meaning.is_typo = find_section_key(provider, plain, is_typo_of, &meaning) ||
 						  find_property(provider, plain, is_typo_of, &meaning);
-	return meaning;
-}
-
-/*
- * What an unknown key in the section of this provider, a supported one,
- * probably means; meant is NULL if no known key is similar.
- */
-KeyMeaning
-key_meaning(Provider provider, const char *key)
-{
-	KeyMeaning meaning = find_meaning(provider, key);
-
-	check_sslmode(provider, &meaning);
 	return meaning;
 }
 
@@ -412,17 +398,11 @@ bool
 key_is_misplaced(Provider provider, const char *key, KeyMeaning *meaning)
 {
 	char plain[MAX_PLAIN_KEY + 1];
-	bool found;
 
 	if (!plain_key(key, plain))
 		return false;
-	found = find_section_key(provider, plain, is_plain_of, meaning);
-	if (!found)
-	{
-		*meaning = (KeyMeaning){.meant = "sslmode", .kind = KEY_TLS};
-		found =
-			strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;
-	}
-	check_sslmode(provider, meaning);
-	return found;
+	if (find_section_key(provider, plain, is_plain_of, meaning))
+		return true;
+	*meaning = meaning_of(provider, any_section_key("sslmode"));
+	return strcmp(plain, "ssl") == 0 || strcmp(plain, "tls") == 0 || strcmp(plain, "tlsmode") == 0;
 }

@@ -2,10 +2,9 @@
  * model_target.c
  *		Makes a validated Target of a connection model.
  *
- * Owns: which members of a supported provider's section make up a target, and
- * which of them may refer to secrets.  It must not connect, or find out who the
- * caller is: the SecretScope says what may be resolved, and whose user mapping
- * of a foreign server is used (foreign_server.c).
+ * Owns: the order in which the parts of a model are read, its properties, and what they say
+ * about TLS.  The keys of the section are read by model_login.c, or by foreign_server.c.  It
+ * must not connect, or find out who the caller is: the SecretScope says what may be resolved.
  */
 #include "postgres.h"
 
@@ -22,96 +21,8 @@
 #include "model/properties.h"
 #include "model/provider.h"
 #include "model/secret.h"
+#include "model/section_keys.h"
 #include "model/target.h"
-
-static char *
-member_path(const char *section, const char *key)
-{
-	return psprintf("%s.%s", section, key);
-}
-
-static bool
-read_host(JsonbContainer *section, const char *name, Target *target, Failure *failure)
-{
-	char *written = model_string(section, name, "host");
-	const char *fault;
-
-	if (written == NULL)
-		return model_missing_key(section, target->provider, "host", failure);
-	target->host = written;
-	target->shown_host = secret_shown(written);
-	if (!secret_resolve(target, member_path(name, "host"), &target->host, failure))
-		return false;
-	if (*target->host == '\0')
-		return model_missing(failure, name, "host");
-	target->host = host_without_brackets(target->host);
-	fault = host_fault(target->host);
-	if (fault == NULL)
-		return true;
-	/* Say nothing about the value of a reference. */
-	return model_invalid(failure, name, "host",
-						 secret_has_reference(written) ? HOST_WANTED : fault);
-}
-
-static bool
-read_port(JsonbContainer *section, const char *name, int default_port, Target *target,
-		  Failure *failure)
-{
-	JsonbValue value;
-	char *text;
-
-	target->port = default_port;
-	target->shown_port = psprintf("%d", default_port);
-	if (!model_member(section, "port", &value))
-		return true;
-	if (value.type != jbvString && value.type != jbvNumeric)
-		model_wrong_type(name, "port", "a string or a number");
-	text = model_scalar(&value, name, "port");
-	if (text == NULL)
-		return true;
-	target->shown_port = secret_shown(text);
-	if (!secret_resolve(target, member_path(name, "port"), &text, failure))
-		return false;
-	if (!model_integer(text, 1, 65535, &target->port))
-		return model_invalid(failure, name, "port", "a whole number from 1 to 65535");
-	return true;
-}
-
-static bool
-read_login(JsonbContainer *section, const char *name, const char *default_database, Target *target,
-		   Failure *failure)
-{
-	target->user = model_string(section, name, "user");
-	if (target->user == NULL)
-		return model_missing_key(section, target->provider, "user", failure);
-	target->shown_user = secret_shown(target->user);
-	if (!secret_resolve(target, member_path(name, "user"), &target->user, failure))
-		return false;
-	/* A reference can have an empty value; libpq would then use the operating system's user. */
-	if (*target->user == '\0')
-		return model_missing(failure, name, "user");
-	target->database = model_string(section, name, "database");
-	target->shown_database = target->database == NULL ? NULL : secret_shown(target->database);
-	if (target->database != NULL &&
-		!secret_resolve(target, member_path(name, "database"), &target->database, failure))
-		return false;
-	if (target->database != NULL && *target->database == '\0')
-		target->database = NULL;
-	if (target->database == NULL && provider_rules(target->provider)->any_database)
-		target->shown_database = pstrdup("");
-	else if (target->database == NULL)
-	{
-		target->database = pstrdup(default_database != NULL ? default_database : target->user);
-		target->shown_database =
-			pstrdup(default_database != NULL ? default_database : target->shown_user);
-	}
-	if (target->database != NULL && database_is_conninfo(target->database))
-		return model_invalid(failure, name, "database",
-							 "the name of a database, without other connection parameters");
-	target->options = model_string(section, name, "options");
-	return target->options == NULL ||
-		   secret_resolve(target, member_path(name, "options"), &target->options, failure);
-}
 
 /* The property with this name; NULL, and *failure is set, if it may not be set. */
 static const Property *
@@ -132,11 +43,21 @@ read_property(const char *section, const char *key, char *value, Target *target,
 {
 	const Property *property = allowed_property(target->provider, section, key, failure);
 	bool unresolved = target->scope == NULL && secret_has_reference(value);
+	bool is_secret = property != NULL && property->use == PROPERTY_SECRET;
 	const char *wanted;
 
-	if (property == NULL ||
-		!secret_resolve(target, psprintf("%s.properties.%s", section, key), &value, failure))
+	if (property == NULL)
 		return false;
+	/* A mask without a stored secret: the secrets were left out of a dump. */
+	if (is_secret && strcmp(value, DQDS_MASK) == 0)
+		return true;
+	if (is_secret && secret_literal_length(value) > MAX_PASSWORD_BYTES)
+		return model_invalid(failure, psprintf("%s.properties", section), key,
+							 psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
+	if (!secret_resolve(target, psprintf("%s.properties.%s", section, key), &value, failure))
+		return false;
+	if (is_secret && *value != '\0')
+		target->secret_values = lappend(target->secret_values, value);
 	if (unresolved || property_apply(property, value, target, &wanted))
 		return true;
 	return model_invalid(failure, psprintf("%s.properties", section), key, wanted);
@@ -173,35 +94,6 @@ read_properties(JsonbContainer *section, const char *name, JsonbContainer *secre
 }
 
 static bool
-read_password(JsonbContainer *section, const char *name, JsonbContainer *secrets, Target *target,
-			  Failure *failure)
-{
-	target->password = model_string(section, name, "password");
-	if (target->password != NULL && secrets != NULL)
-		target->password = model_string(secrets, name, "password");
-	/* A mask without a stored secret: the secrets were left out of a dump. */
-	if (target->password != NULL && strcmp(target->password, DQDS_MASK) == 0)
-		target->password = NULL;
-	if (target->password == NULL)
-		return true;
-	/*
-	 * This is checked before references are resolved, so that it does not
-	 * reveal the length of a secret.
-	 */
-	if (secret_literal_length(target->password) > MAX_PASSWORD_BYTES)
-		return model_invalid(failure, name, "password",
-							 psprintf("at most %d bytes long", MAX_PASSWORD_BYTES));
-	if (!secret_resolve(target, member_path(name, "password"), &target->password, failure))
-		return false;
-	/* A reference can have an empty value. */
-	if (*target->password == '\0')
-		target->password = NULL;
-	else
-		target->secret_values = lappend(target->secret_values, target->password);
-	return true;
-}
-
-static bool
 read_limit(JsonbContainer *root, Target *target, Failure *failure)
 {
 	JsonbValue value;
@@ -217,14 +109,32 @@ read_limit(JsonbContainer *root, Target *target, Failure *failure)
 	return true;
 }
 
+/*
+ * The sslmode of a model whose section has none: what its properties and other keys say, or
+ * the provider's default; NULL if the provider has none.  Whether TLS is used comes before
+ * how certificates are verified.
+ */
+static char *
+implied_sslmode(JsonbContainer *section, const char *name, const Target *target)
+{
+	const SectionKey *no_tls = section_key_used(target->provider, AS_NO_TLS);
+	TlsChoice choice = target->tls_check != TLS_IS_UNSAID ? target->tls_check : target->tls_use;
+	const char *mode;
+
+	if (target->tls_use == TLS_IS_OFF ||
+		(no_tls != NULL && model_boolean(section, name, no_tls->key)))
+		choice = TLS_IS_OFF;
+	mode = choice != TLS_IS_UNSAID ? provider_sslmode(target->provider, choice)
+								   : provider_default_sslmode(target->provider, target->port);
+	return mode == NULL ? NULL : pstrdup(mode);
+}
+
 static bool
 read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Failure *failure)
 {
 	Provider provider = target->provider;
-	const ProviderRules *rules = provider_rules(provider);
-	const char *name = rules->name;
+	const char *name = provider_name(provider);
 	JsonbContainer *section = model_object(root, "", name);
-	char *mode;
 
 	if (section == NULL)
 		return model_missing_at_top(root, name, &provider, failure);
@@ -232,28 +142,21 @@ read_section(JsonbContainer *root, JsonbContainer *secrets, Target *target, Fail
 		secrets = model_object(secrets, "", name);
 	if (!model_check_top(root, provider, failure) ||
 		!model_check_keys(section, provider, failure) ||
-		!model_check_enums(section, provider, failure))
+		!model_check_enums(section, provider, failure) ||
+		!model_check_refused(section, provider, failure))
 		return false;
 	if (provider == PROVIDER_POSTGRESQL && model_has_value(section, FOREIGN_SERVER))
 	{
-		target->port = rules->default_port;
+		target->port = provider_rules(provider)->default_port;
 		return model_read_foreign_server(section, name, target, failure);
 	}
-	if (!read_host(section, name, target, failure) ||
-		!read_port(section, name, rules->default_port, target, failure) ||
-		!read_login(section, name, rules->default_database, target, failure))
+	target->sslmode =
+		section_key_used(provider, AS_SSLMODE) ? model_string(section, name, "sslmode") : NULL;
+	if (!model_read_login(section, secrets, target, failure) ||
+		!read_properties(section, name, secrets, target, failure))
 		return false;
-
-	mode = model_string(section, name, "redshift_authentication_mode");
-	if (mode != NULL && strcmp(mode, "user_password") != 0)
-		return model_invalid(failure, name, "redshift_authentication_mode",
-							 "user_password, the only supported mode");
-	target->sslmode = model_string(section, name, "sslmode");
-	if (!read_properties(section, name, secrets, target, failure) ||
-		!read_password(section, name, secrets, target, failure))
-		return false;
-	if (target->sslmode == NULL && rules->default_sslmode != NULL)
-		target->sslmode = pstrdup(rules->default_sslmode);
+	if (target->sslmode == NULL)
+		target->sslmode = implied_sslmode(section, name, target);
 	return true;
 }
 
@@ -315,9 +218,9 @@ model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *
 	if (!model_find_provider(root, &target->provider, failure) ||
 		!read_limit(root, target, failure))
 		return false;
-	if (!provider_rules(target->provider)->works)
-		return model_unsupported(target->provider, failure);
-	target->password_required = model_password_required(model);
+	/* A provider without secrets can prove none. */
+	target->password_required =
+		section_key_used(target->provider, AS_SECRET) != NULL && model_password_required(model);
 	return read_section(root, secrets == NULL ? NULL : &secrets->root, target, failure) &&
 		   fits_startup_packet(target, failure);
 }

@@ -53,7 +53,8 @@ next_key(JsonbIterator **iterator, const Provider *section)
 		if (token == WJB_KEY)
 			key = item;
 		if (token == WJB_VALUE && has_value(&item) &&
-			(section == NULL || !key_is_known(*section, key.val.string.val, key.val.string.len)))
+			(section == NULL ||
+			 section_key_find(*section, key.val.string.val, key.val.string.len) == NULL))
 			return pnstrdup(key.val.string.val, key.val.string.len);
 	}
 	return NULL;
@@ -84,8 +85,7 @@ advice(const char *key, const KeyMeaning *meaning)
 }
 
 /*
- * Is the section of this provider, a supported one, without unknown keys that
- * look like the host or like a TLS setting?  If not, *failure is
+ * Is the section of this provider without unknown keys that look like the host or like a TLS setting?  If not, *failure is
  * DQDS_INVALID_CONNECTION, and names the key and what it probably means.
  */
 bool
@@ -268,23 +268,38 @@ add_top_warnings(List *warnings, JsonbContainer *root, Provider provider)
 
 /* Names may contain any character, but invisible ones at the ends are probably a mistake. */
 static List *
-add_value_warnings(List *warnings, JsonbContainer *section, const char *name)
+add_value_warnings(List *warnings, JsonbContainer *section, Provider provider)
 {
-	static const char *const keys[] = {"database", "user"};
+	static const KeyUse uses[] = {AS_DATABASE, AS_USER};
 	JsonbValue value;
 
-	for (int i = 0; i < lengthof(keys); i++)
-		if (model_member(section, keys[i], &value) && value.type == jbvString &&
+	for (int i = 0; i < lengthof(uses); i++)
+	{
+		const SectionKey *key = section_key_used(provider, uses[i]);
+
+		if (key != NULL && model_member(section, key->key, &value) && value.type == jbvString &&
 			text_has_blank_ends(pnstrdup(value.val.string.val, value.val.string.len)))
-			warnings = lappend(
-				warnings, psprintf("\"%s.%s\" begins or ends with white space", name, keys[i]));
+			warnings = lappend(warnings, psprintf("\"%s.%s\" begins or ends with white space",
+												  provider_name(provider), key->key));
+	}
+	return warnings;
+}
+
+/* Statements of the model are not run: a session leaves no state that a pooler could leak. */
+static List *
+add_statement_warnings(List *warnings, JsonbContainer *section, Provider provider)
+{
+	const SectionKey *key = section_key_used(provider, AS_NOT_RUN);
+
+	if (key != NULL && model_has_value(section, key->key))
+		warnings = lappend(warnings, psprintf("\"%s.%s\" is kept, but its statements are not run",
+											  provider_name(provider), key->key));
 	return warnings;
 }
 
 /*
  * The warnings about a model, whether it can be used or not: a palloc'd list of
- * char *, each safe to show, and of bounded length.  Raises no error, and
- * reports nothing about an unsupported provider.
+ * char *, each safe to show, and of bounded length.  Raises no error.
  */
 List *
 model_warnings(Jsonb *model)
@@ -294,13 +309,14 @@ model_warnings(Jsonb *model)
 	JsonbContainer *section;
 	Provider provider;
 
-	if (!JB_ROOT_IS_OBJECT(model) || !model_working_provider(root, &provider))
+	if (!JB_ROOT_IS_OBJECT(model) || !model_get_provider(root, &provider))
 		return NIL;
 	section = model_object_member(root, provider_name(provider));
 	warnings = add_top_warnings(warnings, root, provider);
 	if (section != NULL)
 	{
-		warnings = add_value_warnings(warnings, section, provider_name(provider));
+		warnings = add_value_warnings(warnings, section, provider);
+		warnings = add_statement_warnings(warnings, section, provider);
 		warnings = add_key_warnings(warnings, section, provider);
 	}
 	if (list_length(warnings) > MAX_WARNINGS)

@@ -351,6 +351,9 @@ policy_allows_name(const Target *target, Failure *failure)
 			"the setting \"%s\" could not be applied in this session", dqds_lost_setting);
 		return false;
 	}
+	/* Without a host there is nothing to connect to. */
+	if (*target->host == '\0')
+		return credentials_allow(target, NULL, failure);
 	if (list_matches(dqds_denied_hosts, target, NULL, &networks))
 		return refuse(target, "dqds.denied_hosts", failure);
 	networks = false;

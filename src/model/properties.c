@@ -24,13 +24,57 @@ static const char *const attributes[] = {"any",     "read-write",     "read-only
 static const char *const tls_versions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
 
 /*
+ * The words of JDBC drivers about TLS.  A word that demands TLS without saying what is verified
+ * stands for the strictest way, except that MySQL's driver verifies only what it is told to.
+ */
+static const TlsWord verified_or_off[] = {{"true", TLS_IS_BY_NAME}, {"false", TLS_IS_OFF}, {NULL}};
+static const TlsWord unverified_or_off[] = {
+	{"true", TLS_IS_UNVERIFIED}, {"false", TLS_IS_OFF}, {NULL}};
+static const TlsWord at_least_unverified[] = {
+	{"true", TLS_IS_UNVERIFIED}, {"false", TLS_IS_UNSAID}, {NULL}};
+static const TlsWord trusts_or_verifies[] = {
+	{"true", TLS_IS_UNVERIFIED}, {"false", TLS_IS_BY_NAME}, {NULL}};
+static const TlsWord verifies_or_trusts[] = {
+	{"true", TLS_IS_BY_NAME}, {"false", TLS_IS_UNVERIFIED}, {NULL}};
+static const TlsWord verifies_authority[] = {
+	{"true", TLS_IS_BY_AUTHORITY}, {"false", TLS_IS_UNSAID}, {NULL}};
+static const TlsWord mysql_modes[] = {{"DISABLED", TLS_IS_OFF},
+									  {"PREFERRED", TLS_IS_PREFERRED},
+									  {"REQUIRED", TLS_IS_UNVERIFIED},
+									  {"VERIFY_CA", TLS_IS_BY_AUTHORITY},
+									  {"VERIFY_IDENTITY", TLS_IS_BY_NAME},
+									  {NULL}};
+static const TlsWord mariadb_modes[] = {{"disable", TLS_IS_OFF},
+										{"trust", TLS_IS_UNVERIFIED},
+										{"verify-ca", TLS_IS_BY_AUTHORITY},
+										{"verify-full", TLS_IS_BY_NAME},
+										{NULL}};
+static const TlsWord teradata_modes[] = {{"DISABLE", TLS_IS_OFF},
+										 {"REQUIRE", TLS_IS_UNVERIFIED},
+										 {"VERIFY-CA", TLS_IS_BY_AUTHORITY},
+										 {"VERIFY-FULL", TLS_IS_BY_NAME},
+										 {NULL}};
+static const TlsWord trino_checks[] = {
+	{"NONE", TLS_IS_UNVERIFIED}, {"CA", TLS_IS_BY_AUTHORITY}, {"FULL", TLS_IS_BY_NAME}, {NULL}};
+static const TlsWord clickhouse_checks[] = {
+	{"none", TLS_IS_UNVERIFIED}, {"strict", TLS_IS_BY_NAME}, {NULL}};
+
+#define USES_TLS(table)   NULL, PROPERTY_TLS, .protects = true, .tls_words = (table)
+#define CHECKS_TLS(table) NULL, PROPERTY_TLS_CHECK, .protects = true, .tls_words = (table)
+#define MYSQL             ONLY(PROVIDER_MYSQL)
+#define MARIADB           ONLY(PROVIDER_MARIADB)
+#define SQLSERVER         ONLY(PROVIDER_SQLSERVER)
+#define CLICKHOUSE        ONLY(PROVIDER_CLICKHOUSE)
+#define WITH_TLS_OR_NOT   (LIBPQ_PROVIDERS | MYSQL_PROVIDERS | HTTP_PROVIDERS | ODBC_PROVIDERS)
+
+/*
  * libpq has more parameters; those that read files, change the target, or start
- * another protocol are left out.  The last ones are names that users know from
- * JDBC.
+ * another protocol are left out.  The ones after allow_cleartext_password are
+ * names that users know from JDBC.
  */
 static const Property properties[] = {
 	{"application_name", LIBPQ_PROVIDERS, "application_name", PROPERTY_TEXT},
-	{"connect_timeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"connect_timeout", ALL_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
 	{"channel_binding", LIBPQ_PROVIDERS, "channel_binding", PROPERTY_WORD, bindings,
 	 .protects = true},
 	{"gssencmode", LIBPQ_PROVIDERS, "gssencmode", PROPERTY_WORD, encryptions,
@@ -46,12 +90,32 @@ static const Property properties[] = {
 	 tls_versions, .protects = true},
 	{"sslsni", LIBPQ_PROVIDERS, "sslsni", PROPERTY_BOOLEAN, .protects = true},
 	{"target_session_attrs", LIBPQ_PROVIDERS, "target_session_attrs", PROPERTY_WORD, attributes},
-	{"allow_cleartext_password", LIBPQ_PROVIDERS, NULL, PROPERTY_CLEARTEXT},
+	{"allow_cleartext_password", WITH_TLS_OR_NOT, NULL, PROPERTY_CLEARTEXT},
 	{"ApplicationName", LIBPQ_PROVIDERS, "application_name", PROPERTY_TEXT},
 	{"connectTimeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
-	{"loginTimeout", LIBPQ_PROVIDERS, NULL, PROPERTY_CONNECT_TIMEOUT},
+	{"connectTimeout", MYSQL_PROVIDERS, NULL, PROPERTY_MILLISECONDS},
+	{"loginTimeout", LIBPQ_PROVIDERS | SQLSERVER | ONLY(PROVIDER_DB2) | ONLY(PROVIDER_SNOWFLAKE),
+	 NULL, PROPERTY_CONNECT_TIMEOUT},
 	{"tcpKeepAlive", LIBPQ_PROVIDERS, "keepalives", PROPERTY_BOOLEAN},
 	{"ssl", LIBPQ_PROVIDERS, NULL, PROPERTY_SSL, .protects = true},
+	{"sslMode", MYSQL, USES_TLS(mysql_modes)},
+	{"useSSL", MYSQL, USES_TLS(unverified_or_off)},
+	{"requireSSL", MYSQL, USES_TLS(at_least_unverified)},
+	{"verifyServerCertificate", MYSQL, CHECKS_TLS(verifies_authority)},
+	{"sslMode", MARIADB, USES_TLS(mariadb_modes)},
+	{"useSSL", MARIADB, USES_TLS(verified_or_off)},
+	{"useSsl", MARIADB, USES_TLS(verified_or_off)},
+	{"trustServerCertificate", MARIADB, CHECKS_TLS(at_least_unverified)},
+	{"SSL", TRINO_PROVIDERS, USES_TLS(verified_or_off)},
+	{"SSLVerification", TRINO_PROVIDERS, CHECKS_TLS(trino_checks)},
+	{"ssl", CLICKHOUSE | ONLY(PROVIDER_SPARK), USES_TLS(verified_or_off)},
+	{"sslmode", CLICKHOUSE, CHECKS_TLS(clickhouse_checks)},
+	{"encrypt", SQLSERVER | ONLY(PROVIDER_HANA), USES_TLS(verified_or_off)},
+	{"trustServerCertificate", SQLSERVER, CHECKS_TLS(trusts_or_verifies)},
+	{"validateCertificate", ONLY(PROVIDER_HANA), CHECKS_TLS(verifies_or_trusts)},
+	{"sslConnection", ONLY(PROVIDER_DB2), USES_TLS(verified_or_off)},
+	{"SSLMODE", ONLY(PROVIDER_TERADATA), USES_TLS(teradata_modes)},
+	{"private_key", ONLY(PROVIDER_SNOWFLAKE), "private_key", PROPERTY_SECRET},
 };
 
 /* The property at a position of the list, counted from 0; NULL beyond its end. */
@@ -85,8 +149,9 @@ property_names(Provider provider)
 	return names.data;
 }
 
-static void
-add_parameter(Target *target, const char *keyword, char *value)
+/* Set a parameter of the target; the pointers are kept, and keyword must be static. */
+void
+target_add_parameter(Target *target, const char *keyword, char *value)
 {
 	for (int i = 0; i < target->nparameters; i++)
 		if (strcmp(target->parameters[i].keyword, keyword) == 0)
@@ -137,10 +202,15 @@ apply_number(const Property *property, char *value, Target *target, const char *
 		target->connect_timeout_ms = number * 1000;
 		return true;
 	}
+	if (property->use == PROPERTY_MILLISECONDS)
+	{
+		*wanted = "a whole number of milliseconds from 1 to 3600000";
+		return model_integer(value, 1, 3600000, &target->connect_timeout_ms);
+	}
 	*wanted = "a whole number that is not negative";
 	if (!model_integer(value, 0, 999999999, &number))
 		return false;
-	add_parameter(target, property->keyword, value);
+	target_add_parameter(target, property->keyword, value);
 	return true;
 }
 
@@ -155,7 +225,7 @@ apply_switch(const Property *property, const char *value, Target *target, const 
 	if (property->use == PROPERTY_CLEARTEXT)
 		target->allow_cleartext = on;
 	else if (property->use == PROPERTY_BOOLEAN)
-		add_parameter(target, property->keyword, pstrdup(on ? "1" : "0"));
+		target_add_parameter(target, property->keyword, pstrdup(on ? "1" : "0"));
 	/* In JDBC ssl=true is the strictest mode; here it is a minimum. */
 	else if (on && target->sslmode == NULL)
 		target->sslmode = pstrdup("require");
@@ -172,8 +242,42 @@ apply_word(const Property *property, const char *value, Target *target, const ch
 		*wanted = wanted_words(property);
 		return false;
 	}
-	add_parameter(target, property->keyword, unconstify(char *, word));
+	target_add_parameter(target, property->keyword, unconstify(char *, word));
 	return true;
+}
+
+/* The word of the property that a value is, in any case; NULL if there is none. */
+static const TlsWord *
+find_tls_word(const Property *property, const char *value)
+{
+	bool on;
+
+	if (strcmp(property->tls_words[0].word, "true") == 0 && parse_bool(value, &on))
+		value = on ? "true" : "false";
+	for (const TlsWord *word = property->tls_words; word->word != NULL; word++)
+		if (pg_strcasecmp(word->word, value) == 0)
+			return word;
+	return NULL;
+}
+
+static bool
+apply_tls(const Property *property, const char *value, Target *target, const char **wanted)
+{
+	const TlsWord *word = find_tls_word(property, value);
+	TlsChoice *choice = property->use == PROPERTY_TLS_CHECK ? &target->tls_check : &target->tls_use;
+	StringInfoData list;
+
+	if (word != NULL)
+	{
+		if (word->choice != TLS_IS_UNSAID)
+			*choice = word->choice;
+		return true;
+	}
+	initStringInfo(&list);
+	for (word = property->tls_words; word->word != NULL; word++)
+		appendStringInfo(&list, "%s%s", list.len == 0 ? "one of " : ", ", word->word);
+	*wanted = list.data;
+	return false;
 }
 
 /*
@@ -187,10 +291,12 @@ property_apply(const Property *property, char *value, Target *target, const char
 	switch (property->use)
 	{
 		case PROPERTY_TEXT:
-			add_parameter(target, property->keyword, value);
+		case PROPERTY_SECRET:
+			target_add_parameter(target, property->keyword, value);
 			return true;
 		case PROPERTY_INTEGER:
 		case PROPERTY_CONNECT_TIMEOUT:
+		case PROPERTY_MILLISECONDS:
 			return apply_number(property, value, target, wanted);
 		case PROPERTY_BOOLEAN:
 		case PROPERTY_CLEARTEXT:
@@ -198,6 +304,9 @@ property_apply(const Property *property, char *value, Target *target, const char
 			return apply_switch(property, value, target, wanted);
 		case PROPERTY_WORD:
 			return apply_word(property, value, target, wanted);
+		case PROPERTY_TLS:
+		case PROPERTY_TLS_CHECK:
+			return apply_tls(property, value, target, wanted);
 	}
 	return false;
 }

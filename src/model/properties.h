@@ -16,10 +16,21 @@ typedef enum PropertyUse
 	PROPERTY_INTEGER,         /* the same, for a number that is not negative */
 	PROPERTY_BOOLEAN,         /* true or false, passed on as 1 or 0 */
 	PROPERTY_WORD,            /* one of the property's words */
+	PROPERTY_SECRET,          /* passed on unchanged, and never shown */
 	PROPERTY_CONNECT_TIMEOUT, /* our own deadline, in seconds */
+	PROPERTY_MILLISECONDS,    /* the same, in milliseconds */
 	PROPERTY_CLEARTEXT,       /* allow_cleartext_password */
-	PROPERTY_SSL              /* JDBC's ssl=true */
+	PROPERTY_SSL,             /* JDBC's ssl=true for libpq */
+	PROPERTY_TLS,             /* whether TLS is used */
+	PROPERTY_TLS_CHECK        /* how certificates are verified */
 } PropertyUse;
+
+/* A word about TLS, in another program's spelling. */
+typedef struct TlsWord
+{
+	const char *word;
+	TlsChoice choice; /* TLS_IS_UNSAID: nothing follows from it */
+} TlsWord;
 
 typedef struct Property
 {
@@ -30,6 +41,7 @@ typedef struct Property
 	const char *const *words; /* of PROPERTY_WORD, terminated by NULL */
 	const char *reason;       /* why other words are not allowed; may be NULL */
 	bool protects;            /* it is about TLS, so it protects what is sent */
+	const TlsWord *tls_words; /* of PROPERTY_TLS and PROPERTY_TLS_CHECK, ended by a NULL */
 } Property;
 
 extern const Property *property_at(int position);

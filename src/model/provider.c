@@ -15,35 +15,40 @@
 static const char *const libpq_sslmodes[] = {"disable",   "allow",       "prefer", "require",
 											 "verify-ca", "verify-full", NULL};
 
-/* The values that all providers reached with libpq have in common. */
-#define BY_LIBPQ .works = true, .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
-
 static const char *const mysql_sslmodes[] = {"DISABLED",  "PREFERRED",       "REQUIRED",
 											 "VERIFY_CA", "VERIFY_IDENTITY", NULL};
+/* The others have no published words: these are libpq's. */
+static const char *const other_sslmodes[] = {"disable", "require", "verify-ca", "verify-full",
+											 NULL};
+static const char *const cloud_sslmodes[] = {"verify-full", NULL};
 
-#define BY_MYSQL                                                                                   \
-	.works = true, .sslmodes = mysql_sslmodes, .default_sslmode = "PREFERRED",                     \
-	.default_port = 3306, .any_database = true
+/* What providers that are reached in the same way have in common. */
+#define BY_LIBPQ .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
+#define BY_MYSQL .sslmodes = mysql_sslmodes, .default_sslmode = "PREFERRED", .default_port = 3306
+#define BY_HTTP  .sslmodes = other_sslmodes, .default_sslmode = "disable", .tls_by_port = true
+#define BY_ODBC  .sslmodes = other_sslmodes, .default_sslmode = "disable"
+#define IN_CLOUD .sslmodes = cloud_sslmodes, .default_sslmode = "verify-full", .default_port = 443
 
 static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_POSTGRESQL] = {"postgresql", BY_LIBPQ, .default_port = 5432},
 	[PROVIDER_REDSHIFT] = {"redshift", BY_LIBPQ, .default_port = 5439, .default_database = "dev"},
 	[PROVIDER_QUESTDB] = {"questdb", BY_LIBPQ, .default_port = 8812, .default_database = "qdb"},
-	[PROVIDER_BIGQUERY] = {"bigquery"},
-	[PROVIDER_CLICKHOUSE] = {"clickhouse"},
-	[PROVIDER_DATABRICKS] = {"databricks"},
-	[PROVIDER_DB2] = {"db2"},
-	[PROVIDER_DUCKDB] = {"duckdb"},
-	[PROVIDER_HANA] = {"hana"},
+	[PROVIDER_BIGQUERY] = {"bigquery", IN_CLOUD, .host = "bigquery.googleapis.com"},
+	[PROVIDER_CLICKHOUSE] = {"clickhouse", BY_HTTP, .default_port = 8123},
+	[PROVIDER_DATABRICKS] = {"databricks", IN_CLOUD},
+	[PROVIDER_DB2] = {"db2", BY_ODBC, .default_port = 50000},
+	[PROVIDER_DUCKDB] = {"duckdb", .host = ""},
+	[PROVIDER_HANA] = {"hana", BY_ODBC, .default_port = 30015},
 	[PROVIDER_MARIADB] = {"mariadb", BY_MYSQL},
 	[PROVIDER_MYSQL] = {"mysql", BY_MYSQL},
-	[PROVIDER_ORACLE] = {"oracle"},
-	[PROVIDER_PRESTO] = {"presto"},
-	[PROVIDER_SNOWFLAKE] = {"snowflake"},
-	[PROVIDER_SPARK] = {"spark"},
-	[PROVIDER_SQLSERVER] = {"sqlserver"},
-	[PROVIDER_TERADATA] = {"teradata"},
-	[PROVIDER_TRINO] = {"trino"},
+	[PROVIDER_ORACLE] = {"oracle", BY_ODBC, .default_port = 1521},
+	[PROVIDER_PRESTO] = {"presto", BY_HTTP, .default_port = 8080},
+	[PROVIDER_SNOWFLAKE] = {"snowflake", IN_CLOUD, .host_suffix = ".snowflakecomputing.com"},
+	[PROVIDER_SPARK] = {"spark", BY_ODBC, .default_port = 10000},
+	[PROVIDER_SQLSERVER] = {"sqlserver", .sslmodes = other_sslmodes,
+							.default_sslmode = "verify-full", .default_port = 1433},
+	[PROVIDER_TERADATA] = {"teradata", BY_ODBC, .default_port = 1025},
+	[PROVIDER_TRINO] = {"trino", BY_HTTP, .default_port = 8080},
 };
 
 /* The table's row for a provider; NULL beyond the last one. */
@@ -92,6 +97,32 @@ provider_sslmode_rank(Provider provider, const char *sslmode)
 	return -1;
 }
 
+/*
+ * The provider's word for a choice, which must not be TLS_IS_UNSAID.  In each list of
+ * words the first one turns TLS off, and the last ones stand in the order of TlsChoice.
+ */
+const char *
+provider_sslmode(Provider provider, TlsChoice choice)
+{
+	const char *const *words = providers[provider].sslmodes;
+	int count = 0;
+
+	while (words[count] != NULL)
+		count++;
+	return words[choice == TLS_IS_OFF ? 0 : Max(0, count - 1 - (int) (TLS_IS_BY_NAME - choice))];
+}
+
+/* The sslmode of a connection whose model says nothing about TLS; NULL if the provider has none. */
+const char *
+provider_default_sslmode(Provider provider, int port)
+{
+	const ProviderRules *rules = &providers[provider];
+
+	if (rules->tls_by_port && (port == 443 || port == 8443))
+		return provider_sslmode(provider, TLS_IS_BY_NAME);
+	return rules->default_sslmode;
+}
+
 /* What a value must be if it is none of these words, continuing "It must be"; palloc'd. */
 char *
 one_of_words(const char *const *words)
@@ -102,17 +133,4 @@ one_of_words(const char *const *words)
 	for (int i = 0; words[i] != NULL; i++)
 		appendStringInfo(&list, "%s%s", i == 0 ? "one of " : ", ", words[i]);
 	return list.data;
-}
-
-/* The names of the supported providers, for a message; palloc'd. */
-char *
-provider_working_names(void)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; i < NUM_PROVIDERS; i++)
-		if (providers[i].works)
-			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", providers[i].name);
-	return names.data;
 }

@@ -3,8 +3,9 @@
  *		Expands references to secrets, ${...}, in the values of a model, and hides secrets in texts.
  *
  *	${credential://NAME}	a stored credential that was granted to the model's role, as
- *				the password or a part of it: elsewhere it would be sent in the
- *				clear and be shown by others
+ *				the password or a part of it (or what a provider has in its
+ *				place): elsewhere it would be sent in the clear and be shown by
+ *				others
  *	${NAME}, ${NAME:default}	an environment variable of the server whose name begins
  *				with dqds.secret_env_prefix, in a member that an admin wrote
  *				(environment.c)
@@ -218,15 +219,20 @@ append_secret(Target *target, const char *value, StringInfo out)
 }
 
 /*
- * Is it the password, the only member that may refer to a credential, and one
- * that a remote server has no reason to repeat?
+ * Is it the password, or what a provider has in its place?  Only these members may refer to a
+ * credential, and a remote server has no reason to repeat them.
  */
 static bool
 is_password(const char *path)
 {
+	static const char *const members[] = {".password", ".access_token", ".json_key_content",
+										  ".properties.private_key"};
 	const char *dot = strchr(path, '.');
 
-	return dot != NULL && strcmp(dot, ".password") == 0;
+	for (int i = 0; dot != NULL && i < lengthof(members); i++)
+		if (strcmp(dot, members[i]) == 0)
+			return true;
+	return false;
 }
 
 static bool

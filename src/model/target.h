@@ -56,17 +56,19 @@ struct Target
 	int64 connection_id;   /* in the registry; 0 for an ad-hoc model */
 	char *connection_name; /* NULL for an ad-hoc model without one */
 	Provider provider;
-	char *host;
+	char *host; /* empty, with port 0, if the provider has no server */
 	int port;
-	char *database;
-	char *user;
+	char *database;   /* NULL if the provider has none, or all may be listed */
+	char *user;       /* NULL if the provider has none */
 	char *shown_host; /* for messages: these four as written in the model, with references */
 	char *shown_port; /* not expanded */
 	char *shown_database;
 	char *shown_user;
-	char *password; /* NULL if there is none */
-	char *sslmode;  /* NULL if the provider has none */
-	char *options;  /* NULL if not given */
+	char *password;    /* NULL if there is none */
+	char *sslmode;     /* NULL if the provider has none */
+	char *options;     /* NULL if not given */
+	TlsChoice tls_use; /* what properties say about TLS; sslmode comes before them */
+	TlsChoice tls_check;
 	TargetParameter parameters[MAX_TARGET_PARAMETERS];
 	int nparameters;
 	bool password_required;
@@ -82,6 +84,7 @@ struct Target
 	List *own_words;     /* values of members that a remote server may repeat (char *) */
 };
 
+extern void target_add_parameter(Target *target, const char *keyword, char *value);
 extern bool model_to_target(Jsonb *model, Jsonb *secrets, const SecretScope *scope, Target *target,
 							Failure *failure);
 

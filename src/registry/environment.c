@@ -31,11 +31,9 @@
 #include "model/properties.h"
 #include "model/provider.h"
 #include "model/secret.h"
+#include "model/section_keys.h"
 #include "registry/environment.h"
 #include "registry/registry.h"
-
-/* The members of a section, besides properties, in which references are resolved. */
-static const char *const plain_keys[] = {"host", "port", "database", "user", "password", "options"};
 
 /* A member that refers to the environment. */
 typedef struct Member
@@ -124,6 +122,7 @@ static List *
 referring_members(const NormalModel *normal)
 {
 	List *members = NIL;
+	const SectionKey *key;
 
 	for (int i = 0; i < NUM_PROVIDERS; i++)
 	{
@@ -133,8 +132,9 @@ referring_members(const NormalModel *normal)
 
 		if (object == NULL)
 			continue;
-		for (int k = 0; k < lengthof(plain_keys); k++)
-			members = add_if_reference(members, normal, section, NULL, plain_keys[k]);
+		for (int k = 0; (key = section_key_at(k)) != NULL; k++)
+			if (provider_is_in(i, key->providers) && section_key_refers(key))
+				members = add_if_reference(members, normal, section, NULL, key->key);
 		if (properties != NULL)
 			members = add_properties(members, normal, i, properties);
 	}
