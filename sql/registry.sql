@@ -66,7 +66,7 @@ SELECT attempt($$SELECT dqds_test_connection('store')$$);
 RESET ROLE;
 -- All of it can be taken back.
 BEGIN;
-SELECT dqds_drop_connection('store'), dqds_rename_connection('shop', 'x'), dqds_update_connection('given', '{"provider_type": "mysql"}');
+SELECT dqds_drop_connection('store'), dqds_rename_connection('shop', 'x'), dqds_update_connection('given', '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}');
 SELECT connection_name, provider_type FROM dqds_connections ORDER BY connection_name;
 ROLLBACK;
 SELECT connection_name, provider_type FROM dqds_connections ORDER BY connection_name;
@@ -109,12 +109,12 @@ SELECT dqds_rename_connection('{"a"', 'a{}');
 SELECT count(*) > 0 AS schemas FROM dqds_list_schemas('a{}');
 SELECT dqds_drop_connection('a{}');
 -- Nor can it be longer than a model.
-SELECT attempt(format('SELECT dqds_create_connection(repeat(''a'', %s), ''{"provider_type": "mysql"}'')', length))
+SELECT attempt(format('SELECT dqds_create_connection(repeat(''a'', %s), ''{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}'')', length))
 FROM unnest(ARRAY[1048576, 1048577]) AS length;
 SELECT attempt($$SELECT dqds_rename_connection(repeat('a', 1048576), repeat('b', 1048577))$$);
 SELECT dqds_drop_connection(repeat('a', 1048576));
 -- Names sort by code point.
-SELECT count(dqds_create_connection(name, '{"provider_type": "mysql"}')) FROM unnest('{b,B,a,é,Z,_}'::text[]) AS name;
+SELECT count(dqds_create_connection(name, '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}')) FROM unnest('{b,B,a,é,Z,_}'::text[]) AS name;
 SELECT string_agg(connection_name, ' ' ORDER BY connection_name) FROM dqds_connections;
 SELECT string_agg(connection_name, ' ') AS tested_in_this_order FROM dqds_test_connections();
 SELECT count(dqds_drop_connection(connection_name)) AS dropped FROM dqds_connections;

@@ -4,9 +4,9 @@
 -- Every secret in every provider's section, and in properties whose names say password, secret, token or key.
 SELECT dqds_create_connection('many', jsonb_build_object('provider_type', 'bigquery', 'password', 'regress-secret 1',
 	'mysql', '{"host": "h", "password": "regress-secret 2", "properties": {"a": "b", "trustCertificateKeyStorePASSWORD": "regress-secret 3"}}'::jsonb,
-	'bigquery', '{"json_key_content": "regress-secret 4", "project": "p"}'::jsonb,
+	'bigquery', '{"json_key_content": "regress-secret 4", "source_project_id": "p"}'::jsonb,
 	'databricks', '{"access_token": "regress-secret 5", "user": "token"}'::jsonb,
-	'sqlserver', '{"client_secret": "regress-secret 6", "authentication_mode": "x"}'::jsonb,
+	'sqlserver', '{"client_secret": "regress-secret 6", "authentication_mode": "sql_password"}'::jsonb,
 	'snowflake', '{"properties": {"privateKey": "regress-secret 7", "my_token": "regress-secret 8", "Secret!": "regress-secret 9", "warehouse": "w"}}'::jsonb,
 	'trino', '{"nested": {"password": "regress-secret 10", "properties": {"deeper": {"apikey": {"value": "regress-secret 11"}}}}}'::jsonb,
 	'oracle', '{"list": [{"password": "regress-secret 12"}, [{"properties": {"token": "regress-secret 13"}}]]}'::jsonb,

@@ -34,6 +34,9 @@
 #include "wire/login_trace.h"
 #include "wire/wire.h"
 
+/* Stands for the address of a provider without a server, which is connected to nowhere. */
+#define NO_ADDRESS "0.0.0.0"
+
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
 
@@ -116,7 +119,8 @@ session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 	session->started_us = dqds_now_us();
 	session->deadline_us = deadline_us;
 	session->state = SESSION_RESOLVING;
-	session->resolution = resolver_start(target->host, target->port);
+	session->resolution =
+		resolver_start(*target->host == '\0' ? NO_ADDRESS : target->host, target->port);
 	if (session->resolution == NULL)
 	{
 		session_close(session);

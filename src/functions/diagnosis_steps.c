@@ -171,6 +171,8 @@ address_list(const Diagnosis *diagnosis)
 {
 	StringInfoData text;
 
+	if (*diagnosis->target->host == '\0')
+		return pstrdup("there is no host to resolve");
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s has %d address%s", diagnosis->target->shown_host,
 					 diagnosis->trace.naddresses, diagnosis->trace.naddresses == 1 ? "" : "es");
@@ -206,6 +208,11 @@ describe_tls(Diagnosis *diagnosis)
 	const LoginTrace *trace = &diagnosis->trace;
 	StringInfoData text;
 
+	if (*diagnosis->target->host == '\0')
+	{
+		set_step(diagnosis, STEP_TLS, "ok", pstrdup("nothing is sent over a network"), NULL);
+		return;
+	}
 	if (!trace->tls)
 	{
 		set_step(diagnosis, STEP_TLS, "warning", pstrdup("the connection is not encrypted"),
@@ -321,7 +328,9 @@ describe_steps(Diagnosis *diagnosis)
 	describe_model(diagnosis);
 	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
 	set_step(diagnosis, STEP_CONNECT, "ok",
-			 psprintf("port %s of %s accepts connections", target->shown_port, target->shown_host),
+			 *target->host == '\0' ? pstrdup("there is no server to connect to")
+								   : psprintf("port %s of %s accepts connections",
+											  target->shown_port, target->shown_host),
 			 NULL);
 	describe_tls(diagnosis);
 	set_step(diagnosis, STEP_AUTHENTICATE, "ok",

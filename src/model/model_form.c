@@ -325,8 +325,8 @@ model_secret_missing(Failure *failure, const char *key)
 {
 	failure_set(failure, DQDS_INVALID_CONNECTION,
 				"The mask " DQDS_MASK
-				" stands for the stored secret only while provider, host, port, "
-				"database, user, sslmode and properties are unchanged.",
+				" stands for the stored secret only while all that says where it is "
+				"sent is unchanged, such as host, port, database, user, sslmode and properties.",
 				"\"%s\" must be supplied again", key);
 	return false;
 }

@@ -159,7 +159,7 @@ use_default_database(Target *target)
 	const char *database = provider_rules(target->provider)->default_database;
 
 	target->shown_database = pstrdup("");
-	if (!provider_is_in(target->provider, LIBPQ_PROVIDERS))
+	if (database == NULL && !provider_is_in(target->provider, LIBPQ_PROVIDERS))
 		return;
 	target->database = pstrdup(database != NULL ? database : target->user);
 	target->shown_database = pstrdup(database != NULL ? database : target->shown_user);

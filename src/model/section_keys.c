@@ -39,7 +39,6 @@ static const char *const azure_modes[] = {"connection_string", "credential_chain
 #define SNOWFLAKE    ONLY(PROVIDER_SNOWFLAKE)
 #define BIGQUERY     ONLY(PROVIDER_BIGQUERY)
 #define DATABRICKS   ONLY(PROVIDER_DATABRICKS)
-#define CLICKHOUSE   ONLY(PROVIDER_CLICKHOUSE)
 #define SQLSERVER    ONLY(PROVIDER_SQLSERVER)
 #define DUCKDB       ONLY(PROVIDER_DUCKDB)
 #define TRINO        ONLY(PROVIDER_TRINO)
@@ -47,6 +46,8 @@ static const char *const azure_modes[] = {"connection_string", "credential_chain
 #define ORACLE       ONLY(PROVIDER_ORACLE)
 #define DB2          ONLY(PROVIDER_DB2)
 #define HANA         ONLY(PROVIDER_HANA)
+#define SPARK        ONLY(PROVIDER_SPARK)
+#define TERADATA     ONLY(PROVIDER_TERADATA)
 #define ALL_BUT(set) (ALL_PROVIDERS & ~(set))
 
 /*
@@ -59,8 +60,7 @@ static const SectionKey section_keys[] = {
 	 .needed = ALL_PROVIDERS},
 	{"account", SNOWFLAKE, AS_HOST, .kind = KEY_HOST, .needed = ALL_PROVIDERS},
 	{"port", ALL_BUT(DUCKDB), AS_PORT, OF_STRING_OR_NUMBER},
-	{"database",
-	 LIBPQ_PROVIDERS | MYSQL_PROVIDERS | CLICKHOUSE | PRESTO | SNOWFLAKE | SQLSERVER | ORACLE | DB2,
+	{"database", ALL_BUT(TRINO | DATABRICKS | BIGQUERY | SPARK | TERADATA | HANA | DUCKDB),
 	 AS_DATABASE, .needed = PRESTO | SNOWFLAKE | ORACLE | DB2},
 	{"catalog", TRINO | DATABRICKS, AS_DATABASE, .needed = TRINO},
 	{"source_project_id", BIGQUERY, AS_DATABASE, .needed = ALL_PROVIDERS},
@@ -68,7 +68,9 @@ static const SectionKey section_keys[] = {
 	{"access_token", DATABRICKS, AS_SECRET},
 	{"json_key_content", BIGQUERY, AS_SECRET},
 	{"password", ALL_BUT(BIGQUERY | DUCKDB), AS_SECRET},
-	{"sslmode", ALL_BUT(DUCKDB), AS_SSLMODE, .kind = KEY_TLS},
+	{"sslmode",
+	 LIBPQ_PROVIDERS | MYSQL_PROVIDERS | HTTP_PROVIDERS | ODBC_PROVIDERS | CLOUD_PROVIDERS,
+	 AS_SSLMODE, .kind = KEY_TLS},
 	{"options", LIBPQ_PROVIDERS, AS_OPTIONS},
 	{"properties", ALL_PROVIDERS, AS_PROPERTIES, OF_OBJECT},
 	{"postgresql_engine_type", LIBPQ_PROVIDERS, .words = engine_types},

@@ -37,7 +37,7 @@ my $thief = start_fake_server(sub {
 });
 
 sub call_as { my ($role, $function, @arguments) = @_; return $sql{$role}->query("SELECT $function(" . join(', ', map { sql_literal($_) } @arguments) . ')'); }
-my $harmless = to_json({ provider_type => 'mysql' });
+my $harmless = to_json({ provider_type => 'postgresql', postgresql => { host => '127.0.0.1', port => '1', user => 'u' } });
 
 # --- Names that look like models -----------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ foreach my $name (@names)
 foreach my $name ('a{}', '[]', '"{}"', '-{', '({', "\xc2\xa0{}")
 {
 	is(call_as('eve', 'dqds_create_connection', $name, $harmless)->{error}, undef, "<$name> is a name");
-	is($sql{super}->query('SELECT * FROM dqds_list_schemas(' . sql_literal($name) . ')')->{error}{sqlstate}, 'QD019', 'and is taken for one');
+	is($sql{super}->query('SELECT * FROM dqds_list_schemas(' . sql_literal($name) . ')')->{error}{sqlstate}, 'QD002', 'and is taken for one');
 	is(call_as('eve', 'dqds_drop_connection', $name)->{error}, undef, 'and dropped by it');
 }
 
@@ -83,8 +83,8 @@ foreach my $name ($trap, " \n$trap")
 	}
 	is($sql{op}->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD020', 'the same for others');
 	ok(!-e $kept, 'nothing is connected to');
-	is($sql{super}->query('SELECT * FROM dqds_test_connections()')->{rows}[0]{error_code}, 'unsupported_provider', 'all at once, it is a connection');
-	is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{json}{errorCode}, 'unsupported_provider', 'so it is over REST');
+	is($sql{super}->query('SELECT * FROM dqds_test_connections()')->{rows}[0]{error_code}, 'connection_refused', 'all at once, it is a connection');
+	is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{json}{errorCode}, 'connection_refused', 'so it is over REST');
 	is(call_as('eve', 'dqds_rename_connection', $name, 'new')->{error}, undef, 'it can be given another name');
 	is($sql{super}->query("SELECT * FROM dqds_test_connection($literal, false)")->{rows}[0]{error_code}, 'authentication_failed', 'then the text is a model again');
 	like(-e $kept ? slurp_file($kept) : '', qr/\Q$value\E/, 'with which the thief would have got the secret');

@@ -50,10 +50,10 @@ is($sql->value(q(SELECT string_agg(p.proname, ' ') FROM pg_proc p JOIN pg_langua
 # What an argument is where it is not the one that is wrong. A statement in which nothing is wrong shows nothing.
 my %usual = (
 	'text' => q('shop'), 'text[]' => q('{shop}'), 'boolean' => 'true', 'integer' => '1', 'bigint' => '1', 'interval' => q('1 day'), 'regrole' => q('role'),
-	'json' => q('{"provider_type": "mysql"}'), 'jsonb' => q('{"provider_type": "mysql"}'), 'bytea' => q('\x00'));
+	'json' => q('{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}'), 'jsonb' => q('{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}'), 'bytea' => q('\x00'));
 my %usual_of = (schema_name => q('public'), level => q('viewer'), role => q('role'), new_owner => q('role'), allowed_hosts => q('*'), expires_in => q('1 day'), token_id => q('1'),
 	table_name_contains => 'NULL', description => 'NULL', business_key => 'NULL', model => literal_model(), connection => q('no such connection'), connection_name => q('no such connection'));
-sub literal_model { return sql_literal('{"provider_type": "mysql"}'); }
+sub literal_model { return sql_literal('{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}'); }
 
 # Arguments that are secrets or free text by their meaning: they may be kept, but no error shows them either.
 my $parameters = sub { return to_json({ connectionName => $_[0], schemaName => $_[0] }) };

@@ -176,7 +176,7 @@ $other->close;
 
 use constant LONGEST => 1024 * 1024;
 $sql->must(q(SELECT dqds_drop_connection(connection_name) FROM dqds_connections));
-my $mysql = q('{"provider_type": "mysql"}');
+my $mysql = q('{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}');
 is(fault($sql->query("SELECT dqds_create_connection(repeat('n', @{[LONGEST]}), $mysql)")), '', 'a name of 1 MB');
 my $error = $sql->query("SELECT dqds_create_connection(repeat('n', @{[LONGEST + 1]}), $mysql)")->{error};
 is("$error->{sqlstate} $error->{message}", 'QD020 the name of a connection must not have more than ' . LONGEST . ' bytes as JSON', 'one byte more is too long');

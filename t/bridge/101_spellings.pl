@@ -124,6 +124,18 @@ foreach my $row (
 	[ 'trino://me:pw@db.example:5433/hive', model('trino', host => 'db.example', port => '5433', catalog => 'hive', user => 'me', password => 'pw') ],
 	[ 'trino://me@db.example:8080', model('trino', host => 'db.example', port => '8080', user => 'me') ],
 	[ 'presto://me@db.example:8080/hive', model('presto', host => 'db.example', port => '8080', user => 'me', database => 'hive') ],
+	[ 'sqlserver://me:pw@db.example:5433/shop', model('sqlserver', %usual) ],
+
+	# JDBC of other providers
+	[ 'jdbc:mysql://db.example:5433/shop?user=me&password=pw&sslMode=VERIFY_CA&connectTimeout=2000', model('mysql', %usual, properties => { sslMode => 'VERIFY_CA', connectTimeout => '2000' }) ],
+	[ 'jdbc:mysql:///shop?user=me&password=p%26w', model('mysql', host => 'localhost', database => 'shop', user => 'me', password => 'p&w') ],
+	[ 'jdbc:mysql://me:pw@db.example:5433/shop', model('mysql', %usual) ],
+	[ 'jdbc:mariadb://db.example:5433/shop?user=me&password=pw&useSsl=true', model('mariadb', %usual, properties => { useSsl => 'true' }) ],
+	(map { [ "$_://db.example:5433/shop?user=me&password=pw&ssl=true&sslmode=none", model('clickhouse', %usual, properties => { ssl => 'true', sslmode => 'none' }) ] } qw(jdbc:clickhouse jdbc:ch)),
+	[ 'jdbc:sqlserver://db.example:5433;databaseName=shop;user=me;password=pw;encrypt=true;trustServerCertificate=true', model('sqlserver', %usual, properties => { encrypt => 'true', trustServerCertificate => 'true' }) ],
+	[ 'jdbc:trino://db.example:8443/hive?user=me&password=pw&SSL=true&SSLVerification=CA',
+		model('trino', host => 'db.example', port => '8443', catalog => 'hive', user => 'me', password => 'pw', properties => { SSL => 'true', SSLVerification => 'CA' }) ],
+	[ 'jdbc:presto://db.example:8080/hive?user=me', model('presto', host => 'db.example', port => '8080', user => 'me', database => 'hive') ],
 
 	# JSON stays what it is
 	[ ' {"provider_type": "postgresql", "postgresql": {"host": "${X}"}}', pg(host => '${X}') ])
@@ -146,16 +158,18 @@ foreach my $row (
 	[ 'service=prod', 'service' ], [ 'postgresql://?service=prod', 'service' ],
 	(map { [ "jdbc:postgresql://h/d?user=u&password=p&$_=x", $_ ] } qw(currentSchema targetServerType socketTimeout prepareThreshold stringtype sslfactory)),
 	[ 'host=h hots=x password=p', 'hots' ], [ "host='a b' hots=x", 'hots' ], [ 'postgresql://u:p@h/d?sslmod=require', 'sslmod' ], [ 'postgresql://h/d?Host=x', 'Host' ],
-	[ 'mysql+pymysql://u:p@h/d?charset=utf8mb4', 'charset' ], [ 'trino://u@h/hive/default', 'schema' ], [ 'presto://u@h/hive/default', 'schema' ], [ 'mysql://u:p@h/d?user=x', 'user' ])
+	[ 'mysql+pymysql://u:p@h/d?charset=utf8mb4', 'charset' ], [ 'trino://u@h/hive/default', 'schema' ], [ 'presto://u@h/hive/default', 'schema' ], [ 'mysql://u:p@h/d?user=x', 'user' ],
+	[ 'jdbc:mysql://h/d?user=u&password=p&serverTimezone=UTC', 'serverTimezone' ], [ 'jdbc:mysql://h/d?host=i', 'host' ], [ 'jdbc:sqlserver://h;integratedSecurity=true', 'integratedSecurity' ], [ 'jdbc:trino://h/c/s?user=u', 'schema' ],
+	[ 'jdbc:mysql://a,b/d?user=u', 'host' ])
 {
 	my ($spelling, $name) = @$row;
 	is(model_of($spelling), $carried->($name), "$spelling: refused by name");
 }
 foreach my $row (
-	(map { [ "$_:x", "QD019 connections of provider type \"mysql\" are not supported" ] } 'jdbc:mysql', 'jdbc:mysql://u:p@h/d'),
-	[ 'jdbc:sqlserver://h;user=u;password=p', 'QD019 connections of provider type "sqlserver" are not supported' ],
-	[ 'snowflake://u:p@account/d', 'QD019 connections of provider type "snowflake" are not supported' ],
-	[ 'oracle+oracledb://u:p@h/?service_name=x', 'QD019 connections of provider type "oracle" are not supported' ],
+	(map { [ "$_:x", 'QD020 the connection string cannot be read: the scheme is not followed by "//"' ] } qw(jdbc:mysql jdbc:mysql:loadbalance jdbc:mariadb jdbc:clickhouse:http jdbc:ch jdbc:sqlserver jdbc:trino jdbc:presto)),
+	[ 'snowflake://u:p@account/d', 'QD020 URLs of provider type "snowflake" are not converted into connection models' ],
+	[ 'oracle+oracledb://u:p@h/?service_name=x', 'QD020 URLs of provider type "oracle" are not converted into connection models' ],
+	[ 'jdbc:databricks://h:443/default;httpPath=x', 'QD020 URLs of provider type "databricks" are not converted into connection models' ],
 	[ 'jdbc:redshift:iam://h/d', 'QD020 the connection string cannot be read: the scheme is followed by neither "//" nor a database' ],
 	[ 'jdbc:redshift:iam://h/d?x=y', 'QD020 the connection string cannot be read: the scheme is followed by neither "//" nor a database' ],
 	(map { [ $_, 'QD020 this is not a connection string of a known kind' ] } '', 'prod', 'sqlite:///x', 'mongodb://u:p@h/d', 'postgresql:/h', 'postgresqlx://h', 'server=h', 'a b=c', '=', 'jdbc:', 'jdbc:sqlite:x', '//h/d', 'host'),
@@ -175,7 +189,7 @@ my @broken = (
 	"postgresql://h/d?password=$canary%00", "postgresql://h/d?password=$canary%f", "postgresql://h/d?password=$canary%", "postgresql://h/d?password=$canary%ff", "postgresql://h?password=$canary\@x",
 	"postgresql://u:$canary\@h/d?x=$canary", "postgresql+psycopg://u:p/$canary\@h/d", "postgresql+psycopg://u:p?$canary\@h/d", "trino://u:$canary\@h/a/b", "trino://u:p/$canary\@h/a/b", "mysql://u:p&$canary=1\@h/d?$canary=1\@h",
 	"jdbc:postgresql://h/d?user=u&password=a&$canary=b", "jdbc:postgresql://h/d?user=u&password=a&$canary", "jdbc:postgresql://h/$canary\@x", "jdbc:postgresql://u:a?$canary=b\@h/d", "jdbc:postgresql://u:$canary\@h:1,i:2/d",
-	"jdbc:redshift://h/d;UID=u;PWD=a;$canary=b", "jdbc:redshift:iam://h/d;PWD=$canary", "jdbc:mysql://h/d?password=$canary", "snowflake://u:$canary\@h/d",
+	"jdbc:redshift://h/d;UID=u;PWD=a;$canary=b", "jdbc:redshift:iam://h/d;PWD=$canary", "jdbc:mysql://h/d?password=a&$canary=b", "jdbc:mysql:$canary", "jdbc:sqlserver://h;password=a;$canary=b", "snowflake://u:$canary\@h/d",
 	"host=h password=a $canary", "host=h password=a $canary=b", "host=h password = a  $canary = b", "host=h password='a' $canary=b", "host=h password='$canary", "host=h password=$canary x", "host=h password=$canary =",
 	"password='$canary=1 $canary=2", "password=x' $canary=2", "host=h sslpassword=$canary", "host=h sslpassword=a $canary=b", "host=h password=$canary\xff", "host=h,i password=$canary", "service=x password=$canary",
 	"host=h password=$canary hostaddr=x", "host=$canary=1 password=p $canary=2", "postgresql://u:$canary\@h/d?host=/tmp", "postgresql://u:$canary\@h/d?sslkey=$canary");
@@ -188,7 +202,7 @@ foreach my $spelling (@broken)
 	like(outcome($answer), $expected, "refused: $what");
 	unlike(join(' | ', map { $_ // '' } @{ $answer->{error} }{qw(message detail hint context)}), qr/$canary/, 'without what is in it') if $spelling !~ /\xff/;
 	foreach my $call ('* FROM dqds_test_connection(X, false)', '* FROM dqds_list_schemas(X)', '* FROM dqds_diagnose_connection(X)', q(dqds_create_connection('broken', X)), q(dqds_update_connection('broken', X)),
-		q(dqds_create_connection(X, '{"provider_type": "mysql"}')))
+		q(dqds_create_connection(X, '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}')))
 	{
 		my $used = $sql->query('SELECT ' . $call =~ s/X/sql_literal($spelling) . '::text'/er);
 		my $all  = join ' | ', map { $_ // '' } @{ $used->{error} // {} }{qw(message detail hint context)}, map { values %$_ } @{ $used->{rows} };
@@ -296,7 +310,7 @@ is(outcome($sql->query("SELECT dqds_update_connection('made', $u || '?sslmode=al
 is(outcome($sql->query(q(SELECT dqds_create_connection('bad', 'host=h port=x user=u')))), 'QD020 "postgresql.port" in the connection model is not valid', 'a port that is none');
 is(outcome($sql->query(q(SELECT dqds_create_connection('bad', 'dbname=shop')))), 'QD020 "postgresql.host" is missing in the connection model', 'libpq\'s socket is no default');
 is(outcome($sql->query(q(SELECT dqds_create_connection('my', 'mysql+pymysql://u:p@h/d')))), 'ok', 'of another provider it can be registered');
-is($sql->query(q(SELECT * FROM dqds_test_connection('trino://u:p@h/c')))->{rows}[0]{error_code}, 'unsupported_provider', 'and what connects says so');
+is($sql->query(q(SELECT * FROM dqds_test_connection('trino://u:p@h/c?x=y')))->{rows}[0]{error_code}, 'invalid_connection', 'and what connects reads it as well');
 is(outcome($sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal("\"$uri\"") . '::json)')), '42804 the connection model must be a JSON object', 'JSON is JSON');
 is(outcome($sql->query("SELECT dqds_create_connection('bad', " . sql_literal("\"$uri\"") . '::jsonb)')), '42804 the connection model must be a JSON object', 'jsonb as well');
 like(outcome($sql->query("SELECT dqds_create_connection('bad', 'prod')")), qr/^22P02 the connection model is not valid JSON/, 'text that is neither is said to be no JSON');
@@ -323,7 +337,7 @@ foreach my $role (qw(eve op))
 	$of{$role} = DqdsTest::Sql->connect($control, user => $role);
 }
 my $bridge   = start_bridge($control, level => 'admin');
-my $harmless = to_json({ provider_type => 'mysql' });
+my $harmless = to_json({ provider_type => 'postgresql', postgresql => { host => '127.0.0.1', port => '1', user => 'u' } });
 foreach my $name ($evil, $evil_dsn, " \n$evil", 'jdbc:postgresql:shop', 'host=x', 'password = x', 'mysql+pymysql://h', 'snowflake://x')
 {
 	my $shown = $name =~ s/\n/\\n/gr;
@@ -336,12 +350,12 @@ foreach my $name ($evil, $evil_dsn, " \n$evil", 'jdbc:postgresql:shop', 'host=x'
 
 	# As an earlier version permitted it.
 	$control->safe_psql('postgres', "UPDATE dqds_connection SET name = $literal WHERE name = 'plain'");
-	is($sql->query("SELECT * FROM dqds_test_connection($literal)")->{rows}[0]{error_code}, 'unsupported_provider', 'one that is there is meant by it');
-	is($sql->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD019', 'in listings, too');
-	is(join(' ', $sql->column('SELECT t.error_code FROM dqds_connections c, LATERAL dqds_test_connection(c.connection_name) t WHERE c.owner = \'eve\'::regrole')), 'unsupported_provider', 'a query over all names takes it for a name');
-	is($of{eve}->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD019', 'so it is for its owner');
+	is($sql->query("SELECT * FROM dqds_test_connection($literal)")->{rows}[0]{error_code}, 'connection_refused', 'one that is there is meant by it');
+	is($sql->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD002', 'in listings, too');
+	is(join(' ', $sql->column('SELECT t.error_code FROM dqds_connections c, LATERAL dqds_test_connection(c.connection_name) t WHERE c.owner = \'eve\'::regrole')), 'connection_refused', 'a query over all names takes it for a name');
+	is($of{eve}->query("SELECT * FROM dqds_list_schemas($literal)")->{error}{sqlstate}, 'QD002', 'so it is for its owner');
 	is(outcome($of{op}->query("SELECT * FROM dqds_list_schemas($literal)")), '42704 ' . ($name =~ m{=|://} ? 'a connection with this name does not exist' : qq(connection "$name" does not exist)), 'to others it does not exist');
-	is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{json}{errorCode}, 'unsupported_provider', 'over REST it is a name');
+	is(http($bridge, GET => '/api/datasource/connections/' . encode_segment($name) . '/schemas')->{json}{errorCode}, 'connection_refused', 'over REST it is a name');
 	my $model = http($bridge, GET => '/api/connections/' . encode_segment($name) . '/basic');
 	is(http($bridge, PUT => '/api/connections/' . encode_segment($name) . '/basic', {}, $model->{raw} =~ s/^.*?\r\n\r\n//sr)->{status}, 204, 'and can be changed');
 	ok(!-e $visits, 'nothing is connected to');
@@ -351,7 +365,7 @@ foreach my $name ($evil, $evil_dsn, " \n$evil", 'jdbc:postgresql:shop', 'host=x'
 foreach my $name ('postgresql', 'postgresql:/x', 'hosts=x', 'a host=x', 'my postgresql://x', 'http://x', 'key=value', 'jdbc:', 'jdbc:h2:x', 'Host=x')
 {
 	is(outcome($sql->query('SELECT dqds_create_connection(' . sql_literal($name) . ", '$harmless')")), 'ok', "<$name> is a name");
-	is($sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal($name) . ')')->{error}{sqlstate}, 'QD019', 'and is taken for one');
+	is($sql->query('SELECT * FROM dqds_list_schemas(' . sql_literal($name) . ')')->{error}{sqlstate}, 'QD002', 'and is taken for one');
 }
 is($sql->query('SELECT * FROM dqds_test_connection(' . sql_literal($evil) . ')')->{rows}[0]{error_code}, 'authentication_failed', 'without such a name the text is a connection');
 ok(-e $visits, 'which is connected to');

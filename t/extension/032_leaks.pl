@@ -89,7 +89,7 @@ my @failing = (
 	[ q(SELECT * FROM dqds_test_connection('http')),                      'not_postgres' ],
 	[ q(SELECT * FROM dqds_list_schemas('refused')),                      'QD002' ],
 	[ q(SELECT * FROM dqds_list_tables('wrong_password', 'public')),      'QD009' ],
-	[ q(SELECT * FROM dqds_list_schemas('{"provider_type": "mysql"}')),   'QD019' ],
+	[ q(SELECT * FROM dqds_list_schemas('{"provider_type": "mysql"}')),   'QD020' ],
 	[ q(SELECT * FROM dqds_list_schemas('{"provider_type":')),            '22P02' ],
 	[ q(SELECT * FROM dqds_list_schemas('unknown')),                      '42704' ],
 	[ q(SET LOCAL statement_timeout = 5; SELECT * FROM dqds_test_connection('silent')), '57014' ],

@@ -105,7 +105,7 @@ sub works_on
 	is(psql($node, $database, "$as_operator SELECT table_name, already_imported FROM $schema.dqds_list_tables('prod', 'shop')"), "orders|t\nrecent|t",
 		"$database: what is imported is still known");
 	my $last = psql($node, $database, "SELECT max(id) FROM $schema.dqds_connection");
-	psql($node, $database, qq(SET ROLE "Editor in chief"; SELECT $schema.dqds_create_connection('new', '{"provider_type": "mysql"}')));
+	psql($node, $database, qq(SET ROLE "Editor in chief"; SELECT $schema.dqds_create_connection('new', '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}')));
 	cmp_ok(psql($node, $database, "SELECT id FROM $schema.dqds_connection WHERE name = 'new'"), '>', $last, "$database: ids go on");
 	is(psql($node, $database, qq(SET ROLE "Editor in chief"; SELECT status FROM $schema.dqds_import_tables('prod', 'shop', NULL, '{orders}'))), 'unchanged',
 		"$database: an import finds what it stored before");

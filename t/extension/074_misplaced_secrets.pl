@@ -11,7 +11,7 @@ use Test::More;
 my $control = control_server('control');
 my $sql     = DqdsTest::Sql->connect($control);
 my $secret  = 'never-2-be-logged';
-create_connection($control, 'known', to_json({ provider_type => 'mysql' }));
+create_connection($control, 'known', to_json({ provider_type => 'postgresql', postgresql => { host => '127.0.0.1', port => '1', user => 'u' } }));
 
 my @mistakes = (
 	'{"postgresql": {"host": "h", "passw": "never-2-be-logged"}}', ' {"x": "never-2-be-logged"', '["never-2-be-logged"]', '"never-2-be-logged"', 'postgresql://u:never-2-be-logged@h/d',
@@ -21,7 +21,7 @@ my @mistakes = (
 my @calls = (
 	'dqds_test_connections(ARRAY[NAME])', q(dqds_test_connections(ARRAY['known', NAME])), 'dqds_drop_connection(NAME)', q(dqds_rename_connection(NAME, 'x')), 'dqds_rename_connection(NAME, NAME)',
 	'dqds_list_schemas_json(NAME, false)', q(dqds_list_tables_json(NAME, 's', NULL, NULL, false)), 'dqds_drop_connection_json(NAME)',
-	q(dqds_import_tables_json(json_build_object('connectionName', NAME, 'schemaName', 's')::text, NULL)), q(dqds_update_connection(NAME, '{"provider_type": "mysql"}')),
+	q(dqds_import_tables_json(json_build_object('connectionName', NAME, 'schemaName', 's')::text, NULL)), q(dqds_update_connection(NAME, '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}')),
 	'dqds_list_schemas(NAME)', q(dqds_list_tables(NAME, 's')), q(dqds_list_columns(NAME, 's')), 'dqds_test_connection(NAME)', 'dqds_diagnose_connection(NAME)', q(dqds_import_tables(NAME, 's')),
 	q(dqds_unimport_tables(NAME, 's')), q(dqds_list_constraints(NAME, 's')), q(dqds_list_indexes(NAME, 's', 't')), q(dqds_view_definition(NAME, 's', 'v')),
 	map { "dqds_list_${_}_json(NAME, 's', 't')" } qw(columns constraints indexes));
@@ -51,7 +51,7 @@ foreach my $call (@calls)
 {
 	my $from = -s $control->logfile;
 	is($sql->query(qq(SELECT dqds_rename_connection('known', '{"x": "$secret"}')))->{error}{sqlstate}, 'QD020', 'a new name that is a model');
-	is($sql->query(qq(SELECT dqds_create_connection('{"x": "$secret"}', '{"provider_type": "mysql"}')))->{error}{sqlstate}, 'QD020', 'the same for a new connection');
+	is($sql->query(qq(SELECT dqds_create_connection('{"x": "$secret"}', '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}')))->{error}{sqlstate}, 'QD020', 'the same for a new connection');
 	unlike(log_since($from), qr/\Q$secret\E/, 'not logged');
 }
 # Other names are shown and logged as ever.

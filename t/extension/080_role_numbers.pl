@@ -262,7 +262,7 @@ $sql->must('REVOKE EXECUTE ON FUNCTION dqds_enrolled() FROM PUBLIC');
 
 $sql->must(q(DO $$ BEGIN FOR i IN 1 .. 1000 LOOP EXECUTE format('CREATE ROLE many%s', i); END LOOP; END $$));
 $sql->must(q(DO $$ BEGIN FOR i IN 1 .. 1000 LOOP PERFORM dqds_grant_connection('ledger', 'many' || i); END LOOP; END $$));
-$sql->must(q(SELECT dqds_create_connection('c' || i, '{"provider_type": "mysql"}') FROM generate_series(1, 1000) AS i));
+$sql->must(q(SELECT dqds_create_connection('c' || i, '{"provider_type": "postgresql", "postgresql": {"host": "127.0.0.1", "port": "1", "user": "u"}}') FROM generate_series(1, 1000) AS i));
 $sql->must(q(SELECT dqds_grant('operator', 'many1000'), dqds_grant('editor', 'many999')));
 is(of($sql->query(q(SELECT count(*) FROM pg_proc, aclexplode(proacl) a WHERE proname = 'dqds_enrolled' AND a.grantee::regrole::text LIKE 'many%'))), '1000', '1,000 roles are known');
 is(of(as('many1000', 'SELECT connection_name FROM dqds_connections')), 'ledger', 'the last of them has its connection');

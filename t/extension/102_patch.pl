@@ -92,6 +92,7 @@ is($sql->value('SELECT count(*) FROM dqds_connection_secret'), 0, 'and is gone')
 # --- As RFC 7396 has it ------------------------------------------------------------------------------------------------
 
 # The cases of its appendix, each as a member of a model; a model keeps no nulls, wherever they come from.
+my $section = '"mysql":{"host":"127.0.0.1","port":"1","user":"u"}';
 foreach my $case (
 	[ '{"a":"b"}', '{"a":"c"}', '{"a":"c"}' ], [ '{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}' ], [ '{"a":"b"}', '{"a":null}', '{}' ], [ '{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}' ],
 	[ '{"a":["b"]}', '{"a":"c"}', '{"a":"c"}' ], [ '{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}' ], [ '{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}' ], [ '{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}' ],
@@ -99,12 +100,12 @@ foreach my $case (
 	[ '{}', '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}' ], [ '"x"', '{"a":{"b":[null,{"c":null}]}}', '{"a":{"b":[null,{"c":null}]}}' ], [ '{"a":{"b":{"c":1,"d":2},"e":3}}', '{"a":{"b":{"c":null,"f":{"g":4}}}}', '{"a":{"b":{"d":2,"f":{"g":4}},"e":3}}' ])
 {
 	my ($original, $patch, $result) = @$case;
-	$sql->must("SELECT dqds_update_connection('shop', " . sql_literal("{\"provider_type\":\"mysql\",\"x\":$original}") . ')');
+	$sql->must("SELECT dqds_update_connection('shop', " . sql_literal("{\"provider_type\":\"mysql\",$section,\"x\":$original}") . ')');
 	is(patch("{\"x\":$patch}"), 'ok', "$original with $patch");
-	is_deeply(stored(), from_json("{\"provider_type\":\"mysql\",\"x\":$result}"), "is $result");
+	is_deeply(stored(), from_json("{\"provider_type\":\"mysql\",$section,\"x\":$result}"), "is $result");
 }
 is(patch('{"x":null}'), 'ok', 'null removes all of it');
-is_deeply(stored(), { provider_type => 'mysql' }, 'whatever it was');
+is_deeply(stored(), from_json("{\"provider_type\":\"mysql\",$section}"), 'whatever it was');
 
 # --- Invalid patches --------------------------------------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ like(patch({ postgresql => { user => '${DQDS_SECRET_PASSWORD}', password => 'x' 
 
 foreach my $level ('READ COMMITTED', 'REPEATABLE READ')
 {
-	$sql->must(q(SELECT dqds_update_connection('shop', '{"provider_type":"mysql","x":{}}')));
+	$sql->must("SELECT dqds_update_connection('shop', '{\"provider_type\":\"mysql\",$section,\"x\":{}}')");
 	$of{editor}->must("BEGIN ISOLATION LEVEL $level; SELECT 1");
 	$of{admin}->must(q(BEGIN; SELECT dqds_patch_connection('shop', '{"x":{"first":1}}')));
 	# A caller's own lock_timeout is the time that it waits.
@@ -193,11 +194,11 @@ sub tested
 	my $answer = $of{ $role // 'super' }->query("SELECT * FROM dqds_test_connections($argument)");
 	return $answer->{error} ? outcome($answer) : join '; ', map { "$_->{connection_name}: " . ($_->{error_code} // $_->{connection_test_result}) } @{ $answer->{rows} };
 }
-my $all = 'a, b "c": SUCCESS; env: SUCCESS; shop: unsupported_provider';
+my $all = 'a, b "c": SUCCESS; env: SUCCESS; shop: connection_refused';
 foreach my $row (
 	[ q('env'), 'env: SUCCESS' ], [ q('a, b "c"'), 'a, b "c": SUCCESS' ], [ q('env'::text), 'env: SUCCESS' ], [ q(connections => 'env'), 'env: SUCCESS' ],
-	[ q('{env,shop}'), 'env: SUCCESS; shop: unsupported_provider' ], [ q(' {shop,env}'), 'shop: unsupported_provider; env: SUCCESS' ], [ q('{"a, b \"c\"",env}'), 'a, b "c": SUCCESS; env: SUCCESS' ], [ q('{}'), '' ],
-	[ q(ARRAY['env', 'shop']), 'env: SUCCESS; shop: unsupported_provider' ], [ q('{env,shop}'::text[]), 'env: SUCCESS; shop: unsupported_provider' ],
+	[ q('{env,shop}'), 'env: SUCCESS; shop: connection_refused' ], [ q(' {shop,env}'), 'shop: connection_refused; env: SUCCESS' ], [ q('{"a, b \"c\"",env}'), 'a, b "c": SUCCESS; env: SUCCESS' ], [ q('{}'), '' ],
+	[ q(ARRAY['env', 'shop']), 'env: SUCCESS; shop: connection_refused' ], [ q('{env,shop}'::text[]), 'env: SUCCESS; shop: connection_refused' ],
 	[ '', $all ], [ 'NULL', $all ], [ 'NULL::text', $all ], [ 'NULL::text[]', $all ], [ 'connections => NULL', $all ],
 	[ q('none'), '42704 connection "none" does not exist' ], [ q('{env,none}'), '42704 connection "none" does not exist' ], [ q('{env,NULL}'), '22004 the name of a connection must not be null' ],
 	[ q('{env'), '22P02 the names of connections are not a valid array' ], [ q('{"provider_type": "postgresql", "postgresql": {"password": "canary"}}'), '22P02 the names of connections are not a valid array' ],
