@@ -1,50 +1,43 @@
 /*
  * echo_driver.c
- *		A module of the agent for tests: its drivers log in nowhere, and report what they were told.
+ *		A module of the agent for tests: its drivers log in nowhere, and write down what they were told.
  *
  * t/extension/121_provider_models.pl puts it beside a copy of the program, under the names of
- * all modules.
+ * all modules; SEEN is the file.  The fault repeats the secrets, as a careless driver would.
+ * The user "in" is let in, and there are no rows.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "driver.h"
 
-/* The members that are reported; of a secret, the bytes in hexadecimal digits, which nothing masks. */
-static const char *const members[] = {LOGIN_HOST,          LOGIN_ADDRESS,
-									  LOGIN_PORT,          LOGIN_DATABASE,
-									  LOGIN_USER,          LOGIN_TLS,
-									  LOGIN_TIMEOUT_MS,    LOGIN_CLEARTEXT,
-									  "warehouse",         "role",
-									  "http_path",         "instance_number",
-									  "db2_platform_type", "billing_project_id",
-									  "quota_project_id",  "jobs_create_project",
-									  "read_mode",         "files_format_type",
-									  "directories"};
-static const char *const secrets[] = {LOGIN_PASSWORD, "private_key"};
+/* The members that are written down, by their names. */
+static const char *const members[] = {
+	LOGIN_HOST,         LOGIN_ADDRESS,         LOGIN_PORT,          LOGIN_DATABASE,
+	LOGIN_USER,         LOGIN_PASSWORD,        LOGIN_TLS,           LOGIN_TIMEOUT_MS,
+	LOGIN_CLEARTEXT,    "private_key",         "warehouse",         "role",
+	"http_path",        "instance_number",     "db2_platform_type", "billing_project_id",
+	"quota_project_id", "jobs_create_project", "read_mode",         "files_format_type",
+	"directories"};
 
 static bool
 login(Session *session)
 {
-	char text[1000] = "";
+	FILE *seen = fopen(SEEN, "a");
 
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	for (size_t i = 0; seen != NULL && i < sizeof(members) / sizeof(members[0]); i++)
 		if (session_login(session, members[i]) != NULL)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s;", members[i],
-					 session_login(session, members[i]));
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+			fprintf(seen, "%s=%s\n", members[i], session_login(session, members[i]));
+	if (seen != NULL)
+		fclose(seen);
+	if (session_login(session, LOGIN_USER) != NULL &&
+		strcmp(session_login(session, LOGIN_USER), "in") == 0)
 	{
-		const char *value = session_login(session, secrets[i]);
-
-		if (value == NULL)
-			continue;
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s=", secrets[i], value);
-		for (; *value != '\0'; value++)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%02x",
-					 (unsigned char) *value);
-		strncat(text, ";", sizeof(text) - strlen(text) - 1);
+		session_fact(session, FACT_PASSWORD_USED, "1");
+		return true;
 	}
-	session_fault(session, FAULT_IS_MODEL, 0, NULL, "%s", text);
+	session_fault(session, FAULT_IS_MODEL, 0, NULL, "told %s and %s",
+				  session_login(session, LOGIN_PASSWORD), session_login(session, "private_key"));
 	return false;
 }
 
@@ -53,7 +46,7 @@ ask(Session *session, const Ask *question)
 {
 	(void) session;
 	(void) question;
-	return false;
+	return true;
 }
 
 static void

@@ -1,4 +1,4 @@
-# DqdsTest::Names: a name server for one test, for names that end in ".test".
+# DqdsTest::Names: a name server for one test, for names that end in ".test" and others that it is given.
 #
 # It is a library (names.c) that is preloaded into a test server, so that the system is not changed and no query leaves this
 # machine. Without a compiler the test fails: nothing else can act as a name server that changes its answers.

@@ -1,6 +1,6 @@
 /*
  * names.c
- *		A name server of the tests' own: getaddrinfo() for names that end in ".test".
+ *		A name server of the tests' own: getaddrinfo() for names that end in ".test", and for those that it is given.
  *
  * Preloaded into a server (LD_PRELOAD), it answers from the file that DQDS_TEST_NAMES
  * names, a line for each name: the name, then its answers, the addresses of
@@ -90,11 +90,12 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 
 	if (length > 0 && name[length - 1] == '.')
 		length--;
-	if (file == NULL || length < 5 || length >= sizeof(plain) || strncasecmp(name + length - 5, ".test", 5) != 0 ||
-		(hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0))
+	if (file == NULL || length < 5 || length >= sizeof(plain) || (hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0))
 		return resolve(name, service, hints, result);
 	memcpy(plain, name, length);
 	plain[length] = '\0';
+	if (strcasecmp(plain + length - 5, ".test") != 0 && !find_answer(file, plain, 0, answer, sizeof(answer)))
+		return resolve(name, service, hints, result);
 	if (!find_answer(file, plain, note_question(file, plain), answer, sizeof(answer)))
 		return EAI_NONAME;
 	if (strcmp(answer, "never") == 0)
