@@ -80,14 +80,9 @@ model_check_refused(JsonbContainer *section, Provider provider, Failure *failure
 		value = model_string(section, name, key);
 		if (value == NULL || (word != NULL && strcmp(word, value) != 0))
 			continue;
-		if (word == NULL)
-			failure_set(failure, DQDS_INVALID_CONNECTION, refused_values[i].advice,
-						"\"%s.%s\" in the connection model cannot be used: %s", name, key,
-						refused_values[i].reason);
-		else
-			failure_set(failure, DQDS_INVALID_CONNECTION, refused_values[i].advice,
-						"\"%s.%s\" in the connection model cannot be %s: %s", name, key, word,
-						refused_values[i].reason);
+		failure_set(failure, DQDS_INVALID_CONNECTION, refused_values[i].advice,
+					"\"%s.%s\" in the connection model cannot be %s: %s", name, key,
+					word != NULL ? word : "given", refused_values[i].reason);
 		return false;
 	}
 	return true;

@@ -199,42 +199,66 @@ foreach my $row (split /\n(?=\s*\[)/, rows_of($provider_source, 'providers'))
 	push @providers, { name => $name, port => $port // '', database => $database // '' };
 }
 
-# tested(PROVIDER, MEMBERS…): what a test says of a model of it, whose section has these members beside a place that is not connected to.
+# tested(PROVIDER, MEMBERS…): what a test says of a model of it, whose section has these members beside what it cannot do without.
 $sql->must(q(SET dqds.denied_hosts = '*'));
+sub answered
+{
+	my ($provider, %members) = @_;
+	my $model = to_json({ provider_type => $provider, $provider => \%members });
+	my ($row) = $sql->rows('SELECT error_code, error_message, hint, warnings FROM dqds_test_connection(' . sql_literal($model) . '::text)');
+	return $row;
+}
+my %base;
 sub tested
 {
 	my ($provider, %members) = @_;
-	my $model = to_json({ provider_type => $provider, $provider => { host => 'h', user => 'u', password => 'p', %members } });
-	my ($row) = $sql->rows('SELECT error_code, error_message, warnings FROM dqds_test_connection(' . sql_literal($model) . '::text)');
-	return $row;
+	my $base = $base{$provider} //= {};
+	while (answered($provider, %$base)->{error_message} =~ /^"$provider\.(\w+)" is missing/)
+	{
+		$base->{$1} = { files_format_type => 'csv', directories => { s => '/' } }->{$1} // 'h';
+	}
+	return answered($provider, %$base, %members);
 }
-$_->{works} = (tested($_->{name})->{error_code} ne 'unsupported_provider') foreach @providers;
-foreach my $provider (grep { $_->{works} } @providers)
+foreach my $provider (grep { $_->{name} ne 'duckdb' } @providers)
 {
-	is(tested($provider->{name})->{error_message}, qq(connections to "h" port $provider->{port} are not allowed), "$provider->{name}: its default port is the one of the table");
+	my $port = $provider->{port} || 443;
+	like(tested($provider->{name})->{error_message}, qr/^connections to "[\w.]+" port $port are not allowed$/, "$provider->{name}: its default port is the one of the table");
 }
 
 my $model = 'doc/connection-model.md';
-my ($provider_table) = grep { $_->{section} eq 'Provider types' && $_->{columns}[1] eq 'works' } tables($model);
+my ($provider_table) = grep { $_->{section} eq 'Provider types' && $_->{columns}[1] eq 'default port' } tables($model);
 same('provider types',
-	{ map { $_->{provider_type} => join ', ', $_->{works}, $_->{'default port'}, $_->{'default database'} =~ s/^the user's name$//r } @{ $provider_table->{rows} } },
-	{ map { $_->{name} => join ', ', ($_->{works} ? 'yes' : 'no'), @$_{qw(port database)} } @providers });
-my %working = map { $_->{name} => 1 } grep { $_->{works} } @providers;
-same('provider types in README',
-	{ map { my $row = $_; map { ($_ => $row->{works}) } split /, /, $row->{provider_type} } table_rows('README.md', 'provider_type') },
-	{ map { ($_->{name} => $working{ $_->{name} } ? 'yes' : 'no') } @providers });
+	{ map { $_->{provider_type} => join ', ', $_->{'default port'}, $_->{'default database'} =~ s/^the user's name$//r } @{ $provider_table->{rows} } },
+	{ map { $_->{name} => join ', ', ($_->{name} =~ /^(?:bigquery|databricks|snowflake)$/ ? 443 : $_->{port}), $_->{database} } @providers });
+same('provider types in README', { map { map { ($_ => 1) } split /, /, $_->{provider_type} } table_rows('README.md', 'provider_type') }, { map { ($_->{name} => 1) } @providers });
+
+# those_of(TEXT): what a cell says of providers, as a sorted list: "all", "all but A, B" or "A, B".
+my @names = sort map { $_->{name} } @providers;
+sub those_of
+{
+	my ($text) = @_;
+	my %named = map { $_ => 1 } $text =~ s/^all(?: but )?//r =~ /\w+/g;
+	return join ' ', $text =~ /^all/ ? grep { !$named{$_} } @names : sort keys %named;
+}
 
 my ($top) = grep { $_->{section} eq 'Keys at the top' } tables($model);
 same('keys at the top', { map { $_->{key} => 1 } @{ $top->{rows} } }, { map { $_ => 1 } rows_of($keys_source, 'top_keys') =~ /"(\w+)"/g });
 
 my ($section) = grep { $_->{section} eq 'Keys of the section' } tables($model);
-my %key;
-foreach my $key (map { $_ eq 'FOREIGN_SERVER' ? 'foreign_server' : $_ } rows_of($keys_source, 'section_keys') =~ /\{"?(\w+)"?[,}]/g)
+my $section_source = source_text('section_keys.c');
+my (%key, %type);
+my %value_of = (STRING => '1', STRING_OR_NUMBER => '1', BOOLEAN => JSON::PP::true, OBJECT => {});
+my %type_of  = (STRING => 'string', STRING_OR_NUMBER => 'string or number', BOOLEAN => 'boolean', OBJECT => 'object');
+foreach my $row (split /\n(?=\t\{)/, rows_of($section_source, 'section_keys'))
 {
-	my %known = map { my $row = tested($_, $key => $key eq 'properties' ? {} : '1'); ($_ => "$row->{error_message} $row->{warnings}" !~ /"$_\.$key\\?"[^;]* is not known/) } keys %working;
-	$key{$key} = join ' ', map { $known{$_} ? 'yes' : 'no' } sort keys %working;
+	my ($key)  = $row =~ /\{"?(\w+)"?,/ or next;
+	my ($type) = $row =~ /\bOF_(\w+)/ ? $1 : 'STRING';
+	$key = 'foreign_server' if $key eq 'FOREIGN_SERVER';
+	next if defined $type{$key};
+	$type{$key} = $type_of{$type};
+	$key{$key} = join ' ', grep { my $answer = tested($_, $key => $value_of{$type}); "$answer->{error_message} " . ($answer->{warnings} // '') !~ /"$_\.$key\\?"[^;]* is not known/ } @names;
 }
-same('keys of the section', { map { my $row = $_; ($row->{key} => join ' ', map { $row->{$_} // 'no such column' } sort keys %working) } @{ $section->{rows} } }, \%key);
+same('keys of the section', { map { ($_->{key} => "$_->{type}: " . those_of($_->{providers})) } @{ $section->{rows} } }, { map { ($_ => "$type{$_}: $key{$_}") } keys %key });
 
 my %must_be = map { $_->{key} => $_->{'what it must be'} } @{ $section->{rows} };
 my $hint_of = sub { my ($key) = @_; return $sql->value('SELECT hint FROM dqds_test_connection(' . sql_literal(connection_model(undef, host => 'h', user => 'u', $key => 'x')) . '::text)') };
@@ -253,11 +277,30 @@ same('spellings of keys', { map { $_->{key} => $_->{'spellings that are recogniz
 
 my $properties_source = source_text('properties.c');
 my %words = map { $_ => join ', ', rows_of($properties_source, $_) =~ /"([\w.-]+)"/g } qw(bindings encryptions attributes tls_versions);
-my %kind  = (TEXT => 'text', CONNECT_TIMEOUT => '1 to 3600', BOOLEAN => 'boolean', INTEGER => '0 to 999999999', CLEARTEXT => 'boolean', SSL => 'boolean');
-my %property;
-my $properties = rows_of($properties_source, 'properties');
-while ($properties =~ /\{"(\w+)",[^{}]*?PROPERTY_(\w+)(?:,\s*(bindings|encryptions|attributes|tls_versions))?/g) { $property{$1} = $2 eq 'WORD' ? $words{$3} : $kind{$2}; }
+my %kind  = (TEXT => 'text', SECRET => 'text', CONNECT_TIMEOUT => '1 to 3600', MILLISECONDS => '1 to 3600000', BOOLEAN => 'boolean', INTEGER => '0 to 999999999', CLEARTEXT => 'boolean', SSL => 'boolean');
+my (%property, %of_others);
+foreach my $row (split /\n(?=\t\{)/, rows_of($properties_source, 'properties'))
+{
+	my ($name, $set) = $row =~ /\{"(\w+)",\s*(.*?), / or next;
+	my $kind;
+	if ($row =~ /_TLS\((\w+)\)/) { my @words = rows_of($properties_source, $1) =~ /\{"([\w-]+)"/g; $kind = $words[0] =~ /^(?:true|false)$/ ? 'boolean' : join ', ', @words; }
+	elsif ($row =~ /PROPERTY_WORD,\s*(\w+)/) { $kind = $words{$1}; }
+	else { ($kind) = map { $kind{$_} } $row =~ /PROPERTY_(\w+)/; }
+	$property{$name} = $kind if $set =~ /LIBPQ|ALL_PROVIDERS|WITH_TLS_OR_NOT/;
+	push @{ $of_others{$name} }, $kind if $set !~ /^LIBPQ_PROVIDERS$/;
+}
 same('properties', { map { $_->{property} => $_->{value} } table_rows($model, 'property') }, \%property);
+my (%documented, %allowed);
+foreach my $row (table_rows($model, 'property of'))
+{
+	$documented{$_}{ $row->{'property of'} } = 1 foreach split / /, those_of($row->{providers});
+	ok((grep { $_ eq $row->{value} } @{ $of_others{ $row->{'property of'} } // [] }), "$row->{'property of'} of $row->{providers}: its value is that of the table");
+}
+foreach my $name (grep { !/^(?:postgresql|questdb|redshift)$/ } @names)
+{
+	my ($list) = tested($name, properties => { 'no such property' => 1 })->{hint} =~ /^Properties that may be set: (.*)\.$/;
+	is(join(', ', sort keys %{ $documented{$name} }), join(', ', sort split /, /, $list), "properties of $name");
+}
 
 # --- Levels, messages -------------------------------------------------------------------------------------------------------
 

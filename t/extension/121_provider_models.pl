@@ -119,7 +119,7 @@ foreach my $name (sort keys %provider)
 	{
 		my ($key, $word, $reason, $any) = @$row;
 		my $error = $sql->query("SELECT dqds_create_connection('less', " . sql_literal(model($name, { %$section, $key => $word })) . ')')->{error};
-		is("$error->{sqlstate} $error->{message}", qq(QD020 "$name.$key" in the connection model cannot be ) . ($any ? 'used' : $word) . ": $reason", "$key $word is refused by name");
+		is("$error->{sqlstate} $error->{message}", qq(QD020 "$name.$key" in the connection model cannot be ) . ($any ? 'given' : $word) . ": $reason", "$key $word is refused by name");
 		like($error->{hint}, qr/^Set /, 'with what to write instead');
 	}
 
