@@ -24,26 +24,28 @@ static const char *const cloud_sslmodes[] = {"verify-full", NULL};
 
 /* What providers that are reached in the same way have in common. */
 #define BY_LIBPQ .sslmodes = libpq_sslmodes, .default_sslmode = "prefer"
-#define BY_MYSQL .sslmodes = mysql_sslmodes, .default_sslmode = "PREFERRED", .default_port = 3306
+#define BY_MYSQL .sslmodes = mysql_sslmodes, .default_sslmode = "PREFERRED"
 #define BY_HTTP  .sslmodes = other_sslmodes, .default_sslmode = "disable", .tls_by_port = true
 #define BY_ODBC  .sslmodes = other_sslmodes, .default_sslmode = "disable"
-#define IN_CLOUD .sslmodes = cloud_sslmodes, .default_sslmode = "verify-full", .default_port = 443
+#define IN_CLOUD .sslmodes = cloud_sslmodes, .default_sslmode = "verify-full"
 
 static const ProviderRules providers[NUM_PROVIDERS] = {
 	[PROVIDER_POSTGRESQL] = {"postgresql", BY_LIBPQ, .default_port = 5432},
 	[PROVIDER_REDSHIFT] = {"redshift", BY_LIBPQ, .default_port = 5439, .default_database = "dev"},
 	[PROVIDER_QUESTDB] = {"questdb", BY_LIBPQ, .default_port = 8812, .default_database = "qdb"},
-	[PROVIDER_BIGQUERY] = {"bigquery", IN_CLOUD, .host = "bigquery.googleapis.com"},
+	[PROVIDER_BIGQUERY] = {"bigquery", IN_CLOUD, .default_port = 443,
+						   .host = "bigquery.googleapis.com"},
 	[PROVIDER_CLICKHOUSE] = {"clickhouse", BY_HTTP, .default_port = 8123},
-	[PROVIDER_DATABRICKS] = {"databricks", IN_CLOUD},
+	[PROVIDER_DATABRICKS] = {"databricks", IN_CLOUD, .default_port = 443},
 	[PROVIDER_DB2] = {"db2", BY_ODBC, .default_port = 50000},
 	[PROVIDER_DUCKDB] = {"duckdb", .host = ""},
 	[PROVIDER_HANA] = {"hana", BY_ODBC, .default_port = 30015},
-	[PROVIDER_MARIADB] = {"mariadb", BY_MYSQL},
-	[PROVIDER_MYSQL] = {"mysql", BY_MYSQL},
+	[PROVIDER_MARIADB] = {"mariadb", BY_MYSQL, .default_port = 3306},
+	[PROVIDER_MYSQL] = {"mysql", BY_MYSQL, .default_port = 3306},
 	[PROVIDER_ORACLE] = {"oracle", BY_ODBC, .default_port = 1521},
 	[PROVIDER_PRESTO] = {"presto", BY_HTTP, .default_port = 8080},
-	[PROVIDER_SNOWFLAKE] = {"snowflake", IN_CLOUD, .host_suffix = ".snowflakecomputing.com"},
+	[PROVIDER_SNOWFLAKE] = {"snowflake", IN_CLOUD, .default_port = 443,
+							.host_suffix = ".snowflakecomputing.com"},
 	[PROVIDER_SPARK] = {"spark", BY_ODBC, .default_port = 10000},
 	[PROVIDER_SQLSERVER] = {"sqlserver", .sslmodes = other_sslmodes,
 							.default_sslmode = "verify-full", .default_port = 1433},

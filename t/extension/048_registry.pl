@@ -101,7 +101,7 @@ foreach my $row (
 	my $error = $one->query(q{SELECT dqds_create_connection('odd', } . sql_literal($model) . ')')->{error};
 	is("$error->{sqlstate} $error->{message}", "$sqlstate $message", $message);
 }
-$one->must(q(SELECT dqds_create_connection('mysql', '{"provider_type":"mysql","mysql":{"host":"h","port":"3306","sslmode":"REQUIRED"}}')));
+$one->must(q(SELECT dqds_create_connection('mysql', '{"provider_type":"mysql","mysql":{"host":"h","user":"u","port":"3306","sslmode":"REQUIRED"}}')));
 
 # --- Properties that libpq would complain of, with the address -----------------------------------------------------------------
 

@@ -221,15 +221,14 @@ sub tested
 }
 foreach my $provider (grep { $_->{name} ne 'duckdb' } @providers)
 {
-	my $port = $provider->{port} || 443;
-	like(tested($provider->{name})->{error_message}, qr/^connections to "[\w.]+" port $port are not allowed$/, "$provider->{name}: its default port is the one of the table");
+	like(tested($provider->{name})->{error_message}, qr/^connections to "[\w.]+" port $provider->{port} are not allowed$/, "$provider->{name}: its default port is the one of the table");
 }
 
 my $model = 'doc/connection-model.md';
 my ($provider_table) = grep { $_->{section} eq 'Provider types' && $_->{columns}[1] eq 'default port' } tables($model);
 same('provider types',
 	{ map { $_->{provider_type} => join ', ', $_->{'default port'}, $_->{'default database'} =~ s/^the user's name$//r } @{ $provider_table->{rows} } },
-	{ map { $_->{name} => join ', ', ($_->{name} =~ /^(?:bigquery|databricks|snowflake)$/ ? 443 : $_->{port}), $_->{database} } @providers });
+	{ map { $_->{name} => join ', ', $_->{port}, $_->{database} } @providers });
 same('provider types in README', { map { map { ($_ => 1) } split /, /, $_->{provider_type} } table_rows('README.md', 'provider_type') }, { map { ($_->{name} => 1) } @providers });
 
 # those_of(TEXT): what a cell says of providers, as a sorted list: "all", "all but A, B" or "A, B".
@@ -256,7 +255,7 @@ foreach my $row (split /\n(?=\t\{)/, rows_of($section_source, 'section_keys'))
 	$key = 'foreign_server' if $key eq 'FOREIGN_SERVER';
 	next if defined $type{$key};
 	$type{$key} = $type_of{$type};
-	$key{$key} = join ' ', grep { my $answer = tested($_, $key => $value_of{$type}); "$answer->{error_message} " . ($answer->{warnings} // '') !~ /"$_\.$key\\?"[^;]* is not known/ } @names;
+	$key{$key} = join ' ', grep { my $answer = tested($_, $key => $value_of{$type}); ("$answer->{error_message} " . ($answer->{warnings} // '')) !~ /"$_\.$key\\?"[^;]* is not known/ } @names;
 }
 same('keys of the section', { map { ($_->{key} => "$_->{type}: " . those_of($_->{providers})) } @{ $section->{rows} } }, { map { ($_ => "$type{$_}: $key{$_}") } keys %key });
 
@@ -281,7 +280,7 @@ my %kind  = (TEXT => 'text', SECRET => 'text', CONNECT_TIMEOUT => '1 to 3600', M
 my (%property, %of_others);
 foreach my $row (split /\n(?=\t\{)/, rows_of($properties_source, 'properties'))
 {
-	my ($name, $set) = $row =~ /\{"(\w+)",\s*(.*?), / or next;
+	my ($name, $set) = $row =~ /\{"(\w+)",\s*(.*?), /s or next;
 	my $kind;
 	if ($row =~ /_TLS\((\w+)\)/) { my @words = rows_of($properties_source, $1) =~ /\{"([\w-]+)"/g; $kind = $words[0] =~ /^(?:true|false)$/ ? 'boolean' : join ', ', @words; }
 	elsif ($row =~ /PROPERTY_WORD,\s*(\w+)/) { $kind = $words{$1}; }
