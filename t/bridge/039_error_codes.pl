@@ -42,7 +42,7 @@ ok(index($page, $_) >= 0, "the page says: $_") foreach $not_shown, $white_space;
 # may be anything.
 sub nested { my ($levels) = @_; my $value = []; $value = [$value] foreach 2 .. $levels; return $value; }
 
-my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER WHAT NAME);
+my @words = qw(HOST PORT USER DBNAME TABLE SECONDS COUNT KEY VALUES VALUE REFERENCE SETTING REASON PROVIDER SIZE SERVER ISSUER WHAT NAME);
 
 sub means
 {
@@ -391,7 +391,7 @@ my @cases = (
 	[ target_not_allowed => 'a denied address', { host => '169.254.169.254' }, is => { SETTING => 'dqds.denied_hosts' } ],
 	[ target_not_allowed => 'a name that leads to it', { host => 'metadata.test' }, is => { SETTING => 'dqds.denied_hosts' } ],
 	[ target_not_allowed => 'an address that is not allowed', { host => '192.0.2.1' }, is => { SETTING => 'dqds.allowed_hosts' } ],
-	[ invalid_connection => 'another provider', { provider_type => 'mysql' }, unusable => 1, is => { KEY => 'mysql' } ],
+	[ invalid_connection => 'an unknown provider', { provider_type => 'excel' }, unusable => 1, is => { KEY => 'provider_type', VALUES => 'one of the published provider types, such as postgresql' } ],
 	[ invalid_connection => 'a value that is refused', with({}, { provider_type => 'redshift', postgresql => undef, redshift => { redshift_authentication_mode => 'iam', host => 'h', user => 'u', password => 'p' } }),
 		unusable => 1, is => { KEY => 'redshift.redshift_authentication_mode', VALUE => 'iam', REASON => 'it uses the identity of the machine on which this server runs' } ],
 	[ unsupported_provider => 'constraints of another provider', { provider_type => 'questdb' }, only => 'keys', is => { WHAT => 'constraints' } ],
@@ -608,6 +608,8 @@ this machine does not permit connections to HOST:PORT                           
 this machine has no address to reach HOST:PORT from                                  | a machine without an address
 user "USER" lacks a privilege to log in to database "DBNAME" at HOST:PORT: REASON / It can be CONNECT | a proxy that names no routine
 user "USER" may not read the catalog of database "DBNAME" at HOST:PORT: REASON / Grant the privilege  | a function of the catalog that was revoked
+"KEY" in the connection model cannot be VALUE: REASON                                | 121_provider_models
+URLs of provider type "PROVIDER" are not converted into connection models            | 101_spellings
 what answers at HOST:PORT has not proved that it knows the password                  | 089_evidence
 END
 

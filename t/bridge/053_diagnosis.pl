@@ -80,7 +80,7 @@ $remote->safe_psql('postgres', 'CREATE DATABASE closed; REVOKE CONNECT ON DATABA
 my @failures = (
 	[ model        => invalid_connection    => 'a bad port', port => '0' ],
 	[ model        => invalid_connection    => 'a property that is not allowed', properties => { sslkey => 'x' } ],
-	[ model        => invalid_connection    => 'another provider', provider_type => 'mysql' ],
+	[ model        => invalid_connection    => 'an unknown provider', provider_type => 'excel' ],
 	[ model        => unresolved_secret     => 'an unknown reference', password => '${credential://nope}' ],
 	[ resolve      => host_not_found        => 'an unknown name', host => 'no-such-host.invalid' ],
 	[ resolve      => target_not_allowed    => 'a denied address', host => '169.254.169.254' ],

@@ -189,7 +189,7 @@ my @broken = (
 	"postgresql://h/d?password=$canary%00", "postgresql://h/d?password=$canary%f", "postgresql://h/d?password=$canary%", "postgresql://h/d?password=$canary%ff", "postgresql://h?password=$canary\@x",
 	"postgresql://u:$canary\@h/d?x=$canary", "postgresql+psycopg://u:p/$canary\@h/d", "postgresql+psycopg://u:p?$canary\@h/d", "trino://u:$canary\@h/a/b", "trino://u:p/$canary\@h/a/b", "mysql://u:p&$canary=1\@h/d?$canary=1\@h",
 	"jdbc:postgresql://h/d?user=u&password=a&$canary=b", "jdbc:postgresql://h/d?user=u&password=a&$canary", "jdbc:postgresql://h/$canary\@x", "jdbc:postgresql://u:a?$canary=b\@h/d", "jdbc:postgresql://u:$canary\@h:1,i:2/d",
-	"jdbc:redshift://h/d;UID=u;PWD=a;$canary=b", "jdbc:redshift:iam://h/d;PWD=$canary", "jdbc:mysql://h/d?password=a&$canary=b", "jdbc:mysql:$canary", "jdbc:sqlserver://h;password=a;$canary=b", "snowflake://u:$canary\@h/d",
+	"jdbc:redshift://h/d;UID=u;PWD=a;$canary=b", "jdbc:redshift:iam://h/d;PWD=$canary", "jdbc:mysql://h/d?password=a&$canary=b", "jdbc:sqlserver://h;password=a;$canary=b", "snowflake://u:$canary\@h/d",
 	"host=h password=a $canary", "host=h password=a $canary=b", "host=h password = a  $canary = b", "host=h password='a' $canary=b", "host=h password='$canary", "host=h password=$canary x", "host=h password=$canary =",
 	"password='$canary=1 $canary=2", "password=x' $canary=2", "host=h sslpassword=$canary", "host=h sslpassword=a $canary=b", "host=h password=$canary\xff", "host=h,i password=$canary", "service=x password=$canary",
 	"host=h password=$canary hostaddr=x", "host=$canary=1 password=p $canary=2", "postgresql://u:$canary\@h/d?host=/tmp", "postgresql://u:$canary\@h/d?sslkey=$canary");

@@ -156,6 +156,7 @@ is($sql->value(q(SELECT extversion FROM pg_extension WHERE extname = 'dqds')), $
 my $warned = join "\n", map { s/^psql:\S+ //r } grep { !/^(?:HINT|DETAIL)/ } split /\n/, $said;
 is("$warned\n", <<'EOT', 'the admin is told what is different');
 WARNING:  function public.dqds_store_secrets(bigint,jsonb) is no more; these roles had a privilege on it: inside
+WARNING:  connection 6 ("other provider"): "mysql.user" is missing in the connection model
 WARNING:  connection 10: the name of a connection must not begin with "{"
 WARNING:  connection 11: the name of a connection must not be a URL or a conninfo string
 WARNING:  connection 12: the name of a connection must not be a URL or a conninfo string

@@ -20,6 +20,7 @@ chmod 0755, "$dir/dqds-agent";
 system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-Isrc', '-Iagent', "-DSEEN=\"$dir/seen\"", '-o', "$dir/dqds-agent-mysql.so", 't/agent/echo_driver.c');
 copy("$dir/dqds-agent-mysql.so", "$dir/dqds-agent-$_.so") foreach qw(http odbc duckdb);
 
+@ENV{qw(DQDS_SECRET_ACCOUNT DQDS_SECRET_ROLE DQDS_SECRET_HOME)} = qw(acme-prod hidden-role evil.test/x);
 my $control = with_names(sub { control_server('control', conf => "dqds.agent = '$dir/dqds-agent'") });
 my $sql     = DqdsTest::Sql->connect($control);
 my $names   = sub { my ($address) = @_; set_names(map { ($_ => [$address]) } qw(db.test else.test acme-prod.snowflakecomputing.com other.snowflakecomputing.com bigquery.googleapis.com)) };
@@ -282,6 +283,35 @@ foreach my $row ([ databricks => 'access_token' ], [ bigquery => 'json_key_conte
 }
 is(told(model('snowflake', { %{ without($provider{snowflake}{section}, 'password') }, properties => { private_key => '${credential://key}' } }))->{private_key}, 'pass-word-5', 'snowflake: a credential as private_key');
 like(told(model('snowflake', { %{ $provider{snowflake}{section} }, $_ => '${credential://key}' }))->{result}, qr/^unresolved_secret: /, "not as $_") foreach qw(account warehouse database user role);
+
+# And to the environment, where an admin wrote them.
+foreach my $row (
+	[ snowflake => { account => '${DQDS_SECRET_ACCOUNT}', role => '${DQDS_SECRET_ROLE}' }, { host => 'acme-prod.snowflakecomputing.com', role => 'hidden-role' } ], [ databricks => { access_token => 'a${DQDS_SECRET_ROLE}b' }, { password => 'ahidden-roleb' } ],
+	[ bigquery => { source_project_id => '${DQDS_SECRET_ROLE}' }, { database => 'hidden-role' } ], [ trino => { catalog => '${DQDS_SECRET_ROLE}' }, { database => 'hidden-role' } ])
+{
+	my ($name, $members, $expected) = @$row;
+	my $model = model($name, { %{ $provider{$name}{section} }, %$members });
+	create_connection($control, "by reference $name", $model);
+	my $told = told("by reference $name");
+	is($told->{$_}, $expected->{$_}, "$name: $_ by a reference") foreach sort keys %$expected;
+	unlike($told->{result}, qr/hidden-role/, 'whose value is not shown');
+	$sql->must('SET dqds.denied_hosts = \'*\'');
+	unlike(told("by reference $name")->{result}, qr/acme-prod|hidden-role/, 'nor that of a host') if $members->{account};
+	$sql->must('RESET dqds.denied_hosts');
+}
+like(told(model('snowflake', { %{ $provider{snowflake}{section} }, account => '${DQDS_SECRET_HOME}' }))->{result}, qr/^(?:unresolved_secret|invalid_connection: "snowflake\.account" in the connection model is not valid)/, 'an account that is none');
+
+# Files: there is no host, no user and no password, whatever the policy is.
+{
+	my $model = model('duckdb', { %{ $provider{duckdb}{section} }, read_mode => 'files' });
+	create_connection($control, 'files', $model);
+	$sql->must(q(SET dqds.denied_hosts = '*'));
+	is(join(' | ', map { "$_->{step} $_->{status} $_->{message}" } ($sql->rows(q(SELECT * FROM dqds_diagnose_connection('files'))))[ 0 .. 5 ]),
+		'model ok the connection model is valid | resolve ok there is no host to resolve | connect ok there is no server to connect to | tls ok nothing is sent over a network | '
+		  . 'authenticate ok the login is complete | database ok no database is named; all that the user may see can be listed', 'duckdb: a diagnosis');
+	is(test_of($_)->{connection_test_result}, 'SUCCESS', 'a test') foreach 'files', $model;
+	$sql->must('RESET dqds.denied_hosts');
+}
 
 # A session is kept for the same place, login and parameters alone. The user "in" is let in by the driver.
 {
