@@ -316,7 +316,8 @@ log_in(Session *session)
 	bool done;
 
 	session->deadline_ms = now_ms() + session_login_number(session, LOGIN_TIMEOUT_MS);
-	if (address == NULL ||
+	/* Without an address nothing may be connected to. */
+	if (address != NULL &&
 		!gate_open(address, session_login_number(session, LOGIN_PORT), time_left, session))
 		_exit(1);
 	gate_after_handshake(tell_handshake, session);

@@ -53,7 +53,8 @@ add_number(FrameBuffer *buffer, const char *name, int number)
 }
 
 /*
- * Write the frame that begins a login at an address, which is text, into an empty buffer.
+ * Write the frame that begins a login into an empty buffer: at an address, which is text, or
+ * at none, NULL, where the provider has no server.
  * False: memory is out.
  */
 bool

@@ -169,9 +169,11 @@ static bool
 start(WireLink *common, Failure *failure)
 {
 	AgentLink *link = (AgentLink *) common;
+	bool has_server = common->peer.ss_family != AF_UNSPEC;
 	char address[NI_MAXHOST];
 
-	if (address_text((const struct sockaddr *) &common->peer, address, sizeof(address)) == NULL)
+	if (has_server &&
+		address_text((const struct sockaddr *) &common->peer, address, sizeof(address)) == NULL)
 		return false;
 	link->fd = agent_start_session(common->target, failure);
 	if (link->fd < 0)
@@ -181,7 +183,7 @@ start(WireLink *common, Failure *failure)
 	link->pid = 0;
 	link->started_us = dqds_now_us();
 	link->tls[0] = link->version[0] = '\0';
-	if (agent_login(&link->out, common->target, address) && flush(link))
+	if (agent_login(&link->out, common->target, has_server ? address : NULL) && flush(link))
 		return true;
 	failure_common(common->target, FAILED_NO_CAPACITY, NULL, failure);
 	return false;

@@ -133,7 +133,7 @@ limits_enter(const Target *target, LimitSlot *slot, Failure *failure)
 /*
  * Take a slot for one operation at the address that is connected to; give it back
  * with limits_leave.  A slot that is held already is kept if it is of that address,
- * else given back first.  Registered connections take none.  False with DQDS_BUSY
+ * else given back first.  Registered connections take none, nor do those without an address.  False with DQDS_BUSY
  * when all are taken.
  */
 bool
@@ -142,7 +142,7 @@ limits_enter_address(const Target *target, const struct sockaddr *address, Limit
 {
 	uint32 hash;
 
-	if (target->connection_id != 0)
+	if (target->connection_id != 0 || address->sa_family == AF_UNSPEC)
 		return true;
 	hash = hash_address(target, address);
 	if (slot->held && slot->target_hash == hash)

@@ -34,9 +34,6 @@
 #include "wire/login_trace.h"
 #include "wire/wire.h"
 
-/* Stands for the address of a provider without a server, which is connected to nowhere. */
-#define NO_ADDRESS "0.0.0.0"
-
 /* How long a cancel request may take before the session is closed regardless. */
 #define CANCEL_PATIENCE_US (500 * 1000)
 
@@ -119,8 +116,10 @@ session_open(const Target *target, Oid role, const char *key, int64 deadline_us,
 	session->started_us = dqds_now_us();
 	session->deadline_us = deadline_us;
 	session->state = SESSION_RESOLVING;
-	session->resolution =
-		resolver_start(*target->host == '\0' ? NO_ADDRESS : target->host, target->port);
+	/* A provider without a server has no host. */
+	if (*target->host == '\0')
+		return session;
+	session->resolution = resolver_start(target->host, target->port);
 	if (session->resolution == NULL)
 	{
 		session_close(session);
@@ -189,7 +188,8 @@ complete_login(Session *session, Failure *failure)
 	session->resolution = NULL;
 	link->naddresses = 0;
 	session->logged_in_us = dqds_now_us();
-	census_enter(&session->census);
+	if (session_peer(session)->sa_family != AF_UNSPEC)
+		census_enter(&session->census);
 	session->state = SESSION_IDLE;
 }
 
@@ -215,7 +215,9 @@ session_advance(Session *session, uint32 events, Failure *failure)
 	switch (session->state)
 	{
 		case SESSION_RESOLVING:
-			if (resolver_done(session->resolution))
+			if (session->resolution == NULL)
+				session_start_without_server(session, failure);
+			else if (resolver_done(session->resolution))
 				session_take_addresses(session, failure);
 			break;
 		case SESSION_CONNECTING:

@@ -174,6 +174,16 @@ trace_addresses(const Session *session)
 			trace_address(trace, text);
 }
 
+/* The provider has no server: there is nothing to resolve, and no policy of hosts to ask. */
+void
+session_start_without_server(Session *session, Failure *failure)
+{
+	WireLink *link = session->link;
+
+	session->attempt_deadline_us = session->deadline_us;
+	session->state = link->wire->start(link, failure) ? SESSION_CONNECTING : SESSION_FAILED;
+}
+
 /* The host's name is resolved: connect to its addresses, if all of them may be connected to. */
 void
 session_take_addresses(Session *session, Failure *failure)

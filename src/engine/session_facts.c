@@ -103,7 +103,8 @@ session_proves_password(const Session *session, const Target *target)
 bool
 session_still_allowed(const Session *session, const Target *target, Failure *failure)
 {
-	return policy_allows_address(target, session_peer(session), failure) &&
+	return (session_peer(session)->sa_family == AF_UNSPEC ||
+			policy_allows_address(target, session_peer(session), failure)) &&
 		   session_proves_password(session, target);
 }
 

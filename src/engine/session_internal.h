@@ -52,6 +52,7 @@ struct Session
 /* ---- session_connect.c ------------------------------------------------------------ */
 
 extern void session_take_addresses(Session *session, Failure *failure);
+extern void session_start_without_server(Session *session, Failure *failure);
 extern void session_connect_next(Session *session, Failure *failure);
 extern void session_end_attempt(Session *session, LoginStatus status, Failure *failure);
 extern void session_leave_address(Session *session);

@@ -4,7 +4,7 @@
  *
  * It uses one new login with a trace, and one overview query.  The status of
  * each step is ok, warning (it works, but should be improved), failed, or
- * skipped because an earlier step failed.
+ * skipped, because an earlier step failed or there is no server to reach.
  *
  * No version of a remote is judged: the step server names it.
  *
@@ -121,6 +121,13 @@ may_use_tls(const Target *target)
 	return target->sslmode == NULL || pg_strncasecmp(target->sslmode, "disable", 7) != 0;
 }
 
+/* A provider that reads files of this machine has none. */
+static bool
+has_server(const Target *target)
+{
+	return *target->host != '\0';
+}
+
 static Step
 failed_step(const Diagnosis *diagnosis)
 {
@@ -132,10 +139,12 @@ failed_step(const Diagnosis *diagnosis)
 	/* The server found the fault in the model. */
 	if (code == DQDS_INVALID_CONNECTION && trace->connected_us != 0)
 		return STEP_AUTHENTICATE;
+	if (code == DQDS_TARGET_NOT_ALLOWED && !has_server(diagnosis->target))
+		return STEP_DATABASE;
 	for (int i = 0; i < lengthof(failed_steps); i++)
 		if (failed_steps[i].code == code)
 			return failed_steps[i].step;
-	if (code == DQDS_PERMISSION_DENIED)
+	if (code == DQDS_PERMISSION_DENIED || !has_server(diagnosis->target))
 		return STEP_DATABASE;
 	if (trace->resolved_us == 0)
 		return STEP_RESOLVE;
@@ -171,8 +180,6 @@ address_list(const Diagnosis *diagnosis)
 {
 	StringInfoData text;
 
-	if (*diagnosis->target->host == '\0')
-		return pstrdup("there is no host to resolve");
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s has %d address%s", diagnosis->target->shown_host,
 					 diagnosis->trace.naddresses, diagnosis->trace.naddresses == 1 ? "" : "es");
@@ -208,11 +215,6 @@ describe_tls(Diagnosis *diagnosis)
 	const LoginTrace *trace = &diagnosis->trace;
 	StringInfoData text;
 
-	if (*diagnosis->target->host == '\0')
-	{
-		set_step(diagnosis, STEP_TLS, "ok", pstrdup("nothing is sent over a network"), NULL);
-		return;
-	}
 	if (!trace->tls)
 	{
 		set_step(diagnosis, STEP_TLS, "warning", pstrdup("the connection is not encrypted"),
@@ -318,6 +320,21 @@ failed_message(const Diagnosis *diagnosis)
 	return text.data;
 }
 
+/* How the server was reached; without one, these steps stay skipped. */
+static void
+describe_way(Diagnosis *diagnosis)
+{
+	const Target *target = diagnosis->target;
+
+	if (!has_server(target))
+		return;
+	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
+	set_step(diagnosis, STEP_CONNECT, "ok",
+			 psprintf("port %s of %s accepts connections", target->shown_port, target->shown_host),
+			 NULL);
+	describe_tls(diagnosis);
+}
+
 static void
 describe_steps(Diagnosis *diagnosis)
 {
@@ -326,13 +343,7 @@ describe_steps(Diagnosis *diagnosis)
 
 	measure(diagnosis);
 	describe_model(diagnosis);
-	set_step(diagnosis, STEP_RESOLVE, "ok", address_list(diagnosis), NULL);
-	set_step(diagnosis, STEP_CONNECT, "ok",
-			 *target->host == '\0' ? pstrdup("there is no server to connect to")
-								   : psprintf("port %s of %s accepts connections",
-											  target->shown_port, target->shown_host),
-			 NULL);
-	describe_tls(diagnosis);
+	describe_way(diagnosis);
 	set_step(diagnosis, STEP_AUTHENTICATE, "ok",
 			 *target->shown_user == '\0' ? pstrdup("the login is complete")
 										 : psprintf("user \"%s\" is logged in", target->shown_user),

@@ -374,8 +374,6 @@ policy_allows_address(const Target *target, const struct sockaddr *sockaddr, Fai
 	Address behind;
 	bool networks = false;
 
-	if (*target->host == '\0')
-		return credentials_allow(target, NULL, failure);
 	if (!address_from_sockaddr(sockaddr, &address))
 		return refuse(target, "dqds.denied_hosts", failure);
 	as_is = address;

@@ -78,12 +78,13 @@ typedef struct WireLink
 {
 	/* The session's to set. */
 	const Wire *wire;
-	uint64 id;                    /* the owner of its socket's events; of no other link, ever */
-	const Target *target;         /* NULL while no operation holds the session */
-	LoginTrace *trace;            /* to be filled by a login, or NULL */
-	bool raw_wanted;              /* the remote is to convert no text */
-	int naddresses;               /* that the host has; until the login is complete */
-	struct sockaddr_storage peer; /* the one to connect to: resolved, and permitted by the policy */
+	uint64 id;            /* the owner of its socket's events; of no other link, ever */
+	const Target *target; /* NULL while no operation holds the session */
+	LoginTrace *trace;    /* to be filled by a login, or NULL */
+	bool raw_wanted;      /* the remote is to convert no text */
+	int naddresses;       /* that the host has; until the login is complete */
+	/* The one to connect to: resolved, and permitted by the policy; AF_UNSPEC: there is no server. */
+	struct sockaddr_storage peer;
 
 	/*
 	 * The wire's to set.  In a login, for which the session sets both to zero before each start:

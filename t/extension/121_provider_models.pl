@@ -101,7 +101,7 @@ foreach my $name (sort keys %provider)
 	is($sql->query("SELECT dqds_create_connection('$name', " . sql_literal(model($name, $section)) . ')')->{error}, undef, "$name: a whole model can be registered");
 	my $told = told($name);
 	my $result = delete $told->{result};
-	is(delete $told->{address}, $name eq 'duckdb' ? '0.0.0.0' : '127.0.0.1', 'the driver gets an address');
+	is(delete $told->{address}, $name eq 'duckdb' ? undef : '127.0.0.1', $name eq 'duckdb' ? 'the driver gets no address' : 'the driver gets an address');
 	is(delete $told->{timeout_ms}, 10000, 'and the time that there is');
 	is_deeply($told, expected($name), 'and it is told what is in the model') or diag(explain($told));
 	like($result, qr/^invalid_connection: /, 'its fault arrives');
@@ -306,8 +306,8 @@ like(told(model('snowflake', { %{ $provider{snowflake}{section} }, account => '$
 	my $model = model('duckdb', { %{ $provider{duckdb}{section} }, read_mode => 'files' });
 	create_connection($control, 'files', $model);
 	$sql->must(q(SET dqds.denied_hosts = '*'));
-	is(join(' | ', map { "$_->{step} $_->{status} $_->{message}" } ($sql->rows(q(SELECT * FROM dqds_diagnose_connection('files'))))[ 0 .. 5 ]),
-		'model ok the connection model is valid | resolve ok there is no host to resolve | connect ok there is no server to connect to | tls ok nothing is sent over a network | '
+	is(join(' | ', map { join ' ', grep { defined } @$_{qw(step status message)} } ($sql->rows(q(SELECT * FROM dqds_diagnose_connection('files'))))[ 0 .. 5 ]),
+		'model ok the connection model is valid | resolve skipped | connect skipped | tls skipped | '
 		  . 'authenticate ok the login is complete | database ok no database is named; all that the user may see can be listed', 'duckdb: a diagnosis');
 	is(test_of($_)->{connection_test_result}, 'SUCCESS', 'a test') foreach 'files', $model;
 	$sql->must('RESET dqds.denied_hosts');
