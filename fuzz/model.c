@@ -210,7 +210,17 @@ must_be_bounded(const char *json)
 
 /* ---- targets --------------------------------------------------------------------------------- */
 
-/* The members of a target as texts. */
+/* The parameter that is a secret, in place of a password; NULL if there is none. */
+static const char *
+private_key_of(const Target *target)
+{
+	for (int i = 0; i < target->nparameters; i++)
+		if (strcmp(target->parameters[i].keyword, "private_key") == 0)
+			return target->parameters[i].value;
+	return NULL;
+}
+
+/* The members of a target as texts, without its secrets. */
 static List *
 target_texts(const Target *target)
 {
@@ -218,7 +228,8 @@ target_texts(const Target *target)
 
 	texts = lappend(texts, target->options);
 	for (int i = 0; i < target->nparameters; i++)
-		texts = lappend(texts, target->parameters[i].value);
+		if (target->parameters[i].value != private_key_of(target))
+			texts = lappend(texts, target->parameters[i].value);
 	return texts;
 }
 
@@ -325,11 +336,14 @@ check_target(const Target *target)
 
 	foreach (cell, target_texts(target))
 		must_not_show(lfirst(cell), "a member of the target");
-	fuzz_require(fuzz_find(target->password, ENVIRONMENT_VALUE) == NULL,
+	fuzz_require(fuzz_find(target->password, ENVIRONMENT_VALUE) == NULL &&
+					 fuzz_find(private_key_of(target), ENVIRONMENT_VALUE) == NULL,
 				 "the environment went into a password");
-	if (fuzz_find(target->password, STORED_PASSWORD))
+	if (fuzz_find(target->password, STORED_PASSWORD) ||
+		fuzz_find(private_key_of(target), STORED_PASSWORD))
 		fuzz_require(same_place(target, &stored_target), "the stored password leads elsewhere");
-	if (fuzz_find(target->password, CREDENTIAL_SECRET))
+	if (fuzz_find(target->password, CREDENTIAL_SECRET) ||
+		fuzz_find(private_key_of(target), CREDENTIAL_SECRET))
 		fuzz_require(!is_allowed(target, addresses, "*", "") ||
 						 is_credential_host(target, addresses),
 					 "the credential is sent to \"%s\"", target->host);

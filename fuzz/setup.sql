@@ -42,7 +42,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA small, wide TO reader;
 SELECT dqds_create_connection('sample', format('{"provider_type": "postgresql",
 	"postgresql": {"host": "localhost", "port": %s, "database": "postgres", "user": "reader", "password": "fuzz-password-of-reader"}}',
 	current_setting('port')));
-SELECT dqds_create_connection('a/b "ü"', '{"provider_type": "oracle", "oracle": {"host": "x", "password": "kept-aside-for-oracle"}}');
+SELECT dqds_create_connection('a/b "ü"', '{"provider_type": "oracle", "oracle": {"host": "x", "database": "d", "user": "u", "password": "kept-aside-for-oracle"}}');
 SELECT dqds_grant_connection(name, role) FROM dqds_connection, unnest('{anonymous,editor}'::regrole[]) AS role WHERE name <> 'stored';
 
 -- Only the latest objects created by requests are kept, so that all inputs find much the same state.
