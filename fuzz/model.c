@@ -30,6 +30,7 @@
 #include "engine/session_cache.h"
 #include "model/model_form.h"
 #include "model/policy.h"
+#include "model/secret.h"
 #include "model/target.h"
 #include "registry/registry.h"
 
