@@ -7,4 +7,14 @@
 
 #include "driver.h"
 
+/* The functions of a driver whose names begin with its own. */
+#define HTTP_DRIVER_FUNCTIONS(name)                                                                \
+	extern bool name##_login(Session *session);                                                    \
+	extern bool name##_ask(Session *session, const Ask *ask);                                      \
+	extern void name##_cancel(Session *session);                                                   \
+	extern void name##_leave(Session *session)
+
+HTTP_DRIVER_FUNCTIONS(clickhouse);
+HTTP_DRIVER_FUNCTIONS(trino);
+
 #endif /* DQDS_HTTP_DRIVERS_H */

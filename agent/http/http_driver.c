@@ -5,4 +5,13 @@
 #include "drivers.h"
 #include "http.h"
 
-const Driver dqds_drivers[] = {{NULL}};
+#define MEMORY_MB 96
+
+#define DRIVER(of_provider, name)                                                                  \
+	{                                                                                              \
+		.provider = (of_provider), .memory_mb = MEMORY_MB, .prepare = http_prepare,                \
+		.login = name##_login, .ask = name##_ask, .cancel = name##_cancel, .leave = name##_leave   \
+	}
+
+const Driver dqds_drivers[] = {
+	DRIVER("clickhouse", clickhouse), DRIVER("trino", trino), DRIVER("presto", trino), {NULL}};
