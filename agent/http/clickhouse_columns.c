@@ -25,10 +25,6 @@ typedef enum Told
 	NUM_TOLD
 } Told;
 
-/* So many values has an answer (wire/question.c). */
-#define NUM_VALUES  10
-#define NUM_DETAILS 19
-
 /* What the text of a type says. */
 typedef struct ColumnType
 {
@@ -148,5 +144,5 @@ clickhouse_column_row(Session *session, const json_t *row, Question question)
 	values[8] = told_number(row, TOLD_KEY, numbers[4], sizeof(numbers[4]));
 	values[9] = told(row, TOLD_COMMENT);
 	add_details(row, values);
-	return session_row(session, values, NULL, details ? NUM_DETAILS : NUM_VALUES);
+	return session_row(session, values, NULL, details ? COLUMN_DETAIL_VALUES : COLUMN_VALUES);
 }

@@ -59,6 +59,13 @@ tell_spoken(Http *http)
 	}
 }
 
+static void
+tell_bound(Http *http, const char *text)
+{
+	if (!http->is_aside)
+		session_fault(http->session, FAULT_IS_BOUND, 0, NULL, "%s", text);
+}
+
 static size_t
 take_header(char *bytes, size_t size, size_t count, void *argument)
 {
@@ -69,8 +76,7 @@ take_header(char *bytes, size_t size, size_t count, void *argument)
 	transfer->header_bytes += size * count;
 	if (transfer->header_bytes <= MAX_HEADER_BYTES)
 		return size * count;
-	session_fault(transfer->http->session, FAULT_IS_BOUND, 0, NULL, "headers of more than %d kB",
-				  MAX_HEADER_BYTES / 1024);
+	tell_bound(transfer->http, "headers of more than 256 kB");
 	return 0;
 }
 
@@ -79,8 +85,7 @@ is_too_large(Transfer *transfer)
 {
 	if (transfer->body_bytes <= MAX_BODY_BYTES)
 		return false;
-	session_fault(transfer->http->session, FAULT_IS_BOUND, 0, NULL, "a page of more than %d MB",
-				  MAX_BODY_BYTES / (1024 * 1024));
+	tell_bound(transfer->http, "a page of more than 16 MB");
 	return true;
 }
 
@@ -254,8 +259,8 @@ http_open(Session *session, HttpScheme scheme, const char *user, const char *sec
 }
 
 /*
- * A handle to the same server for the thread that cancels, with little time, and without
- * faults.  NULL: memory is out.
+ * A handle to the same server for what has little time and is not told of: the thread that
+ * cancels must report no faults.  NULL: memory is out.
  */
 Http *
 http_aside(const Http *http)
@@ -375,8 +380,9 @@ make_headers(Http *http, const HttpRequest *request)
 	{
 		if (has_control_characters(request->headers[i]))
 		{
-			session_fault(http->session, FAULT_IS_MODEL, 0, HTTP_STATE,
-						  "a value that is sent in a header has a control character");
+			if (!http->is_aside)
+				session_fault(http->session, FAULT_IS_MODEL, 0, HTTP_STATE,
+							  "a value that is sent in a header has a control character");
 			curl_slist_free_all(list);
 			return NULL;
 		}

@@ -22,10 +22,6 @@ typedef enum Told
 	NUM_TOLD
 } Told;
 
-/* So many values has an answer (wire/question.c). */
-#define NUM_VALUES  10
-#define NUM_DETAILS 19
-
 /* Types whose parameter is a length. */
 static const char *const text_types[] = {"varchar(", "char("};
 
@@ -104,5 +100,5 @@ trino_column_row(Session *session, const json_t *row, Question question)
 		values[10] = told(row, TOLD_TYPE);
 		values[13] = told(row, TOLD_DEFAULT);
 	}
-	return session_row(session, values, NULL, details ? NUM_DETAILS : NUM_VALUES);
+	return session_row(session, values, NULL, details ? COLUMN_DETAIL_VALUES : COLUMN_VALUES);
 }

@@ -75,7 +75,7 @@ set_next(TrinoLink *link, const Text *path, bool busy)
 
 /*
  * Have the server end the statement that is under way, if it is known where it goes on; http
- * is the link's own, or one for the thread that cancels.
+ * is one of http_aside().
  */
 void
 trino_end_statement(TrinoLink *link, Http *http)
@@ -223,6 +223,18 @@ has_too_many(Statement *statement, int pages)
 	return true;
 }
 
+/* What has failed here goes on there: end it, in little time. */
+static void
+give_up(TrinoLink *link)
+{
+	Http *aside = http_aside(link->http);
+
+	if (aside == NULL)
+		return;
+	trino_end_statement(link, aside);
+	http_close(aside);
+}
+
 /*
  * Run a statement, and hand its rows to the sink.  False: *error says why, which has to be told
  * by trino_tell(); it was made of zeros, and is the caller's to free by trino_error_free().
@@ -253,9 +265,8 @@ trino_run(Session *session, TrinoLink *link, const Text *sql, JsonRowSink sink, 
 		good = pause_between(&statement) && !has_too_many(&statement, pages) &&
 			   fetch_page(&statement, &request, &next);
 	}
-	/* What has failed here goes on there. */
 	if (!good && error->told && !session_is_cancelled(session))
-		trino_end_statement(link, link->http);
+		give_up(link);
 	set_next(link, NULL, false);
 	text_free(&next);
 	text_free(&path);

@@ -86,6 +86,12 @@ static const struct
 	const AgentFault *faults;
 } tables[] = {
 	{MYSQL_PROVIDERS, mysql_faults},
+	{ONLY(PROVIDER_TRINO) | ONLY(PROVIDER_PRESTO), trino_faults},
+	{ONLY(PROVIDER_CLICKHOUSE), clickhouse_faults},
+	/* All that are asked over HTTP. */
+	{ONLY(PROVIDER_TRINO) | ONLY(PROVIDER_PRESTO) | ONLY(PROVIDER_CLICKHOUSE) |
+		 ONLY(PROVIDER_DATABRICKS) | ONLY(PROVIDER_SNOWFLAKE) | ONLY(PROVIDER_BIGQUERY),
+	 http_faults},
 };
 
 /* Of the agent itself: nothing that the remote has said or done. */

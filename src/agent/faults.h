@@ -30,5 +30,8 @@ typedef struct AgentFault
 } AgentFault;
 
 extern const AgentFault mysql_faults[];
+extern const AgentFault trino_faults[];
+extern const AgentFault clickhouse_faults[];
+extern const AgentFault http_faults[];
 
 #endif /* DQDS_AGENT_FAULTS_H */
