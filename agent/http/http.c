@@ -130,6 +130,8 @@ set_tls(Http *http)
 	curl_easy_setopt(http->easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(http->easy, CURLOPT_SSL_VERIFYPEER, demand >= TLS_KNOWN_CA ? 1L : 0L);
 	curl_easy_setopt(http->easy, CURLOPT_SSL_VERIFYHOST, demand >= TLS_VERIFIED ? 2L : 0L);
+	/* A certificate in the file is that of an authority, as for other wires. */
+	curl_easy_setopt(http->easy, CURLOPT_SSL_OPTIONS, (long) CURLSSLOPT_NO_PARTIALCHAIN);
 	curl_easy_setopt(http->easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(http->easy, CURLOPT_CAINFO, NULL);
 	if (demand < TLS_KNOWN_CA)

@@ -36,7 +36,7 @@ sub start
 	  . '<disableProtocols>sslv2,sslv3</disableProtocols></server></openSSL>'
 	  : '';
 
-	write_file("$dir/config.xml", <<"XML");
+	DqdsTest::write_file("$dir/config.xml", <<"XML");
 <yandex>
 <logger><level>information</level><console>1</console></logger>
 <listen_host>127.0.0.1</listen_host><http_port>$self->{port}</http_port>$tls<tcp_port>$tcp</tcp_port>
@@ -44,7 +44,7 @@ sub start
 <users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
 </yandex>
 XML
-	write_file("$dir/users.xml", '<yandex><profiles><default/><reading><readonly>1</readonly></reading></profiles><quotas><default/></quotas><users>'
+	DqdsTest::write_file("$dir/users.xml", '<yandex><profiles><default/><reading><readonly>1</readonly></reading></profiles><quotas><default/></quotas><users>'
 		  . user_xml('default', '<password></password>', 'default')
 		  . user_xml('free', '<password></password>', 'default')
 		  . user_xml('bob', '<password_sha256_hex>' . sha256_hex(PASSWORD) . '</password_sha256_hex>', 'default')
