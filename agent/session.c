@@ -419,7 +419,7 @@ cancel(Session *session)
 	pthread_mutex_lock(&session->mutex);
 	phase = session->phase;
 	pthread_mutex_unlock(&session->mutex);
-	if (phase == PHASE_ASKING)
+	if (phase == PHASE_ASKING || (phase == PHASE_LOGGING_IN && session->driver->cancels_logins))
 		session->driver->cancel(session);
 }
 

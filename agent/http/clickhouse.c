@@ -265,10 +265,10 @@ clickhouse_login(Session *session)
 	}
 	link->http = http_open(session, user == NULL ? HTTP_NO_SECRET : HTTP_BASIC, user,
 						   session_login(session, LOGIN_PASSWORD));
-	if (link->http == NULL || !ping(session, link) || !learn_dialect(session, link))
+	if (link->http == NULL)
 		return false;
 	session_set_state(session, link);
-	return true;
+	return ping(session, link) && learn_dialect(session, link);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------- */

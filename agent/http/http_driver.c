@@ -9,8 +9,9 @@
 
 #define DRIVER(of_provider, name)                                                                  \
 	{                                                                                              \
-		.provider = (of_provider), .memory_mb = MEMORY_MB, .prepare = http_prepare,                \
-		.login = name##_login, .ask = name##_ask, .cancel = name##_cancel, .leave = name##_leave   \
+		.provider = (of_provider), .memory_mb = MEMORY_MB, .cancels_logins = true,                 \
+		.prepare = http_prepare, .login = name##_login, .ask = name##_ask,                         \
+		.cancel = name##_cancel, .leave = name##_leave                                             \
 	}
 
 const Driver dqds_drivers[] = {

@@ -79,7 +79,8 @@ trino_column_row(Session *session, const json_t *row, Question question)
 	char rooms[4][32];
 	char place[24];
 
-	if (json_array_size(row) != NUM_TOLD || told(row, TOLD_TYPE) == NULL)
+	if (json_array_size(row) != NUM_TOLD || told(row, TOLD_TYPE) == NULL ||
+		!json_is_integer(json_array_get(row, TOLD_PLACE)))
 	{
 		session_fault(session, FAULT_IS_KIND, 0, NULL, "a row of its answer has other values");
 		return false;
