@@ -19,54 +19,54 @@
 #define BY_NAME(name)   FAULT_IS_SERVER, 0, (name), NULL
 #define BY_CODE(code)   FAULT_IS_SERVER, (code), NULL, NULL
 
-#define PASSWORD_REFUSED                                                                           \
+#define SECRET_REFUSED                                                                             \
 	{                                                                                              \
 		DQDS_AUTHENTICATION_FAILED, "the server at %h:%p does not let user \"%u\" log in",         \
 			"Check the user and the password of the connection.%w"                                 \
 	}
 
-#define NOT_ALLOWED                                                                                \
+#define NOT_PERMITTED                                                                              \
 	{                                                                                              \
 		DQDS_LOGIN_NOT_ALLOWED, "the server at %h:%p does not permit this to user \"%u\": %m",     \
 			"Let the user connect from this machine and run queries."                              \
 	}
 
-#define DENIED                                                                                     \
+#define NO_PRIVILEGE                                                                               \
 	{                                                                                              \
 		DQDS_PERMISSION_DENIED, "user \"%u\" lacks a privilege at %h:%p: %m",                      \
 			"Grant the privilege that the message names."                                          \
 	}
 
-#define FULL                                                                                       \
+#define TOO_MANY_QUERIES                                                                           \
 	{                                                                                              \
 		DQDS_TOO_MANY_CONNECTIONS, "the server at %h:%p has too many queries under way: %m",       \
 			"Try again later, or raise its limits."                                                \
 	}
 
-#define STARTING                                                                                   \
+#define NOT_READY                                                                                  \
 	{                                                                                              \
 		DQDS_SERVER_STARTING, "the server at %h:%p is not ready: %m", "Try again in a moment."     \
 	}
 
-#define CANCELLED                                                                                  \
+#define KILLED_THERE                                                                               \
 	{                                                                                              \
 		DQDS_CANCELLED, "the remote server at %h:%p cancelled the query",                          \
 			"Check whether the query was killed by hand."                                          \
 	}
 
-#define OUT_OF_TIME                                                                                \
+#define TIME_IS_UP                                                                                 \
 	{                                                                                              \
 		DQDS_TIMEOUT, "the query at %h:%p was cancelled by the server because of its time: %m",    \
 			"Check the limits of time there, or raise dqds.query_timeout."                         \
 	}
 
-#define NO_DATABASE                                                                                \
+#define NO_SUCH_DATABASE                                                                           \
 	{                                                                                              \
 		DQDS_DATABASE_NOT_FOUND, "database \"%d\" does not exist at %h:%p",                        \
 			"Check the name of the database, or leave it out: all can be listed without it."       \
 	}
 
-#define NO_CATALOG                                                                                 \
+#define NO_SUCH_CATALOG                                                                            \
 	{                                                                                              \
 		DQDS_DATABASE_NOT_FOUND, "catalog \"%d\" does not exist at %h:%p",                         \
 			"Check the name of the catalog; SHOW CATALOGS lists them there."                       \
@@ -74,23 +74,23 @@
 
 /* clang-format off */
 const AgentFault trino_faults[] = {
-	{BY_NAME("CATALOG_NOT_FOUND"), AT_ANY_TIME, NO_CATALOG},
+	{BY_NAME("CATALOG_NOT_FOUND"), AT_ANY_TIME, NO_SUCH_CATALOG},
 	/* Presto's word for it has no name of its own. */
-	{FAULT_IS_SERVER, 0, "SYNTAX_ERROR", "Catalog ", AT_ANY_TIME, NO_CATALOG},
-	{BY_NAME("MISSING_CATALOG_NAME"), AT_ANY_TIME, NO_CATALOG},
-	{BY_NAME("PERMISSION_DENIED"), AT_ANY_TIME, DENIED},
-	{BY_NAME("QUERY_QUEUE_FULL"), AT_ANY_TIME, FULL},
-	{BY_NAME("QUERY_REJECTED"), AT_ANY_TIME, FULL},
-	{BY_NAME("CLUSTER_OUT_OF_MEMORY"), AT_ANY_TIME, FULL},
-	{BY_NAME("SERVER_STARTING_UP"), AT_ANY_TIME, STARTING},
-	{BY_NAME("SERVER_SHUTTING_DOWN"), AT_ANY_TIME, STARTING},
-	{BY_NAME("NO_NODES_AVAILABLE"), AT_ANY_TIME, STARTING},
-	{BY_NAME("USER_CANCELED"), AT_QUERY, CANCELLED},
-	{BY_NAME("ADMINISTRATIVELY_KILLED"), AT_ANY_TIME, CANCELLED},
-	{BY_NAME("ADMINISTRATIVELY_PREEMPTED"), AT_ANY_TIME, CANCELLED},
-	{BY_NAME("ABANDONED_QUERY"), AT_ANY_TIME, CANCELLED},
-	{BY_NAME("EXCEEDED_TIME_LIMIT"), AT_ANY_TIME, OUT_OF_TIME},
-	{BY_NAME("EXCEEDED_CPU_LIMIT"), AT_ANY_TIME, OUT_OF_TIME},
+	{FAULT_IS_SERVER, 0, "SYNTAX_ERROR", "Catalog ", AT_ANY_TIME, NO_SUCH_CATALOG},
+	{BY_NAME("MISSING_CATALOG_NAME"), AT_ANY_TIME, NO_SUCH_CATALOG},
+	{BY_NAME("PERMISSION_DENIED"), AT_ANY_TIME, NO_PRIVILEGE},
+	{BY_NAME("QUERY_QUEUE_FULL"), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_NAME("QUERY_REJECTED"), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_NAME("CLUSTER_OUT_OF_MEMORY"), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_NAME("SERVER_STARTING_UP"), AT_ANY_TIME, NOT_READY},
+	{BY_NAME("SERVER_SHUTTING_DOWN"), AT_ANY_TIME, NOT_READY},
+	{BY_NAME("NO_NODES_AVAILABLE"), AT_ANY_TIME, NOT_READY},
+	{BY_NAME("USER_CANCELED"), AT_QUERY, KILLED_THERE},
+	{BY_NAME("ADMINISTRATIVELY_KILLED"), AT_ANY_TIME, KILLED_THERE},
+	{BY_NAME("ADMINISTRATIVELY_PREEMPTED"), AT_ANY_TIME, KILLED_THERE},
+	{BY_NAME("ABANDONED_QUERY"), AT_ANY_TIME, KILLED_THERE},
+	{BY_NAME("EXCEEDED_TIME_LIMIT"), AT_ANY_TIME, TIME_IS_UP},
+	{BY_NAME("EXCEEDED_CPU_LIMIT"), AT_ANY_TIME, TIME_IS_UP},
 	{FAULT_IS_SERVER, 401, "HTTP", "insecure authentication", AT_ANY_TIME,
 	 {DQDS_AUTHENTICATION_FAILED, "the server at %h:%p takes no password of user \"%u\": %m",
 	  "Leave the password out, or have passwords turned on there (http-server.authentication.type)."}},
@@ -98,31 +98,31 @@ const AgentFault trino_faults[] = {
 };
 
 const AgentFault clickhouse_faults[] = {
-	{BY_CODE(192), AT_LOGIN, PASSWORD_REFUSED},
-	{BY_CODE(193), AT_LOGIN, PASSWORD_REFUSED},
-	{BY_CODE(194), AT_LOGIN, PASSWORD_REFUSED},
-	{BY_CODE(516), AT_LOGIN, PASSWORD_REFUSED},
-	{BY_CODE(195), AT_LOGIN, NOT_ALLOWED},
-	{BY_CODE(81), AT_LOGIN, NO_DATABASE},
-	{BY_CODE(164), AT_ANY_TIME, DENIED},
-	{BY_CODE(291), AT_ANY_TIME, DENIED},
-	{BY_CODE(497), AT_ANY_TIME, DENIED},
-	{BY_CODE(202), AT_ANY_TIME, FULL},
-	{BY_CODE(201), AT_ANY_TIME, FULL},
-	{BY_CODE(394), AT_QUERY, CANCELLED},
-	{BY_CODE(159), AT_ANY_TIME, OUT_OF_TIME},
-	{BY_CODE(160), AT_ANY_TIME, OUT_OF_TIME},
+	{BY_CODE(192), AT_LOGIN, SECRET_REFUSED},
+	{BY_CODE(193), AT_LOGIN, SECRET_REFUSED},
+	{BY_CODE(194), AT_LOGIN, SECRET_REFUSED},
+	{BY_CODE(516), AT_LOGIN, SECRET_REFUSED},
+	{BY_CODE(195), AT_LOGIN, NOT_PERMITTED},
+	{BY_CODE(81), AT_LOGIN, NO_SUCH_DATABASE},
+	{BY_CODE(164), AT_ANY_TIME, NO_PRIVILEGE},
+	{BY_CODE(291), AT_ANY_TIME, NO_PRIVILEGE},
+	{BY_CODE(497), AT_ANY_TIME, NO_PRIVILEGE},
+	{BY_CODE(202), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_CODE(201), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_CODE(394), AT_QUERY, KILLED_THERE},
+	{BY_CODE(159), AT_ANY_TIME, TIME_IS_UP},
+	{BY_CODE(160), AT_ANY_TIME, TIME_IS_UP},
 	{NULL},
 };
 
 const AgentFault http_faults[] = {
-	{BY_STATUS(401), AT_ANY_TIME, PASSWORD_REFUSED},
-	{BY_STATUS(403), AT_LOGIN, NOT_ALLOWED},
-	{BY_STATUS(403), AT_ANY_TIME, DENIED},
-	{BY_STATUS(429), AT_ANY_TIME, FULL},
-	{BY_STATUS(502), AT_ANY_TIME, STARTING},
-	{BY_STATUS(503), AT_ANY_TIME, STARTING},
-	{BY_STATUS(504), AT_ANY_TIME, STARTING},
+	{BY_STATUS(401), AT_ANY_TIME, SECRET_REFUSED},
+	{BY_STATUS(403), AT_LOGIN, NOT_PERMITTED},
+	{BY_STATUS(403), AT_ANY_TIME, NO_PRIVILEGE},
+	{BY_STATUS(429), AT_ANY_TIME, TOO_MANY_QUERIES},
+	{BY_STATUS(502), AT_ANY_TIME, NOT_READY},
+	{BY_STATUS(503), AT_ANY_TIME, NOT_READY},
+	{BY_STATUS(504), AT_ANY_TIME, NOT_READY},
 	{FAULT_IS_KIND, 0, "HTTP", "redirect", AT_ANY_TIME,
 	 {DQDS_WRONG_SERVER, "what answers at %h:%p is no %P server: %m",
 	  "Give the host and the port of the server itself, and check whether it expects TLS."}},
