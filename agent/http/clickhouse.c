@@ -124,6 +124,9 @@ end_answer(Session *session, JsonRows *rows)
 	json_t *document;
 	bool whole;
 
+	/* It may come within a row, which then has no end. */
+	if (error.code == 0 && rows->row.length > 0)
+		error = find_error(rows->row.bytes);
 	if (error.code != 0)
 		return tell_error(session, &error);
 	document = json_rows_end(rows);

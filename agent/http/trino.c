@@ -101,6 +101,37 @@ check_catalog(Session *session, TrinoLink *link)
 	return good;
 }
 
+/*
+ * A value of Basic authentication, which these servers read as ISO 8859-1: a copy in that,
+ * which is kept; the value itself, which is UTF-8, if it has other characters.
+ */
+static const char *
+in_their_encoding(const char *value)
+{
+	Text copy = {0};
+
+	if (value == NULL)
+		return NULL;
+	text_add(&copy, "");
+	for (const unsigned char *at = (const unsigned char *) value; *at != '\0'; at++)
+	{
+		char byte = (char) *at;
+
+		if ((*at == 0xC2 || *at == 0xC3) && at[1] != '\0')
+		{
+			byte = (char) ((at[0] & 3) << 6 | (at[1] & 0x3F));
+			at++;
+		}
+		else if (*at >= 0x80)
+		{
+			text_free(&copy);
+			return value;
+		}
+		text_add_bytes(&copy, &byte, 1);
+	}
+	return copy.bytes;
+}
+
 static TrinoLink *
 make_link(Session *session)
 {
@@ -140,7 +171,8 @@ trino_login(Session *session)
 		return false;
 	}
 	link->http = http_open(session, secret ? HTTP_BASIC : HTTP_NO_SECRET,
-						   session_login(session, LOGIN_USER), password);
+						   in_their_encoding(session_login(session, LOGIN_USER)),
+						   in_their_encoding(password));
 	if (link->http == NULL)
 		return false;
 	session_set_state(session, link);

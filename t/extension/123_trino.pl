@@ -299,6 +299,38 @@ foreach my $case (sort keys %endless)
 }
 $sql->must('RESET dqds.connect_timeout');
 
+# --- What a ClickHouse may answer, too ---------------------------------------------------------------------------------------------
+
+sub clickhouse_model { my ($port, %opt) = @_; return to_json({ provider_type => 'clickhouse', clickhouse => from_json(model_of($port, provider => 'presto', %opt))->{presto} }); }
+my $head     = '{"meta":[],"data":[["26.9.1","",""]';
+my $code     = 'Code: 159. DB::Exception: Timeout exceeded: elapsed 1 seconds. (TIMEOUT_EXCEEDED) (version 26.9.1)';
+my %answered = (
+	'an error between the rows' => [ "$head,\n$code\n",                                  'timeout .*Timeout exceeded' ],
+	'an error within a row'     => [ "$head,[\"a\",\"b\n$code\n",                       'timeout .*Timeout exceeded' ],
+	'an error in the document'  => [ "$head],\"rows\":1,\"exception\":\"$code\"}",       'timeout .*Timeout exceeded' ],
+	'half a document'           => [ $head,                                               'wrong_server .*no JSON' ],
+	'a row that is missing'     => [ "$head],\"rows\":2}",                                'wrong_server .*count of its rows' ],
+	'too many brackets'         => [ "$head]]]],\"rows\":1}",                             'wrong_server .*no JSON' ],
+	'a whole document'          => [ "$head],\"rows\":1}",                                '- -' ]);
+foreach my $case (sort keys %answered)
+{
+	my $fake = start_fake_trino(sub {
+		my ($request) = @_;
+		return answer_with(200, "Ok.\n") if $request->{path} eq '/ping';
+		return answer_with(200, $request->{body} =~ /version/ ? $answered{$case}[0] : '{"data":[["1"]],"rows":1}');
+	});
+	like(test(clickhouse_model($fake->port)), qr/^$answered{$case}[1]/, "ClickHouse: $case");
+	$fake->stop;
+}
+foreach my $case ([ 'another server', sub { answer_with(200, 'hello') }, 'wrong_server' ], [ 'a redirect', sub { answer_with(302, '', Location => 'http://127.0.0.1:1/') }, 'wrong_server' ],
+	[ 'a server that is not ready', sub { answer_with(503, 'no') }, 'server_starting' ])
+{
+	my $fake = start_fake_trino($case->[1]);
+	like(test(clickhouse_model($fake->port)), qr/^$case->[2]/, "in the place of ClickHouse: $case->[0]");
+	is_deeply([ grep { /^Authorization/mi } requests_of($fake) ], [], 'which gets no password');
+	$fake->stop;
+}
+
 $elsewhere->stop;
 $control->stop;
 done_testing();

@@ -48,7 +48,7 @@ is_deeply(lines_of(q(SELECT table_name, column_name FROM dqds_list_columns('memo
 is_deeply(lines_of(q(SELECT table_name FROM dqds_list_tables('memory', 'names', '%'))), [ grep { /%/ } @names ], 'a literal filter');
 is_deeply(lines_of(q(SELECT column_name, ordinal_position, column_type, length, "precision", scale, nullable, comment FROM dqds_list_columns('memory', 'default', ARRAY['orders']))), [
 	'id|1|bigint|-|-|-|f|-', 'name|2|varchar|25|-|-|t|who', 'price|3|decimal|-|12|2|t|-', 'at|4|timestamp(3) with time zone|-|-|-|t|-', 'tags|5|array(varchar)|-|-|-|t|-' ], 'columns');
-is_deeply(lines_of(q(SELECT count(*), count(DISTINCT table_name) FROM dqds_list_columns('tpch', 'tiny'))), ['61|8'], 'all columns of a schema');
+is_deeply(lines_of(q(SELECT count(*) AS columns, count(DISTINCT table_name) AS tables FROM dqds_list_columns('tpch', 'tiny'))), ['61|8'], 'all columns of a schema');
 is_deeply(lines_of(q(SELECT status, count(*) FROM dqds_import_tables('tpch', 'tiny') GROUP BY 1)), ['imported|8'], 'import');
 is_deeply(lines_of(q(SELECT server_version, error_code FROM dqds_test_connection('tpch'))), ['476|-'], 'the test of the connection')
   if $server->query('SELECT version()') && ($server->query('SELECT version()'))[0][0] eq '476';

@@ -46,7 +46,7 @@ sub start
 		  . ($kind eq 'presto' ? "discovery-server.enabled=true\nquery.max-memory-per-node=200MB\nquery.max-total-memory-per-node=300MB\n" : '')
 		  . $tls);
 	DqdsTest::write_file("$dir/etc/node.properties",
-		"node.environment=test\nnode.id=dqds\nnode.data-dir=$dir/data\nnode.internal-address=127.0.0.1\n" . ($kind eq 'trino' ? 'plugin.dir' : 'plugin.dir') . "=" . home($kind) . "/plugin\n");
+		"node.environment=test\nnode.id=dqds\nnode.data-dir=$dir/data\nnode.internal-address=127.0.0.1\n" . 'plugin.dir=' . home($kind) . "/plugin\n");
 	DqdsTest::write_file("$dir/etc/catalog/tpch.properties",   "connector.name=tpch\n");
 	DqdsTest::write_file("$dir/etc/catalog/memory.properties", "connector.name=memory\n");
 	DqdsTest::write_file("$dir/etc/log.properties",            "");
