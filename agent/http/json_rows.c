@@ -75,28 +75,30 @@ follow(JsonRows *rows, char c)
 	return rows->depth >= 0;
 }
 
-/* One character. */
+/* Take what belongs to the row that has begun; *used says how much that is. */
 static bool
-take(JsonRows *rows, char c)
+take_of_row(JsonRows *rows, const char *bytes, size_t length, size_t *used)
 {
-	bool in_row = rows->in_rows && rows->depth > ROWS_DEPTH;
+	*used = 0;
+	while (*used < length && rows->depth > ROWS_DEPTH)
+		(void) follow(rows, bytes[(*used)++]);
+	text_add_bytes(&rows->row, bytes, *used);
+	return rows->depth > ROWS_DEPTH || end_row(rows);
+}
 
-	if (rows->in_rows && !in_row && strchr(", \t\r\n", c) != NULL)
-		return true;
-	if (rows->in_rows && !in_row && c != '[' && c != ']')
-	{
+/* Take one character that is outside of rows, or begins one. */
+static void
+take_outside(JsonRows *rows, char c)
+{
+	bool begins_row = rows->in_rows && c == '[';
+
+	if (rows->in_rows && strchr(", \t\r\n", c) != NULL)
+		return;
+	if (!follow(rows, c) || (rows->in_rows && rows->depth == ROWS_DEPTH && c != '['))
 		rows->broken = true;
-		text_add_bytes(&rows->rest, &c, 1);
-		return true;
-	}
-	if (!in_row)
-		in_row = rows->in_rows && c == '[';
-	if (!follow(rows, c))
-		rows->broken = true;
-	if (rows->in_rows && rows->depth < ROWS_DEPTH)
+	if (rows->depth < ROWS_DEPTH)
 		rows->in_rows = false;
-	text_add_bytes(in_row ? &rows->row : &rows->rest, &c, 1);
-	return !in_row || rows->depth > ROWS_DEPTH || end_row(rows);
+	text_add_bytes(begins_row ? &rows->row : &rows->rest, &c, 1);
 }
 
 /*
@@ -107,14 +109,18 @@ bool
 json_rows_take(void *argument, const char *bytes, size_t length)
 {
 	JsonRows *rows = argument;
+	size_t used;
 
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i += used)
 	{
 		if (is_beyond(rows))
 			return false;
+		used = 1;
 		if (rows->broken)
 			text_add_bytes(&rows->rest, bytes + i, 1);
-		else if (!take(rows, bytes[i]))
+		else if (!rows->in_rows || rows->depth == ROWS_DEPTH)
+			take_outside(rows, bytes[i]);
+		else if (!take_of_row(rows, bytes + i, length - i, &used))
 			return false;
 	}
 	return true;
