@@ -33,7 +33,7 @@ typedef struct Driver
 {
 	const char *provider; /* the provider type; NULL ends dqds_drivers */
 	int memory_mb;        /* that a session may take */
-	bool cancels_logins;  /* cancel may be called during a login, too */
+	bool cancels_logins;  /* cancel is called during a login, too, at any point of it */
 
 	/*
 	 * In the fork server, before its first session: what is worth doing once.  It must start no

@@ -2,7 +2,8 @@
  * http.h
  *		Requests over HTTP to the one server of a session.
  *
- * http_link.c makes the handle for requests, http.c sends them, http_fault.c says what went wrong, http_url.c reads and writes URLs.
+ * http_link.c makes the handle for requests, http.c sends them, http_fault.c says what went
+ * wrong, and http_url.c reads and writes URLs.
  */
 #ifndef DQDS_HTTP_H
 #define DQDS_HTTP_H

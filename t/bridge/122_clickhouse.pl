@@ -10,7 +10,6 @@ use DqdsTest::Tls;
 use IO::Select;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 # Debian 12 has it; a later Debian does not, and says so here.
 plan skip_all => 'no clickhouse-server: this Debian has no such package' if !DqdsTest::ClickHouse->available;
