@@ -6,6 +6,7 @@
 #   make test-valgrind  the same tests, as far as time allows, with both parts under valgrind
 #   make test-remotes   some of them against remote PostgreSQL 10 to 18, downloaded for that (REMOTES='10 18', REMOTES_KEEP=1)
 #   make test-servers   all of them in a control server of PostgreSQL 16 to 18, downloaded for that (VERSIONS='16 18', SERVERS_KEEP=1)
+#   make test-providers against MySQL, Trino, DuckDB and others that Debian does not have, downloaded for that (PROVIDERS='mysql', PROVIDERS_KEEP=1)
 #   make fuzz      a minute each of input that no one would send on purpose, to the bridge (make fuzz-http), as connection
 #                  models (fuzz-model) and from hostile servers (fuzz-replies); FUZZ_SECONDS=60, see packaging/fuzz
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
@@ -249,7 +250,7 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes test-servers soak bench format clean-run
+.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes test-servers test-providers soak bench format clean-run
 run:
 	@'$(top)'/packaging/run
 
@@ -271,6 +272,9 @@ test-remotes:
 test-servers:
 	@'$(top)'/packaging/test-servers
 
+test-providers:
+	@'$(top)'/packaging/test-providers
+
 # One test file, which takes a minute or two longer than its load.
 soak: SOAK_SECONDS ?= 600
 soak:
@@ -282,7 +286,7 @@ bench:
 clean: clean-run
 clean-run:
 	@'$(top)'/packaging/run --clean
-	@rm -rf '$(top)/.remotes' '$(top)/.servers'
+	@rm -rf '$(top)/.remotes' '$(top)/.servers' '$(top)/.providers'
 
 format:
 	cd '$(top)' && clang-format -i $(call files,src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
