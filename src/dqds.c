@@ -67,6 +67,12 @@ static const struct
 	{"dqds.agent",
 	 "File of the program that connects to servers other than PostgreSQL; empty: dqds-agent beside the extension's library.",
 	 &dqds_agent, "", NULL},
+	{"dqds.duckdb_library",
+	 "File of the library libduckdb, by which connections of provider type duckdb read files; empty: none.",
+	 &dqds_duckdb_library, "", NULL},
+	{"dqds.duckdb_directories",
+	 "Directories, with commas between, below which connections of provider type duckdb may read files.",
+	 &dqds_duckdb_directories, "", NULL},
 };
 
 /*

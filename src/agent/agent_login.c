@@ -52,6 +52,15 @@ add_number(FrameBuffer *buffer, const char *name, int number)
 	return frame_add_member(buffer, name, digits);
 }
 
+/* The settings by which files of this machine are read. */
+static bool
+add_file_settings(FrameBuffer *buffer, const Target *target)
+{
+	return target->provider != PROVIDER_DUCKDB ||
+		   (frame_add_member(buffer, LOGIN_LIBRARY, dqds_duckdb_library) &&
+			frame_add_member(buffer, LOGIN_ALLOWED, dqds_duckdb_directories));
+}
+
 /*
  * Write the frame that begins a login into an empty buffer: at an address, which is text, or
  * at none, NULL, where the provider has no server.
@@ -71,7 +80,8 @@ agent_login(FrameBuffer *buffer, const Target *target, const char *address)
 				add_number(buffer, LOGIN_TLS, tls_demand(target)) &&
 				frame_add_member(buffer, LOGIN_ROOTS, dqds_ssl_root_certs) &&
 				add_number(buffer, LOGIN_TIMEOUT_MS, target->connect_timeout_ms) &&
-				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL);
+				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL) &&
+				add_file_settings(buffer, target);
 
 	for (int i = 0; done && i < target->nparameters; i++)
 		done = frame_add_member(buffer, target->parameters[i].keyword, target->parameters[i].value);

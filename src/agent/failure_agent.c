@@ -92,6 +92,7 @@ static const struct
 	{ONLY(PROVIDER_TRINO) | ONLY(PROVIDER_PRESTO) | ONLY(PROVIDER_CLICKHOUSE) |
 		 ONLY(PROVIDER_DATABRICKS) | ONLY(PROVIDER_SNOWFLAKE) | ONLY(PROVIDER_BIGQUERY),
 	 http_faults},
+	{ONLY(PROVIDER_DUCKDB), duckdb_faults},
 };
 
 /* Of the agent itself: nothing that the remote has said or done. */

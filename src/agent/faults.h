@@ -33,5 +33,6 @@ extern const AgentFault mysql_faults[];
 extern const AgentFault trino_faults[];
 extern const AgentFault clickhouse_faults[];
 extern const AgentFault http_faults[];
+extern const AgentFault duckdb_faults[];
 
 #endif /* DQDS_AGENT_FAULTS_H */

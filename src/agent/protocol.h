@@ -85,7 +85,7 @@ typedef struct AskHead
 /* Members of LOGIN; each parameter of the target is one as well, by its keyword. */
 #define LOGIN_PROVIDER   "provider"
 #define LOGIN_HOST       "host"    /* as in the model: certificates are for this name */
-#define LOGIN_ADDRESS    "address" /* the one that may be connected to, for this host */
+#define LOGIN_ADDRESS    "address" /* the one that may be connected to, for this host; missing: none */
 #define LOGIN_PORT       "port"
 #define LOGIN_DATABASE   "database"
 #define LOGIN_USER       "user"
@@ -94,6 +94,12 @@ typedef struct AskHead
 #define LOGIN_ROOTS      "roots"
 #define LOGIN_TIMEOUT_MS "timeout_ms"
 #define LOGIN_CLEARTEXT  "cleartext" /* there if the password may be sent without TLS */
+
+/* Of a provider that reads files of this machine: the values of settings. */
+#define LOGIN_LIBRARY     "library"     /* dqds.duckdb_library */
+#define LOGIN_ALLOWED     "allowed"     /* dqds.duckdb_directories */
+#define LOGIN_DIRECTORIES "directories" /* a parameter: a JSON object of names and paths */
+#define LOGIN_FORMAT      "files_format_type"
 
 /* What is demanded of TLS, from nothing to all. */
 typedef enum TlsDemand
@@ -138,8 +144,9 @@ typedef enum TlsDemand
 #define FAULT_IS_KIND        "wrong kind"  /* what answers is no server of this provider */
 #define FAULT_IS_SERVER      "server"      /* number, state and text are the server's */
 #define FAULT_IS_LOST        "lost"        /* the connection has ended */
-#define FAULT_IS_BOUND       "bound"    /* the answer is beyond a bound; text: which, our words */
-#define FAULT_IS_MODEL       "model"    /* the connection cannot be used so; text: our words */
+#define FAULT_IS_BOUND       "bound" /* the answer is beyond a bound; text: which, our words */
+#define FAULT_IS_FILE        "file"  /* a file or directory; number: errno; text: which, and why */
+#define FAULT_IS_MODEL       "model" /* the connection cannot be used so; text: our words */
 #define FAULT_IS_PASSWORD    "password" /* one is needed; text: what is wanted, our words, or none */
 #define FAULT_IS_DRIVER      "driver"   /* it is not there; text: why, our words */
 #define FAULT_IS_CAPACITY    "capacity" /* no process or memory is left */

@@ -22,6 +22,8 @@ char *dqds_denied_hosts;
 char *dqds_secret_env_prefix;
 char *dqds_ssl_root_certs;
 char *dqds_agent;
+char *dqds_duckdb_library;
+char *dqds_duckdb_directories;
 
 /*
  * Until this module is loaded, PostgreSQL knows no definition of our settings:

@@ -77,6 +77,12 @@ session_cache_key(const Target *target)
 	append_part(&key, "sslmode", target->sslmode);
 	append_part(&key, "options", target->options);
 	append_part(&key, "roots", dqds_ssl_root_certs);
+	/* Files of this machine are read as these settings permit. */
+	if (*target->host == '\0')
+	{
+		append_part(&key, "library", dqds_duckdb_library);
+		append_part(&key, "allowed", dqds_duckdb_directories);
+	}
 	for (int i = 0; i < target->nparameters; i++)
 		append_part(&key, target->parameters[i].keyword, target->parameters[i].value);
 	return key.data;

@@ -176,6 +176,7 @@ $answer = $sql->query(q(SELECT * FROM dqds_list_schemas('shop')));
 like($answer->{error}{message}, qr/did not finish within 2\.0 s/, "a deadline: $answer->{error}{message}");
 gone('a deadline');
 undef $sql;
+$bridge->stop;
 ok(poll_until(sub { my %left = agents(); !%left }, 30), 'no process of the agent is left');
 
 done_testing();
