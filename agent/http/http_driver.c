@@ -14,5 +14,10 @@
 		.cancel = name##_cancel, .leave = name##_leave                                             \
 	}
 
-const Driver dqds_drivers[] = {
-	DRIVER("clickhouse", clickhouse), DRIVER("trino", trino), DRIVER("presto", trino), {NULL}};
+const Driver dqds_drivers[] = {DRIVER("clickhouse", clickhouse),
+							   DRIVER("trino", trino),
+							   DRIVER("presto", trino),
+							   DRIVER("databricks", databricks),
+							   DRIVER("snowflake", snowflake),
+							   DRIVER("bigquery", bigquery),
+							   {NULL}};

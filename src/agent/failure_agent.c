@@ -88,6 +88,9 @@ static const struct
 	{MYSQL_PROVIDERS, mysql_faults},
 	{ONLY(PROVIDER_TRINO) | ONLY(PROVIDER_PRESTO), trino_faults},
 	{ONLY(PROVIDER_CLICKHOUSE), clickhouse_faults},
+	{ONLY(PROVIDER_DATABRICKS), databricks_faults},
+	{ONLY(PROVIDER_SNOWFLAKE), snowflake_faults},
+	{ONLY(PROVIDER_BIGQUERY), bigquery_faults},
 	/* All that are asked over HTTP. */
 	{ONLY(PROVIDER_TRINO) | ONLY(PROVIDER_PRESTO) | ONLY(PROVIDER_CLICKHOUSE) |
 		 ONLY(PROVIDER_DATABRICKS) | ONLY(PROVIDER_SNOWFLAKE) | ONLY(PROVIDER_BIGQUERY),

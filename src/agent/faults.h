@@ -34,5 +34,8 @@ extern const AgentFault trino_faults[];
 extern const AgentFault clickhouse_faults[];
 extern const AgentFault http_faults[];
 extern const AgentFault duckdb_faults[];
+extern const AgentFault databricks_faults[];
+extern const AgentFault snowflake_faults[];
+extern const AgentFault bigquery_faults[];
 
 #endif /* DQDS_AGENT_FAULTS_H */

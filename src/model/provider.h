@@ -42,6 +42,7 @@ typedef uint32 ProviderSet;
 #define CLOUD_PROVIDERS                                                                            \
 	(ONLY(PROVIDER_DATABRICKS) | ONLY(PROVIDER_SNOWFLAKE) | ONLY(PROVIDER_BIGQUERY))
 /* Those reached over HTTP, with TLS or without. */
+#define HTTP_PROVIDERS (TRINO_PROVIDERS | ONLY(PROVIDER_CLICKHOUSE))
 #define ODBC_PROVIDERS                                                                             \
 	(ONLY(PROVIDER_SQLSERVER) | ONLY(PROVIDER_ORACLE) | ONLY(PROVIDER_DB2) | ONLY(PROVIDER_HANA) | \
 	 ONLY(PROVIDER_TERADATA) | ONLY(PROVIDER_SPARK))

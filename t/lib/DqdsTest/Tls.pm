@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use POSIX ();
 use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 
-our @EXPORT = qw(new_certificate signed_certificate serve_certificate answer_tls);
+our @EXPORT = qw(new_certificate signed_certificate serve_certificate answer_tls speak_tls);
 
 # new_certificate(DIRECTORY, NAME, options): DIRECTORY/NAME.crt and .key, signed by the authority "ca" once that is there.
 #   names => 'DNS:localhost,IP:127.0.0.1': its subject alternative names (an authority has none)
@@ -110,6 +110,13 @@ sub answer_tls
 	my ($client, $dir, $name) = @_;
 	sysread $client, my $question, 8;
 	syswrite $client, 'S';
+	return speak_tls($client, $dir, $name);
+}
+
+# speak_tls(SOCKET, DIRECTORY, NAME): the same for a client that begins with TLS at once.
+sub speak_tls
+{
+	my ($client, $dir, $name) = @_;
 	socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "socketpair: $!";
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0)
