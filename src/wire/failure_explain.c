@@ -125,6 +125,13 @@ explain_text(const char *template, const Target *target, const char *foreign, co
 		switch (*++c)
 		{
 			case 'h':
+				/* A provider without a server reads what is here. */
+				if (*target->shown_host == '\0' && strncmp(c, "h:%p", 4) == 0)
+				{
+					appendStringInfoString(&out, "this machine");
+					c += 3;
+					break;
+				}
 				appendStringInfoString(&out, target->shown_host);
 				break;
 			case 'p':

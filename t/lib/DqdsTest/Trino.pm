@@ -20,7 +20,10 @@ use Time::HiRes qw(sleep);
 use constant PASSWORD => 'crème & "brûlée"';
 
 my %main = (trino => 'io.trino.server.TrinoServer', presto => 'com.facebook.presto.server.PrestoServer');
-my %java = (trino => [ '-XX:+EnableDynamicAgentLoading', '--enable-native-access=ALL-UNNAMED', '--add-modules=jdk.incubator.vector' ], presto => []);
+my %java = (trino => [ '-XX:+EnableDynamicAgentLoading', '--enable-native-access=ALL-UNNAMED' ], presto => []);
+
+# Trino does without this module where a small Java has none.
+use constant VECTOR => 'jdk.incubator.vector';
 
 sub home { my ($kind) = @_; return $ENV{ uc($kind) . '_HOME' }; }
 
@@ -30,6 +33,8 @@ sub java
 	my $home = $ENV{ uc($kind) . '_JAVA_HOME' } // $ENV{JAVA_HOME} // '';
 	return "$home/bin/java";
 }
+
+sub has_vector { my ($kind) = @_; return $kind eq 'trino' && `'@{[ java($kind) ]}' --list-modules` =~ /^\Q@{[VECTOR]}\E\b/m; }
 
 sub available { my ($class, $kind) = @_; return defined home($kind) && -d home($kind) . '/lib' && -x java($kind); }
 
@@ -55,7 +60,7 @@ sub start
 		"$dir/log",
 		sub {
 			chdir $dir;
-			exec java($kind), qw(-Xmx1500M -Dfile.encoding=UTF-8 -Djdk.attach.allowAttachSelf=true), @{ $java{$kind} },
+			exec java($kind), qw(-Xmx1500M -Dfile.encoding=UTF-8 -Djdk.attach.allowAttachSelf=true), @{ $java{$kind} }, (has_vector($kind) ? '--add-modules=' . VECTOR : ()),
 			  '-cp', home($kind) . '/lib/*', "-Dconfig=$dir/etc/config.properties", "-Dlog.levels-file=$dir/etc/log.properties",
 			  (map { "-D$_" } grep { /=/ } split /\n/, slurp_file("$dir/etc/node.properties")), $main{$kind};
 		});
