@@ -86,7 +86,7 @@ BRIDGE_SOURCES = \
 # The agent, and a module of it for each family of client libraries that is there.
 AGENT = agent/dqds-agent
 AGENT_SOURCES := $(call files,agent/*.c)
-AGENT_MODULES := $(foreach library,mysql:libmariadb http:libcurl+jansson duckdb:jansson,\
+AGENT_MODULES := $(foreach library,mysql:libmariadb http:libcurl+jansson duckdb:jansson odbc:odbc,\
 	$(if $(shell pkg-config --exists $(subst +, ,$(word 2,$(subst :, ,$(library)))) 2>/dev/null && echo yes),$(firstword $(subst :, ,$(library)))))
 AGENT_MODULE_FILES = $(AGENT_MODULES:%=agent/dqds-agent-%.so)
 AGENT_MODULE_SOURCES := $(foreach module,$(AGENT_MODULES),$(call files,agent/$(module)/*.c))
@@ -177,6 +177,7 @@ AGENT_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(CALLER_LDFLAGS)
 mysql_libraries = libmariadb
 http_libraries = libcurl jansson
 duckdb_libraries = jansson
+odbc_libraries = odbc
 
 all: $(AGENT) $(AGENT_MODULE_FILES)
 

@@ -90,6 +90,9 @@ extern void session_fact(Session *session, const char *name, const char *value);
 /* Has a handshake of TLS been completed? */
 extern bool session_is_encrypted(const Session *session);
 
+/* The login is encrypted, which the library sees to with a handshake that gate_tls.c has not seen. */
+extern void session_has_tls(Session *session);
+
 /* Report what went wrong, once; see protocol.h for kinds.  state may be NULL. */
 extern void session_fault(Session *session, const char *kind, long number, const char *state,
 						  const char *format, ...) __attribute__((format(printf, 5, 6)));

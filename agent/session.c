@@ -139,6 +139,18 @@ session_fact(Session *session, const char *name, const char *value)
 }
 
 void
+session_has_tls(Session *session)
+{
+	if (session->encrypted)
+		return;
+	session->encrypted = true;
+	writer_begin(&session->writer, FRAME_STAGE);
+	writer_member(&session->writer, STAGE_REACHED, STAGE_IS_ENCRYPTED);
+	writer_member(&session->writer, FACT_TLS, "TLS");
+	writer_send(&session->writer);
+}
+
+void
 session_fault(Session *session, const char *kind, long number, const char *state,
 			  const char *format, ...)
 {

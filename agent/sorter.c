@@ -112,6 +112,28 @@ sorter_next(Sorter *sorter)
 	return sorter->next < sorter->nrows ? (const char **) sorter->rows[sorter->next++] : NULL;
 }
 
+/* After sorter_sort, by texts: is there a row with this first value? */
+bool
+sorter_has(const Sorter *sorter, const char *first)
+{
+	size_t low = 0;
+	size_t high = sorter->nrows;
+
+	while (low < high)
+	{
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(sorter->rows[middle][0], first);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 void
 sorter_free(Sorter *sorter)
 {

@@ -24,6 +24,7 @@ extern void sorter_begin(Sorter *sorter, const char *keys, int nvalues, size_t m
 extern bool sorter_add(Sorter *sorter, const char *const *values);
 extern void sorter_sort(Sorter *sorter);
 extern const char **sorter_next(Sorter *sorter);
+extern bool sorter_has(const Sorter *sorter, const char *first);
 extern void sorter_free(Sorter *sorter);
 
 #endif /* DQDS_SORTER_H */

@@ -8,6 +8,7 @@
 
 #include "utils/guc.h"
 
+#include "agent/odbc_drivers.h"
 #include "base/compat.h"
 #include "base/settings.h"
 #include "model/policy.h"
@@ -52,12 +53,13 @@ static const struct
 	char **variable;
 	const char *initial;
 	GucStringCheckHook check;
+	char *(*first_bad)(const char *value); /* what is wrong with it; there if check is */
 } string_settings[] = {
 	{"dqds.allowed_hosts", "Hosts that may be connected to: name patterns, addresses, networks.",
-	 &dqds_allowed_hosts, "*", policy_check_hosts},
+	 &dqds_allowed_hosts, "*", policy_check_hosts, policy_bad_host},
 	{"dqds.denied_hosts", "Hosts that may not be connected to, even if they are allowed.",
 	 &dqds_denied_hosts, "169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, 100.100.100.200, fd00:ec2::254",
-	 policy_check_hosts},
+	 policy_check_hosts, policy_bad_host},
 	{"dqds.secret_env_prefix",
 	 "Prefix of the environment variables that connection models may name.",
 	 &dqds_secret_env_prefix, "DQDS_SECRET_", NULL},
@@ -65,7 +67,8 @@ static const struct
 	 "File of the certificates that sslmode verify-ca and verify-full trust.", &dqds_ssl_root_certs,
 	 "/etc/ssl/certs/ca-certificates.crt", NULL},
 	{"dqds.agent",
-	 "File of the program that connects to servers other than PostgreSQL; empty: dqds-agent beside the extension's library.",
+	 "File of the program that connects to servers other than PostgreSQL; empty: dqds-agent beside "
+	 "the extension's library.",
 	 &dqds_agent, "", NULL},
 	{"dqds.duckdb_library",
 	 "File of the library libduckdb, by which connections of provider type duckdb read files; empty: none.",
@@ -73,6 +76,8 @@ static const struct
 	{"dqds.duckdb_directories",
 	 "Directories, with commas between, below which connections of provider type duckdb may read files.",
 	 &dqds_duckdb_directories, "", NULL},
+	{"dqds.odbc_drivers", "Files of the ODBC drivers for providers that are reached through one.",
+	 &dqds_odbc_drivers, "", odbc_drivers_check, odbc_drivers_bad},
 };
 
 /*
@@ -112,7 +117,8 @@ note_lost_settings(void)
 	{
 		const char *value = placeholder_value(string_settings[i].name);
 
-		if (value != NULL && string_settings[i].check != NULL && policy_bad_host(value) != NULL)
+		if (value != NULL && string_settings[i].first_bad != NULL &&
+			string_settings[i].first_bad(value) != NULL)
 			dqds_lost_setting = string_settings[i].name;
 	}
 }

@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "agent/agent_login.h"
-#include "agent/faults.h"
+#include "agent/odbc_drivers.h"
 #include "agent/protocol.h"
 #include "base/settings.h"
 #include "model/provider.h"
@@ -61,6 +61,19 @@ add_file_settings(FrameBuffer *buffer, const Target *target)
 			frame_add_member(buffer, LOGIN_ALLOWED, dqds_duckdb_directories));
 }
 
+/* The driver that the setting names, if the provider is reached through one. */
+static bool
+add_driver(FrameBuffer *buffer, const Target *target)
+{
+	OdbcDriver driver;
+
+	if (!provider_is_in(target->provider, ODBC_PROVIDERS) ||
+		!odbc_driver_find(target->provider, &driver))
+		return true;
+	return frame_add_member(buffer, LOGIN_DRIVER, driver.path) &&
+		   frame_add_member(buffer, LOGIN_DRIVER_FORM, driver.form);
+}
+
 /*
  * Write the frame that begins a login into an empty buffer: at an address, which is text, or
  * at none, NULL, where the provider has no server.
@@ -81,7 +94,8 @@ agent_login(FrameBuffer *buffer, const Target *target, const char *address)
 				frame_add_member(buffer, LOGIN_ROOTS, dqds_ssl_root_certs) &&
 				add_number(buffer, LOGIN_TIMEOUT_MS, target->connect_timeout_ms) &&
 				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL) &&
-				add_file_settings(buffer, target);
+				add_file_settings(buffer, target) &&
+				add_driver(buffer, target);
 
 	for (int i = 0; done && i < target->nparameters; i++)
 		done = frame_add_member(buffer, target->parameters[i].keyword, target->parameters[i].value);

@@ -37,5 +37,11 @@ extern const AgentFault duckdb_faults[];
 extern const AgentFault databricks_faults[];
 extern const AgentFault snowflake_faults[];
 extern const AgentFault bigquery_faults[];
+extern const AgentFault sqlserver_faults[];
+extern const AgentFault oracle_faults[];
+extern const AgentFault db2_faults[];
+extern const AgentFault hana_faults[];
+extern const AgentFault teradata_faults[];
+extern const AgentFault odbc_faults[];
 
 #endif /* DQDS_AGENT_FAULTS_H */

@@ -100,6 +100,9 @@ typedef struct AskHead
 #define LOGIN_ALLOWED     "allowed"     /* dqds.duckdb_directories */
 #define LOGIN_DIRECTORIES "directories" /* a parameter: a JSON object of names and paths */
 #define LOGIN_FORMAT      "files_format_type"
+/* Of a provider that is reached through ODBC, where the setting dqds.odbc_drivers names them. */
+#define LOGIN_DRIVER      "driver"      /* its file */
+#define LOGIN_DRIVER_FORM "driver_form" /* the form of its connection strings */
 
 /* What is demanded of TLS, from nothing to all. */
 typedef enum TlsDemand

@@ -24,6 +24,7 @@ char *dqds_ssl_root_certs;
 char *dqds_agent;
 char *dqds_duckdb_library;
 char *dqds_duckdb_directories;
+char *dqds_odbc_drivers;
 
 /*
  * Until this module is loaded, PostgreSQL knows no definition of our settings:

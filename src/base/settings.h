@@ -19,6 +19,7 @@ extern char *dqds_ssl_root_certs;
 extern char *dqds_agent;
 extern char *dqds_duckdb_library;
 extern char *dqds_duckdb_directories;
+extern char *dqds_odbc_drivers;
 extern const char *dqds_lost_setting; /* NULL: all settings are in force */
 
 /* The current time in microseconds, on a clock that never goes back. */

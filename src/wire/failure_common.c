@@ -54,6 +54,10 @@ static const struct
 	 {DQDS_PASSWORD_REQUIRED, "the server at %h:%p did not ask for the password of user \"%u\"",
 	  "Make the server ask for a password (scram-sha-256 in its pg_hba.conf), or have a superuser "
 	  "set password_required to false in a registered connection."}},
+	{FAILED_PASSWORD_UNUSED, ODBC_PROVIDERS,
+	 {DQDS_PASSWORD_REQUIRED,
+	  "the driver does not tell whether the server at %h:%p has checked the password of user \"%u\"",
+	  "Have a superuser set password_required to false in a registered connection."}},
 	{FAILED_PASSWORD_UNUSED, ALL_PROVIDERS,
 	 {DQDS_PASSWORD_REQUIRED, "the server at %h:%p did not ask for the password of user \"%u\"",
 	  "Make the server ask for a password, or have a superuser set password_required to false in a "
