@@ -86,7 +86,10 @@ pattern_of(const OdbcLink *link, const char *name)
 static SQLRETURN
 call_tables(OdbcLink *link, const char *catalog, const char *schema, const char *table)
 {
-	SQLWCHAR *wide_catalog = catalog == NULL ? NULL : wide_of(catalog);
+	/* Where catalogs take the place of schemas, drivers read patterns in their place, too. */
+	SQLWCHAR *wide_catalog = link->names == NAMES_ARE_CATALOGS ? pattern_of(link, catalog)
+							 : catalog == NULL                 ? NULL
+															   : wide_of(catalog);
 	SQLWCHAR *wide_schema = pattern_of(link, schema);
 	SQLWCHAR *wide_table = wide_of(table);
 	SQLRETURN result =

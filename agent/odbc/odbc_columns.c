@@ -90,7 +90,7 @@ place_of(const OdbcLink *link, const char *schema, const char *table, bool patte
 	Place place = {NULL, NULL, NULL};
 
 	if (link->names == NAMES_ARE_CATALOGS)
-		place.catalog = wide_of(schema);
+		place.catalog = wide_name(link, schema, pattern);
 	else if (link->names == NAMES_ARE_SCHEMAS)
 	{
 		place.catalog = link->catalog == NULL ? NULL : wide_of(link->catalog);
@@ -198,7 +198,10 @@ keep_column(Session *session, const OdbcRow *row, int nth, Sorter *sorter)
 	values[7] = nullable == NULL || *nullable == '2' ? NULL : *nullable == '0' ? "f" : "t";
 	values[COMMENT] = remarks == NULL || *remarks == '\0' ? NULL : remarks;
 	write_full_type(row, values, full_type, sizeof(full_type));
+	/* The word NULL is none, as ODBC has it. */
 	values[DEFAULT] = odbc_cell(row, OF_DEFAULT);
+	if (values[DEFAULT] != NULL && strcmp(values[DEFAULT], "NULL") == 0)
+		values[DEFAULT] = NULL;
 	return values[TABLE] == NULL || values[COLUMN] == NULL || keep_row(session, sorter, values);
 }
 
