@@ -97,6 +97,9 @@ extern void session_has_tls(Session *session);
 extern void session_fault(Session *session, const char *kind, long number, const char *state,
 						  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Tell the fault that was reported, and end the process: the library would not return soon. */
+extern void session_give_up(Session *session) __attribute__((noreturn));
+
 /* After this, nothing more can be asked over the link. */
 extern void session_is_lost(Session *session);
 

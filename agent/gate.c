@@ -31,6 +31,8 @@ static int (*time_left)(void *);
 static void *time_left_argument;
 static AfterConnect after_connect;
 static void *after_connect_argument;
+static AfterConnect after_failure;
+static void *after_failure_argument;
 static __thread int last_error;
 
 /*
@@ -67,6 +69,17 @@ gate_after_connect(AfterConnect function, void *argument)
 {
 	after_connect = function;
 	after_connect_argument = argument;
+}
+
+/*
+ * Call a function when the address that may be connected to cannot be, in the thread that has
+ * tried; it is told an errno in place of a socket.
+ */
+void
+gate_after_failure(AfterConnect function, void *argument)
+{
+	after_failure = function;
+	after_failure_argument = argument;
 }
 
 /* The errno of this thread's last connection; 0: it was made. */
@@ -127,6 +140,8 @@ try_connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (real(fd, address, length) < 0)
 		error = errno == EINPROGRESS ? wait_until_connected(fd) : errno;
 	(void) fcntl(fd, F_SETFL, flags);
+	if (error != 0 && after_failure != NULL)
+		return after_failure(error, after_failure_argument);
 	if (error == 0 && after_connect != NULL)
 		error = after_connect(fd, after_connect_argument);
 	return error;

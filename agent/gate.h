@@ -12,6 +12,7 @@ typedef int (*AfterConnect)(int fd, void *argument);
 
 extern bool gate_open(const char *address, int port, int (*time_left)(void *), void *argument);
 extern void gate_after_connect(AfterConnect function, void *argument);
+extern void gate_after_failure(AfterConnect function, void *argument);
 extern int gate_error(void);
 
 #endif /* DQDS_GATE_H */

@@ -321,6 +321,14 @@ send_fault(Session *session)
 	writer_send(&session->writer);
 }
 
+void
+session_give_up(Session *session)
+{
+	session->lost = true;
+	send_fault(session);
+	_exit(0);
+}
+
 static void
 log_in(Session *session)
 {

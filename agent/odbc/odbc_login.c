@@ -85,6 +85,22 @@ tell_connected(int fd, void *argument)
 	return 0;
 }
 
+/*
+ * Called by the gate when the address cannot be connected to.  Some drivers would try again
+ * until their time is over; a connection that is made later, as for a cancel, is their own
+ * matter.
+ */
+static int
+give_up(int error, void *argument)
+{
+	Session *session = argument;
+
+	if (session_state(session) != NULL || session_is_cancelled(session))
+		return error;
+	session_fault(session, FAULT_IS_NETWORK, error, NULL, "%s", strerror(error));
+	session_give_up(session);
+}
+
 static bool
 make_handles(Session *session, OdbcLink *link)
 {
@@ -114,6 +130,7 @@ connect_to_server(Session *session, OdbcLink *link, const char *driver)
 		return false;
 	wide = wide_of(text.bytes);
 	gate_after_connect(tell_connected, session);
+	gate_after_failure(give_up, session);
 	result = SQLDriverConnectW(link->connection, NULL, wide, SQL_NTS, NULL, 0, NULL,
 							   SQL_DRIVER_NOPROMPT);
 	free(wide);

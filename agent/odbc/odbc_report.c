@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gate.h"
+#include "gate_gnutls.h"
 #include "odbc_link.h"
 
 #define MAX_RECORDS 8
@@ -91,6 +92,24 @@ without_names(const char *text)
 	return text;
 }
 
+/* Report a certificate that FreeTDS did not accept, if that is why a login has failed, which it does not say. */
+static bool
+report_certificate(Session *session, const Record *record)
+{
+	bool named = session_login_number(session, LOGIN_TLS) == TLS_VERIFIED;
+
+	if (is_of_server(record) || gate_gnutls_verdict() == GNUTLS_NOT_ASKED ||
+		strstr(record->text.bytes, "Unable to connect") == NULL)
+		return false;
+	if (gate_gnutls_verdict() == GNUTLS_TRUSTED && !named)
+		return false;
+	session_fault(session, FAULT_IS_CERTIFICATE, 0, NULL,
+				  gate_gnutls_verdict() == GNUTLS_TRUSTED
+					  ? "it seems to be for another host name"
+					  : "no authority that is trusted has issued it, or it is not valid now");
+	return true;
+}
+
 /* The kind of fault that a state says, where a state says it. */
 static const char *
 kind_of(const Record *record, const char *text)
@@ -120,7 +139,7 @@ odbc_report(Session *session, SQLSMALLINT type, SQLHANDLE handle)
 		session_fault(session, FAULT_IS_SERVER, 0, NULL, "the driver does not say what went wrong");
 	else if (type == SQL_HANDLE_DBC && gate_error() != 0)
 		session_fault(session, FAULT_IS_NETWORK, gate_error(), NULL, "%s", strerror(gate_error()));
-	else
+	else if (type != SQL_HANDLE_DBC || !report_certificate(session, &record))
 	{
 		text = without_names(record.text.bytes);
 		kind = kind_of(&record, text);
