@@ -23,10 +23,15 @@ write_file('people.csv', "id,name,price\n1,a,2.5\n2,b,3.25\n");
 write_file('config.json', to_json({
 	logins => [ { user => 'reader', password => PASSWORD } ],
 	tables => [ map { { name => $_, csv => 'people.csv' } } 'people', 'People2', "Gr\x{f6}\x{df}e", "\x{1F600}", "a'b" ] }));
-my $server = DqdsTest::Process->start('pysqlbridge', "$dir/log", [ $python, '-m', 'pysqlbridge', '--config', "$dir/config.json", '--port', $port ]);
+
+# It makes a certificate of its own; here it is given one that an authority has issued.
+new_certificate($dir, 'ca');
+new_certificate($dir, 'server', names => 'DNS:localhost');
+my $start = "import pysqlbridge.certificate as c, runpy; c.self_signed = lambda *a, **k: c.load('$dir/server.crt', '$dir/server.key');"
+  . " runpy.run_module('pysqlbridge', run_name='__main__')";
+my $server = DqdsTest::Process->start('pysqlbridge', "$dir/log", [ $python, '-c', $start, '--config', "$dir/config.json", '--port', $port ]);
 $server->await(qr/listening on 127/, 60);
 
-new_certificate($dir, 'ca');
 my $control = control_server('control', conf => "dqds.ssl_root_certs = '$dir/ca.crt'");
 my $sql     = DqdsTest::Sql->connect($control);
 
@@ -66,8 +71,7 @@ like($step{$_}, qr/\|ok\|/, "diagnosis: $_") foreach qw(model resolve connect au
 my @failing = (
 	[ 'a wrong password',                model(password => 'wrong'),                     'authentication_failed' ],
 	[ 'an unknown user',                 model(user => 'no one'),                        'authentication_failed' ],
-	[ 'a certificate that is not known', model(sslmode => 'verify-full'),                'tls_certificate' ],
-	[ 'the same without its name',       model(sslmode => 'verify-ca'),                  'tls_certificate' ],
+	[ 'a certificate for another name',  model(sslmode => 'verify-full'),                'tls_certificate', qr/another host name/ ],
 	[ 'no TLS',                          model(sslmode => 'disable'),                    'authentication_failed', qr/without TLS/ ],
 	[ 'a port where nothing listens',    model(port => free_port()),                     'connection_refused' ],
 	[ 'a password that cannot be quoted', model(password => 'a};b'),                     'invalid_connection' ]);
@@ -77,6 +81,20 @@ foreach my $case (@failing)
 	my $result = $sql->query('SELECT * FROM dqds_test_connection(' . sql_literal($model) . '::text, false)')->{rows}[0];
 	is($result->{error_code}, $code, $what) or diag explain $result;
 	like($result->{error_message}, $message // qr/./, "$what: the message");
+}
+
+foreach my $mode (qw(require verify-ca verify-full))
+{
+	my $model = sql_literal(model(host => 'localhost', sslmode => $mode));
+	is(lines_of("SELECT connection_test_result FROM dqds_test_connection($model\::text, false)")->[0], 'SUCCESS', "sslmode $mode");
+}
+mkdir "$dir/other" or die;
+new_certificate("$dir/other", 'ca');
+$sql->must("SET dqds.ssl_root_certs = '$dir/other/ca.crt'");
+foreach my $mode (qw(verify-ca verify-full))
+{
+	my $model = sql_literal(model(host => 'localhost', sslmode => $mode));
+	is(lines_of("SELECT error_code FROM dqds_test_connection($model\::text, false)")->[0], 'tls_certificate', "sslmode $mode, and an authority that is not trusted");
 }
 
 $server->stop;
