@@ -245,6 +245,17 @@ is($victim->query(q(SELECT length(comment) AS n FROM dqds_list_tables('long', 'm
 cmp_ok(rss_of($victim->pid) - $rest, '<', 32, 'the backend has taken less than 32 MB');
 ok(poll_until(sub { $control->safe_psql('postgres', 'SELECT 1') }, 5), 'the server runs');
 
+# --- Over REST ---------------------------------------------------------------------------------------------------------------------
+
+create_connection($control, 'crash', model('hana', port => $remote->port, user => 'u', password => 'p', database => 'crash'));
+my $bridge = start_bridge($control, connections => [qw(maria crash)]);
+my $schemas = http($bridge, GET => '/api/datasource/connections/maria/schemas');
+is($schemas->{status}, 200, 'schemas over REST');
+like($schemas->{body}, qr/"Sh_op 2%".*"shop"/s, 'and their names');
+my $crashed = http($bridge, GET => '/api/datasource/connections/crash/schemas');
+like($crashed->{body}, qr/remote_error/, 'a driver that crashes is reported over REST');
+unlike($crashed->{body}, qr/brûlée/, 'without a password');
+
 $_->stop foreach $silent, $slow;
 $mariadb->stop;
 done_testing();
