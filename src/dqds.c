@@ -71,10 +71,12 @@ static const struct
 	 "the extension's library.",
 	 &dqds_agent, "", NULL},
 	{"dqds.duckdb_library",
-	 "File of the library libduckdb, by which connections of provider type duckdb read files; empty: none.",
+	 "File of the library libduckdb, by which connections of provider type duckdb read files; "
+	 "empty: none.",
 	 &dqds_duckdb_library, "", NULL},
 	{"dqds.duckdb_directories",
-	 "Directories, with commas between, below which connections of provider type duckdb may read files.",
+	 "Directories, with commas between, below which connections of provider type duckdb may read "
+	 "files.",
 	 &dqds_duckdb_directories, "", NULL},
 	{"dqds.odbc_drivers", "Files of the ODBC drivers for providers that are reached through one.",
 	 &dqds_odbc_drivers, "", odbc_drivers_check, odbc_drivers_bad},

@@ -94,8 +94,7 @@ agent_login(FrameBuffer *buffer, const Target *target, const char *address)
 				frame_add_member(buffer, LOGIN_ROOTS, dqds_ssl_root_certs) &&
 				add_number(buffer, LOGIN_TIMEOUT_MS, target->connect_timeout_ms) &&
 				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL) &&
-				add_file_settings(buffer, target) &&
-				add_driver(buffer, target);
+				add_file_settings(buffer, target) && add_driver(buffer, target);
 
 	for (int i = 0; done && i < target->nparameters; i++)
 		done = frame_add_member(buffer, target->parameters[i].keyword, target->parameters[i].value);

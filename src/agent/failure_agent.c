@@ -96,9 +96,12 @@ static const struct
 		 ONLY(PROVIDER_DATABRICKS) | ONLY(PROVIDER_SNOWFLAKE) | ONLY(PROVIDER_BIGQUERY),
 	 http_faults},
 	{ONLY(PROVIDER_DUCKDB), duckdb_faults},
-	{MYSQL_PROVIDERS, mysql_faults},        {ONLY(PROVIDER_SQLSERVER), sqlserver_faults},
-	{ONLY(PROVIDER_ORACLE), oracle_faults}, {ONLY(PROVIDER_DB2), db2_faults},
-	{ONLY(PROVIDER_HANA), hana_faults},     {ONLY(PROVIDER_TERADATA), teradata_faults},
+	{MYSQL_PROVIDERS, mysql_faults},
+	{ONLY(PROVIDER_SQLSERVER), sqlserver_faults},
+	{ONLY(PROVIDER_ORACLE), oracle_faults},
+	{ONLY(PROVIDER_DB2), db2_faults},
+	{ONLY(PROVIDER_HANA), hana_faults},
+	{ONLY(PROVIDER_TERADATA), teradata_faults},
 	{ODBC_PROVIDERS, odbc_faults},
 };
 

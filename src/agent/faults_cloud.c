@@ -10,26 +10,53 @@
 #include "agent/faults.h"
 #include "agent/protocol.h"
 
-#define AT_LOGIN         IN_LOGIN, LOGIN_REFUSED
-#define AT_ANY_TIME      IN_ANY_PHASE, LOGIN_REFUSED
-#define BY_NUMBER(n)     FAULT_IS_SERVER, (n), NULL, NULL
-#define BY_NAME(name)    FAULT_IS_SERVER, 0, (name), NULL
-#define BY_WORDS(n, w)   FAULT_IS_SERVER, (n), NULL, (w)
-#define REFUSED(advice)  {DQDS_AUTHENTICATION_FAILED, "%h:%p does not accept the credentials: %m", advice}
-#define DENIED(advice)   {DQDS_PERMISSION_DENIED, "a privilege is missing at %h:%p: %m", advice}
-#define NO_PLACE(advice) {DQDS_DATABASE_NOT_FOUND, "\"%d\" does not exist at %h:%p, or may not be seen: %m", advice}
-#define FULL             {DQDS_TOO_MANY_CONNECTIONS, "%h:%p has too many requests under way: %m", "Try again later."}
-#define STARTING         {DQDS_SERVER_STARTING, "%h:%p is not ready: %m", "Try again in a moment."}
-#define CANCELLED        {DQDS_CANCELLED, "%h:%p cancelled the statement: %m", "Check whether it was cancelled by hand."}
-#define OUT_OF_TIME      {DQDS_TIMEOUT, "%h:%p cancelled the statement because of its time: %m", "Check the limits of time there, or raise dqds.query_timeout."}
+#define AT_LOGIN       IN_LOGIN, LOGIN_REFUSED
+#define AT_ANY_TIME    IN_ANY_PHASE, LOGIN_REFUSED
+#define BY_NUMBER(n)   FAULT_IS_SERVER, (n), NULL, NULL
+#define BY_NAME(name)  FAULT_IS_SERVER, 0, (name), NULL
+#define BY_WORDS(n, w) FAULT_IS_SERVER, (n), NULL, (w)
+#define REFUSED(advice)                                                                            \
+	{                                                                                              \
+		DQDS_AUTHENTICATION_FAILED, "%h:%p does not accept the credentials: %m", advice            \
+	}
+#define DENIED(advice)                                                                             \
+	{                                                                                              \
+		DQDS_PERMISSION_DENIED, "a privilege is missing at %h:%p: %m", advice                      \
+	}
+#define NO_PLACE(advice)                                                                           \
+	{                                                                                              \
+		DQDS_DATABASE_NOT_FOUND, "\"%d\" does not exist at %h:%p, or may not be seen: %m", advice  \
+	}
+#define FULL                                                                                       \
+	{                                                                                              \
+		DQDS_TOO_MANY_CONNECTIONS, "%h:%p has too many requests under way: %m", "Try again later." \
+	}
+#define STARTING                                                                                   \
+	{                                                                                              \
+		DQDS_SERVER_STARTING, "%h:%p is not ready: %m", "Try again in a moment."                   \
+	}
+#define CANCELLED                                                                                  \
+	{                                                                                              \
+		DQDS_CANCELLED, "%h:%p cancelled the statement: %m",                                       \
+			"Check whether it was cancelled by hand."                                              \
+	}
+#define OUT_OF_TIME                                                                                \
+	{                                                                                              \
+		DQDS_TIMEOUT, "%h:%p cancelled the statement because of its time: %m",                     \
+			"Check the limits of time there, or raise dqds.query_timeout."                         \
+	}
 
 #define DATABRICKS_TOKEN "Check \"access_token\": it must be valid, and of this workspace."
-#define DATABRICKS_RIGHT "Grant USE CATALOG, USE SCHEMA and SELECT, and for the warehouse CAN USE, to the owner of the token."
+#define DATABRICKS_RIGHT                                                                           \
+	"Grant USE CATALOG, USE SCHEMA and SELECT, and for the warehouse CAN USE, to the owner of "    \
+	"the token."
 #define SNOWFLAKE_TOKEN                                                                            \
 	"Check the account, the user, and the programmatic access token or the private key; a token "  \
 	"can need a network policy for the user."
 #define SNOWFLAKE_ROLE "Check \"role\" and \"warehouse\": they must be granted to the user."
-#define BIGQUERY_KEY   "Check \"json_key_content\": the key must exist and its service account be enabled, and the clock of this machine be right."
+#define BIGQUERY_KEY                                                                               \
+	"Check \"json_key_content\": the key must exist and its service account be enabled, and the "  \
+	"clock of this machine be right."
 #define BIGQUERY_RIGHT "Grant the service account the role BigQuery Metadata Viewer in the project."
 
 /* clang-format off */

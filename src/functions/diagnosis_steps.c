@@ -284,9 +284,9 @@ describe_counts(Diagnosis *diagnosis)
 		return;
 	some = counts[1] < 0 ? counts[0] > 0 : counts[1] > 0;
 	/* Nor which schemas can be used. */
-	message = counts[1] < 0 ? psprintf("%ld schemas", counts[0])
-							: psprintf("%ld schemas, %ld usable%s", counts[0], counts[1],
-									   by_user(target));
+	message = counts[1] < 0
+				  ? psprintf("%ld schemas", counts[0])
+				  : psprintf("%ld schemas, %ld usable%s", counts[0], counts[1], by_user(target));
 	set_step(diagnosis, STEP_SCHEMAS, some ? "ok" : "warning", message,
 			 some ? NULL : diagnosis_words(target, WORDS_NO_SCHEMAS));
 	describe_tables(diagnosis);
