@@ -26,8 +26,10 @@
 #include "agent/protocol.h"
 #include "base/address.h"
 #include "base/encoding.h"
+#include "base/remote_text.h"
 #include "base/settings.h"
 #include "event/reactor.h"
+#include "model/secret.h"
 #include "model/target.h"
 #include "wire/failure_common.h"
 #include "wire/wire.h"
@@ -67,18 +69,6 @@ flush(AgentLink *link)
 
 /* ---- hearing of it ------------------------------------------------------------------------------- */
 
-/* Take the next frame, reading once if none is there. */
-static FrameStatus
-next_frame(AgentLink *link, Frame *frame)
-{
-	FrameStatus status = frame_take(&link->in, frame);
-
-	if (status != FRAME_NOT_YET)
-		return status;
-	status = frame_receive(&link->in, link->fd);
-	return status == FRAME_TAKEN ? frame_take(&link->in, frame) : status;
-}
-
 static void
 copy_member(char *to, size_t size, const Frame *frame, const char *name)
 {
@@ -87,20 +77,34 @@ copy_member(char *to, size_t size, const Frame *frame, const char *name)
 	strlcpy(to, value == NULL ? "" : value, size);
 }
 
+/* The same, fit to be shown: a word of the TLS library, which is shown as it is. */
+static void
+copy_word(char *to, size_t size, const Frame *frame, const char *name, const Target *target)
+{
+	const char *value = member_value(frame->payload, frame->length, name);
+	const char *word = value == NULL ? "" : remote_line(secret_hide(target, value));
+	int length = strlen(word);
+
+	if (length >= size)
+		length = pg_mbcliplen(word, length, size - 1);
+	memcpy(to, word, length);
+	to[length] = '\0';
+}
+
 /* What the server showed of itself in the handshake. */
 static void
-trace_tls(LoginTrace *trace, const Frame *frame)
+trace_tls(LoginTrace *trace, const Frame *frame, const Target *target)
 {
 	trace->encrypted_us = dqds_now_us();
 	trace->tls = member_value(frame->payload, frame->length, FACT_TLS) != NULL;
-	copy_member(trace->tls_protocol, sizeof(trace->tls_protocol), frame, FACT_TLS);
-	copy_member(trace->tls_cipher, sizeof(trace->tls_cipher), frame, FACT_CIPHER);
+	copy_word(trace->tls_protocol, sizeof(trace->tls_protocol), frame, FACT_TLS, target);
+	copy_word(trace->tls_cipher, sizeof(trace->tls_cipher), frame, FACT_CIPHER, target);
 	copy_member(trace->certificate_subject, sizeof(trace->certificate_subject), frame,
 				FACT_SUBJECT);
 	copy_member(trace->certificate_names, sizeof(trace->certificate_names), frame, FACT_NAMES);
 	copy_member(trace->certificate_issuer, sizeof(trace->certificate_issuer), frame, FACT_ISSUER);
-	copy_member(trace->certificate_expires, sizeof(trace->certificate_expires), frame,
-				FACT_EXPIRES);
+	copy_word(trace->certificate_expires, sizeof(trace->certificate_expires), frame, FACT_EXPIRES,
+			  target);
 	trace->certificate_expired = member_value(frame->payload, frame->length, FACT_EXPIRED) != NULL;
 }
 
@@ -121,9 +125,9 @@ take_stage(AgentLink *link, const Frame *frame)
 	else if (strcmp(reached, STAGE_IS_ENCRYPTED) == 0)
 	{
 		link->common.stage = STAGE_STARTUP;
-		copy_member(link->tls, sizeof(link->tls), frame, FACT_TLS);
+		copy_word(link->tls, sizeof(link->tls), frame, FACT_TLS, link->common.target);
 		if (trace != NULL)
-			trace_tls(trace, frame);
+			trace_tls(trace, frame, link->common.target);
 	}
 	else if (strcmp(reached, STAGE_IS_SPOKEN) == 0)
 	{
@@ -227,6 +231,7 @@ take_login_frame(AgentLink *link, const Frame *frame, Failure *failure)
 	}
 }
 
+/* One read's worth of frames: a process that does not stop must not keep others, or the deadline, waiting. */
 static LoginStatus
 advance(WireLink *common, uint32 events, Failure *failure)
 {
@@ -237,13 +242,11 @@ advance(WireLink *common, uint32 events, Failure *failure)
 
 	/* A process that is gone may have said why before. */
 	(void) flush(link);
-	while (status == LOGIN_UNDER_WAY && (came = next_frame(link, &frame)) != FRAME_NOT_YET)
-	{
-		if (came != FRAME_TAKEN)
-			return end_by_agent(link, failure);
+	came = frame_receive(&link->in, link->fd);
+	while (status == LOGIN_UNDER_WAY && came == FRAME_TAKEN &&
+		   (came = frame_take(&link->in, &frame)) == FRAME_TAKEN)
 		status = take_login_frame(link, &frame, failure);
-	}
-	return status;
+	return came == FRAME_TAKEN || came == FRAME_NOT_YET ? status : end_by_agent(link, failure);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------ */
