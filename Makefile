@@ -8,7 +8,8 @@
 #   make test-servers   all of them in a control server of PostgreSQL 16 to 18, downloaded for that (VERSIONS='16 18', SERVERS_KEEP=1)
 #   make test-providers against MySQL, Trino, DuckDB and others that Debian does not have, downloaded for that (PROVIDERS='mysql', PROVIDERS_KEEP=1)
 #   make fuzz      a minute each of input that no one would send on purpose, to the bridge (make fuzz-http), as connection
-#                  models (fuzz-model) and from hostile servers (fuzz-replies); FUZZ_SECONDS=60, see packaging/fuzz
+#                  models (fuzz-model), from hostile servers (fuzz-replies) and from a hostile agent (fuzz-agent);
+#                  FUZZ_SECONDS=60, see packaging/fuzz
 #   make soak      ten minutes of load while something is broken every second (SOAK_SECONDS=600, SOAK_SEED=…)
 #   make bench     the figures: each beside a baseline of the same run (BENCH_ONLY, BENCH_ROUNDS, BENCH_JSON)
 #   make           builds; WERROR=1 turns on all warnings and makes them errors
@@ -252,7 +253,7 @@ endif
 
 # --- What needs nothing but make ------------------------------------------------------------------
 
-.PHONY: run test test-sanitize test-valgrind fuzz fuzz-http fuzz-model fuzz-replies test-remotes test-servers test-providers soak bench format clean-run
+.PHONY: run test test-sanitize test-valgrind fuzz fuzz-agent fuzz-http fuzz-model fuzz-replies test-remotes test-servers test-providers soak bench format clean-run
 run:
 	@'$(top)'/packaging/run
 
@@ -265,7 +266,7 @@ test-sanitize test-valgrind:
 fuzz:
 	@'$(top)'/packaging/fuzz
 
-fuzz-http fuzz-model fuzz-replies:
+fuzz-agent fuzz-http fuzz-model fuzz-replies:
 	@'$(top)'/packaging/fuzz $(@:fuzz-%=%)
 
 test-remotes:

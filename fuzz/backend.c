@@ -66,7 +66,7 @@ PG_FUNCTION_INFO_V1(dqds_fuzz);
 extern int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*test)(const uint8 *, size_t));
 extern size_t LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int seed);
 
-static const FuzzTarget *const targets[] = {&fuzz_model, &fuzz_replies};
+static const FuzzTarget *const targets[] = {&fuzz_agent, &fuzz_model, &fuzz_replies};
 
 /*
  * Features that libFuzzer must not use here: signals and the timer belong to

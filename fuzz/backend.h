@@ -43,6 +43,7 @@ typedef struct FuzzTarget
 	const char *const *sqlstates;
 } FuzzTarget;
 
+extern const FuzzTarget fuzz_agent;
 extern const FuzzTarget fuzz_model;
 extern const FuzzTarget fuzz_replies;
 

@@ -1,6 +1,6 @@
 # fuzz.mk: builds the fuzz targets, with the clang that the server's build files name. A part of the Makefile.
 #
-#   fuzz/build/dqds.so  the extension, libFuzzer and the targets that run in a server (model, replies)
+#   fuzz/build/dqds.so  the extension, libFuzzer and the targets that run in a server (agent, model, replies)
 #   fuzz/build/http     the bridge, libFuzzer and its target
 #
 # Only the project's own code is instrumented for libFuzzer and counted for the coverage.
@@ -16,7 +16,11 @@ FUZZ_DRIVER = $(shell $(CLANG) -print-file-name=libclang_rt.fuzzer_no_main-$(she
 	-Wl,-Bsymbolic $(foreach f,strcmp strncmp strcasecmp strncasecmp memcmp strstr,-Wl,--wrap=$(f))
 
 FUZZ_SERVER_OBJS = $(EXTENSION_SOURCES:%.c=fuzz/build/%.o) $(addprefix fuzz/build/, \
-	backend.o checked_palloc.o compare.o hostile_server.o messages.o model.o replies.o require.o)
+	agent.o backend.o checked_palloc.o compare.o hostile_agent.o hostile_server.o messages.o messages_agent.o \
+	messages_postgres.o model.o questions.o replies.o require.o)
+
+# The sessions of the agent are the target's (fuzz/agent.c).
+FUZZ_NO_AGENT = -Wl,--wrap=agent_start_session
 FUZZ_HTTP_OBJS = $(BRIDGE_SOURCES:%.c=fuzz/build/%.o) $(addprefix fuzz/build/, \
 	http.o http_answer.o http_request.o require.o)
 
@@ -24,7 +28,7 @@ FUZZ_HTTP_OBJS = $(BRIDGE_SOURCES:%.c=fuzz/build/%.o) $(addprefix fuzz/build/, \
 fuzz-build: fuzz/build/dqds.so fuzz/build/http packaging/instrument/early.so
 
 fuzz/build/dqds.so: $(FUZZ_SERVER_OBJS)
-	$(CLANG) -shared -shared-libasan $(FUZZ_SANITIZERS) -fprofile-instr-generate -o $@ $^ $(FUZZ_DRIVER) \
+	$(CLANG) -shared -shared-libasan $(FUZZ_SANITIZERS) -fprofile-instr-generate -o $@ $^ $(FUZZ_DRIVER) $(FUZZ_NO_AGENT) \
 		$(libpq) -lssl -lcrypto -lpthread
 
 fuzz/build/http: $(FUZZ_HTTP_OBJS)

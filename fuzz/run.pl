@@ -25,6 +25,7 @@ my $patience = 600;
 
 # hosts: what may be connected to; PORT is that of the server itself. Patterns of names look nothing up but these names.
 my %targets = (
+	agent   => { code => 'src/agent', hosts => '127.0.0.1', in_server => 1 },
 	http    => { code => 'bridge', hosts => 'localhost:PORT' },
 	model   => { code => 'src',    hosts => 'nowhere.fuzz.invalid', in_server => 1 },
 	replies => { code => 'src',    hosts => '127.0.0.1', in_server => 1 });

@@ -3,7 +3,7 @@
 
 CREATE EXTENSION dqds;
 
--- ---- for the targets in the server (fuzz/model.c, fuzz/replies.c) ----------------------------------------
+-- ---- for the targets in the server (fuzz/agent.c, fuzz/model.c, fuzz/replies.c) ----------------------------------------
 
 -- They run as a role that may do much, but is not an admin.
 CREATE ROLE fuzzer LOGIN;
