@@ -61,9 +61,10 @@ nothing(Session *session)
 	(void) session;
 }
 
-#define ECHOES(provider)                                                                           \
+#define ECHOES(name)                                                                               \
 	{                                                                                              \
-		provider, 64, NULL, login, ask, nothing, nothing                                           \
+		.provider = (name), .memory_mb = 64, .login = login, .ask = ask, .cancel = nothing,        \
+		.leave = nothing                                                                           \
 	}
 
 const Driver dqds_drivers[] = {
