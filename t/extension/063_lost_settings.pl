@@ -24,7 +24,7 @@ my @operator = (-U => 'operator');
 
 # All settings that only superusers may change, so that a new one is not forgotten.
 my @settings = split /\n/, $control->safe_psql('postgres', q(LOAD 'dqds'; SELECT name FROM pg_settings WHERE name LIKE 'dqds.%' AND context = 'superuser' ORDER BY 1));
-is("@settings", 'dqds.agent dqds.allowed_hosts dqds.denied_hosts dqds.max_answer_size dqds.max_cached_sessions dqds.max_parallel dqds.odbc_drivers dqds.secret_env_prefix dqds.ssl_root_certs', 'the settings of superusers');
+is("@settings", 'dqds.agent dqds.allowed_hosts dqds.denied_hosts dqds.duckdb_directories dqds.duckdb_library dqds.max_answer_size dqds.max_cached_sessions dqds.max_parallel dqds.odbc_drivers dqds.secret_env_prefix dqds.ssl_root_certs', 'the settings of superusers');
 is(ask('', @operator), '|SUCCESS|', 'without any of them named, all is well');
 foreach my $setting (@settings)
 {

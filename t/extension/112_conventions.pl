@@ -56,7 +56,7 @@ sub files_in
 
 # A copy of the sources in which nothing has been built.
 mkdir "$tmp/$_" foreach qw(sources build);
-system('tar', '-cf', "$tmp/sources.tar", '--exclude=*.o', '--exclude=*.so', '--exclude=./bridge/dqds-bridge', '--exclude=./tmp_check', '--exclude=./results', '--exclude=./.git', '.') == 0 or die 'tar';
+system('tar', '-cf', "$tmp/sources.tar", '--exclude=*.o', '--exclude=*.so', '--exclude=./bridge/dqds-bridge', '--exclude=./agent/dqds-agent', '--exclude=./tmp_check', '--exclude=./results', '--exclude=./.git', '.') == 0 or die 'tar';
 system('tar', '-xf', "$tmp/sources.tar", '-C', "$tmp/sources") == 0 or die 'tar';
 my @sources = files_in("$tmp/sources");
 {
@@ -73,7 +73,7 @@ my ($major) = `$ENV{PG_CONFIG} --version` =~ /(\d+)/;
 my $below_prefix = $major >= 18;
 my %dir = map { chomp(my $dir = `$ENV{PG_CONFIG} --$_`); $_ => $dir } qw(pkglibdir sharedir docdir);
 my @documents = ('README.md', grep { s{^sources/}{} } map { s{^\Q$tmp\E/}{}r } sort glob "$tmp/sources/doc/*.md");
-my @expected = sort map { s{^/}{}r } "$dir{pkglibdir}/dqds.so", (map { "$dir{sharedir}/extension/$_" } 'dqds.control', map { s{.*/}{}r } glob "$tmp/sources/sql/dqds--*.sql"), map { "$dir{docdir}/extension/dqds/$_" } @documents;
+my @expected = sort map { s{^/}{}r } (map { "$dir{pkglibdir}/$_" } 'dqds.so', 'dqds-agent', map { "dqds-agent-$_.so" } qw(duckdb http mysql odbc)), (map { "$dir{sharedir}/extension/$_" } 'dqds.control', map { s{.*/}{}r } glob "$tmp/sources/sql/dqds--*.sql"), map { "$dir{docdir}/extension/dqds/$_" } @documents;
 cmp_ok(scalar @documents, '>', 1, 'documents: ' . @documents);
 foreach my $case ([ [], 'usr/local/bin' ], [ ['prefix=/opt/dqds'], 'opt/dqds/bin' ], [ ['bindir=/usr/sbin'], 'usr/sbin' ], [ [ 'bridgedir=/srv', 'prefix=/opt' ], 'srv' ])
 {
