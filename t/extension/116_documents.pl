@@ -245,7 +245,7 @@ same('keys at the top', { map { $_->{key} => 1 } @{ $top->{rows} } }, { map { $_
 
 my ($section) = grep { $_->{section} eq 'Keys of the section' } tables($model);
 my $section_source = source_text('section_keys.c');
-my (%key, %type);
+my (%key, %json_type);
 my %value_of = (STRING => '1', STRING_OR_NUMBER => '1', BOOLEAN => JSON::PP::true, OBJECT => {});
 my %type_of  = (STRING => 'string', STRING_OR_NUMBER => 'string or number', BOOLEAN => 'boolean', OBJECT => 'object');
 foreach my $row (split /\n(?=\t\{)/, rows_of($section_source, 'section_keys'))
@@ -253,11 +253,11 @@ foreach my $row (split /\n(?=\t\{)/, rows_of($section_source, 'section_keys'))
 	my ($key)  = $row =~ /\{"?(\w+)"?,/ or next;
 	my ($type) = $row =~ /\bOF_(\w+)/ ? $1 : 'STRING';
 	$key = 'foreign_server' if $key eq 'FOREIGN_SERVER';
-	next if defined $type{$key};
-	$type{$key} = $type_of{$type};
+	next if defined $json_type{$key};
+	$json_type{$key} = $type_of{$type};
 	$key{$key} = join ' ', grep { my $answer = tested($_, $key => $value_of{$type}); ("$answer->{error_message} " . ($answer->{warnings} // '')) !~ /"$_\.$key\\?"[^;]* is not known/ } @names;
 }
-same('keys of the section', { map { ($_->{key} => "$_->{type}: " . those_of($_->{providers})) } @{ $section->{rows} } }, { map { ($_ => "$type{$_}: $key{$_}") } keys %key });
+same('keys of the section', { map { ($_->{key} => "$_->{type}: " . those_of($_->{providers})) } @{ $section->{rows} } }, { map { ($_ => "$json_type{$_}: $key{$_}") } keys %key });
 
 my %must_be = map { $_->{key} => $_->{'what it must be'} } @{ $section->{rows} };
 my $hint_of = sub { my ($key) = @_; return $sql->value('SELECT hint FROM dqds_test_connection(' . sql_literal(connection_model(undef, host => 'h', user => 'u', $key => 'x')) . '::text)') };
@@ -289,16 +289,16 @@ foreach my $row (split /\n(?=\t\{)/, rows_of($properties_source, 'properties'))
 	push @{ $of_others{$name} }, $kind if $set !~ /^LIBPQ_PROVIDERS$/;
 }
 same('properties', { map { $_->{property} => $_->{value} } table_rows($model, 'property') }, \%property);
-my (%documented, %allowed);
+my %documented_of;
 foreach my $row (table_rows($model, 'property of'))
 {
-	$documented{$_}{ $row->{'property of'} } = 1 foreach split / /, those_of($row->{providers});
+	$documented_of{$_}{ $row->{'property of'} } = 1 foreach split / /, those_of($row->{providers});
 	ok((grep { $_ eq $row->{value} } @{ $of_others{ $row->{'property of'} } // [] }), "$row->{'property of'} of $row->{providers}: its value is that of the table");
 }
 foreach my $name (grep { !/^(?:postgresql|questdb|redshift)$/ } @names)
 {
 	my ($list) = tested($name, properties => { 'no such property' => 1 })->{hint} =~ /^Properties that may be set: (.*)\.$/;
-	is(join(', ', sort keys %{ $documented{$name} }), join(', ', sort split /, /, $list), "properties of $name");
+	is(join(', ', sort keys %{ $documented_of{$name} }), join(', ', sort split /, /, $list), "properties of $name");
 }
 
 # --- Levels, messages -------------------------------------------------------------------------------------------------------
