@@ -102,6 +102,41 @@ my $answer = http($bridge, GET => '/api/datasource/connections/csv/schemas/sales
 is($answer->{status}, 200, 'REST');
 like($answer->{body}, qr/orders\.csv\.gz/, 'REST: the tables');
 
+# --- Questions that are not waited for: thousands of files are described, one by one.
+
+mkdir "$dir/data/many" or die $!;
+write_file("data/many/$_.csv", "a$_,b,c\n" . "1,2,3\n" x 200) foreach 1 .. 6000;
+create_connection($control, 'many', model('csv', { many => "$dir/data/many" }));
+
+# agents(PID): the processes of the agent of a backend; a session's parent is the fork server.
+sub agents
+{
+	my ($backend) = @_;
+	my %parent = map { (eval { slurp_file("$_/stat") } // '') =~ /^(\d+) \(dqds-agent\) \S (\d+)/ ? ($1 => $2) : () } glob '/proc/[0-9]*';
+	return grep { $parent{$_} == $backend || ($parent{ $parent{$_} } // 0) == $backend } keys %parent;
+}
+
+is(lines(q((SELECT count(*) FROM dqds_list_tables('many', 'many')) AS t)), '6000', 'many files');
+my $session = DqdsTest::Sql->connect($control);
+$session->query(q(SELECT * FROM dqds_list_schemas('many')));
+is(scalar agents($session->pid), 2, 'a fork server, and a session');
+$session->query(q(SET dqds.query_timeout = '100ms'));
+my $late = $session->query(q(SELECT count(*) FROM dqds_list_columns('many', 'many')));
+like($late->{error}{message}, qr/^the query at this machine did not finish within 0\.1 s/, 'a deadline');
+ok(poll_until(sub { agents($session->pid) == 1 }, 20), 'a deadline: the session has ended');
+$session->query(q(RESET dqds.query_timeout));
+$session->send(q(SELECT count(*) FROM dqds_list_columns('many', 'many')));
+ok(poll_until(sub { agents($session->pid) == 2 }, 20), 'a session is there');
+$sql->query('SELECT pg_cancel_backend(' . $session->pid . ')');
+is($session->answer->{error}{sqlstate}, '57014', 'cancelled');
+ok(poll_until(sub { agents($session->pid) == 1 }, 20), 'cancelled: the session has ended');
+my $pid = $session->pid;
+$session->send(q(SELECT count(*) FROM dqds_list_columns('many', 'many')));
+ok(poll_until(sub { agents($pid) == 2 }, 20), 'a session is there');
+$sql->query("SELECT pg_terminate_backend($pid)");
+undef $session;
+ok(poll_until(sub { agents($pid) == 0 }, 20), 'the end of the backend: nothing is left');
+
 # An idle session must not outlive the permission that it began with.
 reload_with($control, "dqds.duckdb_directories = '$dir/data/json'");
 ok(poll_until(sub { lines(q(dqds_list_tables('csv', 'sales'))) =~ /may not be read there/ }, 10), 'a permission that is taken away');
