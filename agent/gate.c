@@ -236,6 +236,17 @@ gethostbyname2_r(const char *name, int family, struct hostent *result, char *buf
 	return gethostbyname_r(name, result, buffer, size, answer, error);
 }
 
+/*
+ * Ports are given as numbers.  libmariadb looks for its own when it is initialized, for which the C
+ * library would search a dozen directories and read a file.
+ */
+struct servent *
+getservbyname(const char *name, const char *protocol)
+{
+	(void) name, (void) protocol;
+	return NULL;
+}
+
 int
 getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event)
 {

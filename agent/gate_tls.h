@@ -11,5 +11,6 @@
 typedef void (*AfterHandshake)(const SSL *ssl, bool done, long verified, void *argument);
 
 extern void gate_after_handshake(AfterHandshake function, void *argument);
+extern void gate_without_roots(void);
 
 #endif /* DQDS_GATE_TLS_H */
