@@ -95,9 +95,11 @@ add_schema(Text *sql, const char *schema)
 }
 
 static void
-add_tables(Text *sql, const Ask *ask)
+add_tables(Text *sql, const Ask *ask, bool sequences)
 {
-	text_add(sql, " FROM information_schema.tables WHERE table_type <> 'SEQUENCE' AND ");
+	text_add(sql, " FROM information_schema.tables WHERE ");
+	if (!sequences)
+		text_add(sql, "table_type <> 'SEQUENCE' AND ");
 	if (ask->question != QUESTION_ALL_TABLES)
 		add_schema(sql, ask->values[0]);
 	else
@@ -163,7 +165,7 @@ write_tables(Text *sql, const Ask *ask, const MysqlDialect *dialect)
 	if (all || ask->question == QUESTION_TABLE_DETAILS)
 		text_add(sql, dialect->estimates && value_is_true(ask->values[5]) ? DETAILS(SIZE)
 																		  : DETAILS("NULL"));
-	add_tables(sql, ask);
+	add_tables(sql, ask, false);
 	text_add(sql, " ORDER BY ");
 	if (all)
 		text_add(sql, BYTES_OF("table_schema") ", ");
@@ -244,7 +246,10 @@ mysql_write(Text *sql, const Ask *ask, const MysqlDialect *dialect)
 	}
 }
 
-/* Count the tables that a question about tables, for which mysql_write writes a query, finds in MariaDB, up to a limit. */
+/*
+ * Count the tables that a question about tables, for which mysql_write writes a query, finds in
+ * MariaDB, up to a limit.  Sequences count: to tell them from tables the server opens each.
+ */
 void
 mysql_write_count(Text *sql, const Ask *ask, int limit)
 {
@@ -255,6 +260,6 @@ mysql_write_count(Text *sql, const Ask *ask, int limit)
 	if (ask->values[2] != NULL && sscanf(ask->values[2], "%d", &asked) == 1 && asked < limit)
 		limit = asked;
 	text_add(sql, "COUNT(*) FROM (SELECT 1");
-	add_tables(sql, ask);
+	add_tables(sql, ask, true);
 	text_addf(sql, " LIMIT %d) AS found", limit);
 }
