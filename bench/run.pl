@@ -15,7 +15,7 @@ use Test::More;
 # Standard output is the log of PostgreSQL's test framework; this is shown to the caller.
 my $out = Test::More->builder->output;
 
-my @groups = split ' ', $ENV{BENCH_ONLY} || 'Warm Catalog Fleet Bridge Bulkhead Import';
+my @groups = split ' ', $ENV{BENCH_ONLY} || 'Warm Catalog Fleet Bridge Bulkhead Import Agent';
 my @figures;
 foreach my $group (@groups)
 {
