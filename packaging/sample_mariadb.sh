@@ -5,7 +5,7 @@
 mariadb_server=/usr/sbin/mariadbd
 mariadb_port=
 
-mariadb_root() { "${as_server[@]}" mariadb --no-defaults --socket="$sockets/mariadb" --user=root "$@"; }
+mariadb_root() { "${as_server[@]}" mariadb --no-defaults --socket="$sockets/mariadb" --skip-ssl --user=root "$@"; }
 
 # mariadb_new: an empty one, in place of what an earlier run has left.
 mariadb_new() {

@@ -198,13 +198,14 @@ set_tls(MYSQL *mysql, const Session *session)
 	my_bool on = 1;
 	my_bool off = 0;
 
+	/* Since version 3.4 the library demands this, and with it TLS, unless it is told otherwise. */
+	(void) mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT,
+						  demand == TLS_VERIFIED ? &on : &off);
 	if (demand == TLS_NONE)
 		return;
 	/* With this the library uses TLS if it is offered; look_at_greeting sees to the rest. */
 	(void) mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &on);
 	(void) mysql_optionsv(mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
-	(void) mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT,
-						  demand == TLS_VERIFIED ? &on : &off);
 	if (demand >= TLS_KNOWN_CA && roots != NULL)
 		(void) mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, roots);
 }

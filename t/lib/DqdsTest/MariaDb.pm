@@ -54,7 +54,7 @@ sub query
 	my ($self, $sql) = @_;
 	my ($out, $err) = ('', '');
 
-	IPC::Run::run([ 'mariadb', '--no-defaults', "--socket=$self->{dir}/socket", '--user=root', '--default-character-set=utf8mb4', '-N', '-B' ],
+	IPC::Run::run([ 'mariadb', '--no-defaults', "--socket=$self->{dir}/socket", '--skip-ssl', '--user=root', '--default-character-set=utf8mb4', '-N', '-B' ],
 		'<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout(120)) or die "mariadb: $err";
 	return split /\n/, $out;
 }
