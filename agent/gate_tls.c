@@ -2,22 +2,29 @@
  * gate_tls.c
  *		What is seen of handshakes, and the certificates of the system, for whatever library.
  *
- * Defines two functions of OpenSSL in place of the library's own.  SSL_connect() lets the
- * session see what the server has shown of itself.  SSL_CTX_set_default_verify_paths() gives
+ * Defines two functions of OpenSSL in place of the library's own.  SSL_connect() has OpenSSL
+ * itself check what the connection demands of the certificate, since libraries have ideas of
+ * their own (libmariadb 3.4 takes a certificate for another name if the password is right), and
+ * lets the session see what the server has shown of itself.  SSL_CTX_set_default_verify_paths() gives
  * all contexts of a process one store: a driver that parses the system's 140 certificates at
  * each login takes a tenth of a second for it.  It is empty where no certificate is checked.
  *
  * A driver with another TLS library, as FreeTDS with GnuTLS, is not seen.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <string.h>
+
+#include <openssl/x509v3.h>
 
 #include "gate_tls.h"
 
 static AfterHandshake after_handshake;
 static void *after_handshake_argument;
-static bool without_roots;
+static TlsDemand demand = TLS_NONE;
+static char host[256];
 
 /* Call a function for each handshake that has ended. */
 void
@@ -27,11 +34,37 @@ gate_after_handshake(AfterHandshake function, void *argument)
 	after_handshake_argument = argument;
 }
 
-/* No certificate is checked in this process, so those of the system need not be read. */
+/* What is demanded of the certificates of all servers, and the name that they have to be for. */
 void
-gate_without_roots(void)
+gate_demand_tls(TlsDemand wanted, const char *name)
 {
-	without_roots = true;
+	size_t length = strlen(name);
+
+	demand = wanted;
+	/* A dot at the end of a name is not in certificates. */
+	if (length > 0 && name[length - 1] == '.')
+		length--;
+	if (length >= sizeof(host))
+		length = 0; /* no certificate is for that */
+	memcpy(host, name, length);
+	host[length] = '\0';
+}
+
+/* Have the handshake fail unless the certificate is what is demanded; false: that cannot be. */
+static bool
+demand_certificate(SSL *ssl)
+{
+	unsigned char address[16];
+
+	if (demand < TLS_KNOWN_CA)
+		return true;
+	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	if (demand == TLS_KNOWN_CA)
+		return true;
+	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return host[0] != '\0' && SSL_set1_host(ssl, host) == 1;
 }
 
 /* In place of OpenSSL's. */
@@ -44,6 +77,8 @@ SSL_connect(SSL *ssl)
 
 	if (real == NULL)
 		real = (int (*)(SSL *)) dlsym(RTLD_NEXT, "SSL_connect");
+	if (!demand_certificate(ssl))
+		return -1;
 	result = real(ssl);
 	error = SSL_get_error(ssl, result);
 	if (after_handshake != NULL && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
@@ -58,7 +93,7 @@ SSL_CTX_set_default_verify_paths(SSL_CTX *context)
 	static int (*real)(SSL_CTX *);
 	static X509_STORE *store;
 
-	if (without_roots)
+	if (demand < TLS_KNOWN_CA)
 		return 1;
 	if (real == NULL)
 		real = (int (*)(SSL_CTX *)) dlsym(RTLD_NEXT, "SSL_CTX_set_default_verify_paths");

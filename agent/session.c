@@ -341,8 +341,9 @@ log_in(Session *session)
 		!gate_open(address, session_login_number(session, LOGIN_PORT), time_left, session))
 		_exit(1);
 	gate_after_handshake(tell_handshake, session);
-	if (session_login_number(session, LOGIN_TLS) < TLS_KNOWN_CA)
-		gate_without_roots();
+	if (address != NULL)
+		gate_demand_tls(session_login_number(session, LOGIN_TLS),
+						session_login(session, LOGIN_HOST));
 	writer_begin(&session->rows, FRAME_READY);
 	done = session->driver->login(session);
 	enter(session, PHASE_IDLE);

@@ -20,6 +20,17 @@
 #define REFUSED       IN_ANY_PHASE, LOGIN_REFUSED
 #define NO_CONNECTION IN_ANY_PHASE, LOGIN_HUNG_UP
 
+#define OTHER_NAME                                                                                 \
+	{                                                                                              \
+		DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is for another host name",                 \
+			"Connect by a name that the certificate holds, or choose a mode that does not check "  \
+			"the name."                                                                            \
+	}
+
+/* Of OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH. */
+#define WRONG_NAME    62
+#define WRONG_ADDRESS 64
+
 /* clang-format off */
 static const AgentFault common_faults[] = {
 	{FAULT_IS_NETWORK, ECONNREFUSED, NULL, NULL, NO_CONNECTION,
@@ -34,9 +45,9 @@ static const AgentFault common_faults[] = {
 	{FAULT_IS_NETWORK, 0, NULL, NULL, NO_CONNECTION,
 	 {DQDS_UNREACHABLE, "%h:%p cannot be reached: %m",
 	  "Check host, port and the firewalls on the way."}},
-	{FAULT_IS_CERTIFICATE, 0, NULL, "host name", REFUSED,
-	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is for another host name",
-	  "Connect by a name that the certificate holds, or choose a mode that does not check the name."}},
+	{FAULT_IS_CERTIFICATE, WRONG_NAME, NULL, NULL, REFUSED, OTHER_NAME},
+	{FAULT_IS_CERTIFICATE, WRONG_ADDRESS, NULL, NULL, REFUSED, OTHER_NAME},
+	{FAULT_IS_CERTIFICATE, 0, NULL, "host name", REFUSED, OTHER_NAME},
 	{FAULT_IS_CERTIFICATE, 0, NULL, NULL, REFUSED,
 	 {DQDS_TLS_CERTIFICATE, "the certificate of %h:%p is not trusted: %m",
 	  "It must be valid today and issued by an authority in the file of dqds.ssl_root_certs."}},
