@@ -60,7 +60,7 @@ static const SectionKey section_keys[] = {
 	 .needed = ALL_PROVIDERS},
 	{"account", SNOWFLAKE, AS_HOST, .kind = KEY_HOST, .needed = ALL_PROVIDERS},
 	{"port", ALL_BUT(DUCKDB), AS_PORT, OF_STRING_OR_NUMBER},
-	{"database", ALL_BUT(TRINO | DATABRICKS | BIGQUERY | SPARK | TERADATA | HANA | DUCKDB),
+	{"database", ALL_BUT(TRINO | DATABRICKS | BIGQUERY | SPARK | DUCKDB),
 	 AS_DATABASE, .needed = PRESTO | SNOWFLAKE | ORACLE | DB2},
 	{"catalog", TRINO | DATABRICKS, AS_DATABASE, .needed = TRINO},
 	{"source_project_id", BIGQUERY, AS_DATABASE, .needed = ALL_PROVIDERS},
