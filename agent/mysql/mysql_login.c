@@ -29,6 +29,7 @@
 #define MIN_GREETING       10 /* bytes of payload, that of an error included */
 #define MAX_GREETING       500
 #define PACKET_HEAD        4
+#define GRACE_MS           1000 /* the backend's deadline comes first: it knows that TCP was complete */
 #define MAX_PACKET_BYTES   (1024 * 1024)
 #define CAPABILITY_TLS     0x0800
 #define CAPABILITIES_PLACE 13 /* behind the server's version: number, salt, zero */
@@ -65,7 +66,7 @@ peek(int fd, unsigned char *bytes, size_t wanted)
 
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof(low_water));
 	do
-		count = poll(&ready, 1, session_time_left(connecting.session));
+		count = poll(&ready, 1, session_time_left(connecting.session) + GRACE_MS);
 	while (count < 0 && errno == EINTR);
 	low_water = 1;
 	(void) setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof(low_water));
