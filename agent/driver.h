@@ -34,6 +34,7 @@ typedef struct Driver
 	const char *provider; /* the provider type; NULL ends dqds_drivers */
 	int memory_mb;        /* that a session may take */
 	bool cancels_logins;  /* cancel is called during a login, too, at any point of it */
+	bool shares_roots;    /* the library loads roots by SSL_CTX_load_verify_locations() */
 
 	/*
 	 * In the fork server, before its first session: what is worth doing once.  It must start no

@@ -3,7 +3,7 @@
  *		dqds-agent: the fork server that makes a process for each remote session.
  *
  *	dqds-agent --version	says which drivers there are
- *	dqds-agent --serve		serves the backend at descriptor 3, which starts it so
+ *	dqds-agent --serve ROOTS	serves the backend at descriptor 3, which starts it so
  *
  * Forking is safe because this process has one thread, no connection, and no secret: what is
  * loaded once is loaded here, and what a session is told arrives in its own process.
@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "agent/protocol.h"
+#include "gate_roots.h"
 #include "modules.h"
 #include "session.h"
 
@@ -122,8 +123,9 @@ become_session(int fd, const Driver *driver)
 	session_run(fd, driver);
 }
 
+/* roots: the file that the session checks certificates with; NULL: it checks none. */
 static void
-start_session(const char *provider, int fd, int signals)
+start_session(const char *provider, const char *roots, int fd, int signals)
 {
 	const char *why;
 	const Driver *driver = module_driver(provider, &why);
@@ -134,6 +136,8 @@ start_session(const char *provider, int fd, int signals)
 		session_refuse(fd, FAULT_IS_DRIVER, why);
 		return;
 	}
+	if (roots != NULL && driver->shares_roots)
+		gate_load_roots(roots);
 	pid = make_room() ? fork() : -1;
 	if (pid == 0)
 	{
@@ -161,7 +165,7 @@ passed_descriptor(struct msghdr *header)
 
 /* Take one message; false: the backend is gone. */
 static bool
-take_message(int signals)
+take_message(const char *roots, int signals)
 {
 	char message[CONTROL_BYTES + 1];
 	union
@@ -183,8 +187,8 @@ take_message(int signals)
 		return false;
 	message[length] = '\0';
 	fd = passed_descriptor(&header);
-	if (message[0] == CONTROL_START && fd >= 0)
-		start_session(message + 1, fd, signals);
+	if ((message[0] == CONTROL_START || message[0] == CONTROL_START_CHECKED) && fd >= 0)
+		start_session(message + 1, message[0] == CONTROL_START_CHECKED ? roots : NULL, fd, signals);
 	else if (message[0] == CONTROL_END && length == sizeof(ControlEnd))
 	{
 		ControlEnd end;
@@ -212,7 +216,7 @@ watch_children(void)
 }
 
 static int
-serve(void)
+serve(const char *roots)
 {
 	int signals = watch_children();
 	struct pollfd ready[] = {{.fd = signals, .events = POLLIN},
@@ -227,7 +231,7 @@ serve(void)
 		while (read(signals, &information, sizeof(information)) > 0)
 			;
 		reap();
-		if (backend && ready[1].revents != 0 && !take_message(signals))
+		if (backend && ready[1].revents != 0 && !take_message(roots, signals))
 		{
 			backend = false;
 			end_child(0);
@@ -239,8 +243,8 @@ serve(void)
 int
 main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "--serve") == 0)
-		return serve();
+	if (argc == 3 && strcmp(argv[1], "--serve") == 0)
+		return serve(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 	{
 		printf("dqds-agent %s\n", DQDS_VERSION);

@@ -26,8 +26,8 @@ leave(Session *session)
 
 #define DRIVER(name)                                                                               \
 	{                                                                                              \
-		.provider = (name), .memory_mb = MEMORY_MB, .prepare = prepare, .login = mysql_login,      \
-		.ask = mysql_ask, .cancel = mysql_cancel, .leave = leave                                   \
+		.provider = (name), .memory_mb = MEMORY_MB, .shares_roots = true, .prepare = prepare,      \
+		.login = mysql_login, .ask = mysql_ask, .cancel = mysql_cancel, .leave = leave             \
 	}
 
 const Driver dqds_drivers[] = {DRIVER("mysql"), DRIVER("mariadb"), {NULL}};

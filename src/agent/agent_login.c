@@ -43,6 +43,13 @@ tls_demand(const Target *target)
 	return TLS_VERIFIED;
 }
 
+/* Does a session for this target check the server's certificate? */
+bool
+agent_checks_certificates(const Target *target)
+{
+	return tls_demand(target) >= TLS_KNOWN_CA;
+}
+
 static bool
 add_number(FrameBuffer *buffer, const char *name, int number)
 {

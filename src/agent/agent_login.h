@@ -9,6 +9,7 @@
 
 typedef struct Target Target;
 
+extern bool agent_checks_certificates(const Target *target);
 extern bool agent_login(FrameBuffer *buffer, const Target *target, const char *address);
 
 #endif /* DQDS_AGENT_LOGIN_H */

@@ -28,6 +28,7 @@
 
 #include "storage/fd.h"
 
+#include "agent/agent_login.h"
 #include "agent/agent_process.h"
 #include "agent/failure_agent.h"
 #include "agent/protocol.h"
@@ -40,8 +41,6 @@
 
 /* How long a fork server may take nothing. */
 #define CONTROL_PATIENCE_MS 1000
-
-static const char *const arguments[] = {PROGRAM, "--serve", NULL};
 
 /*
  * Nothing of the server's.  Files that libraries look for in the home directory or the system
@@ -111,6 +110,7 @@ agent_forget(void)
 static int
 spawn(const char *path, int its_end)
 {
+	const char *const arguments[] = {PROGRAM, "--serve", dqds_ssl_root_certs, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
@@ -219,8 +219,8 @@ static bool
 hand_over(const Target *target, int its_end, Failure *failure)
 {
 	char message[CONTROL_BYTES];
-	int length =
-		snprintf(message, sizeof(message), "%c%s", CONTROL_START, provider_name(target->provider));
+	char type = agent_checks_certificates(target) ? CONTROL_START_CHECKED : CONTROL_START;
+	int length = snprintf(message, sizeof(message), "%c%s", type, provider_name(target->provider));
 	int error = EPIPE;
 
 	/* A fork server that has died, or hangs, is noticed here, and replaced once. */

@@ -23,14 +23,16 @@
 
 /*
  * Control messages, from the backend.  START has a descriptor with it, the session's end of
- * its socket, and is followed by the name of a provider.  END names a process that the
- * backend has no use for any more: it has been told by the end of its socket, and is killed if
- * it is still there after END_PATIENCE_MS.
+ * its socket, and is followed by the name of a provider.  START_CHECKED is the same for a
+ * session that checks certificates, with the file of roots that the fork server was started
+ * with.  END names a process that the backend has no use for any more: it has been told by the
+ * end of its socket, and is killed if it is still there after END_PATIENCE_MS.
  */
-#define CONTROL_START   'S'
-#define CONTROL_END     'E'
-#define CONTROL_BYTES   64 /* the longest message */
-#define END_PATIENCE_MS 2000
+#define CONTROL_START         'S'
+#define CONTROL_START_CHECKED 'R'
+#define CONTROL_END           'E'
+#define CONTROL_BYTES         64 /* the longest message */
+#define END_PATIENCE_MS       2000
 
 typedef struct ControlEnd
 {

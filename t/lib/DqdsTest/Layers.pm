@@ -25,7 +25,7 @@ my @bridge_layers = (
 	[qw(control_open http)], [qw(bulkhead control error routes)], [qw(address descriptor log watchdog)], [qw(statements text)]);
 
 # A module of the agent, which is a folder, is above the program, whose files are named.
-my @agent_layers = ([], [qw(main)], [qw(modules)], [qw(session)], [qw(frames gate gate_gnutls gate_tls sorter text)]);
+my @agent_layers = ([], [qw(main)], [qw(modules)], [qw(session)], [qw(frames gate gate_gnutls gate_roots gate_tls sorter text)]);
 
 my %src_layer    = map { $src_layers[$_] => $_ } 0 .. $#src_layers;
 my %bridge_layer = map { my $layer = $_; map { $_ => $layer } @{ $bridge_layers[$layer] } } 0 .. $#bridge_layers;
