@@ -62,7 +62,7 @@ workplace_open() {
 project_files() {
   local file
   { git ls-files -co --exclude-standard -z 2>/dev/null ||
-      find . \( -name .git -o -name .run -o -name .remotes -o -name .servers -o -name .providers -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge \) -prune \
+      find . \( -name .git -o -name .run -o -name .remotes -o -name .servers -o -name .providers -o -name '*.o' -o -name '*.so' -o -path ./bridge/dqds-bridge -o -path ./agent/dqds-agent \) -prune \
         -o \( -type f -o -type l \) -print0; } |
     while IFS= read -r -d '' file; do
       if [ -e "$file" ]; then printf '%s\0' "$file"; fi # deleted, but git does not know yet
