@@ -292,4 +292,4 @@ clean-run:
 	@rm -rf '$(top)/.remotes' '$(top)/.servers' '$(top)/.providers'
 
 format:
-	cd '$(top)' && clang-format -i $(call files,src/*.[ch] src/*/*.[ch] bridge/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
+	cd '$(top)' && clang-format -i $(call files,src/*.[ch] src/*/*.[ch] bridge/*.[ch] agent/*.[ch] agent/*/*.[ch] bench/*.c t/wire/*.[ch] packaging/instrument/*.[ch] fuzz/*.[ch])
