@@ -285,12 +285,40 @@ fill(const Session *session, const char *template, Text *text)
 	return true;
 }
 
+/*
+ * The driver manager reads the string as well, to find the driver in it, and of each unit of
+ * UTF-16 it sees only the low byte: U+017D is a closing brace to it.  Does it see this
+ * character, in any unit or only in those that are none?
+ */
+static bool
+manager_sees(const char *value, char character, bool in_any)
+{
+	SQLWCHAR *wide = wide_of(value);
+	bool sees = false;
+
+	for (size_t i = 0; wide[i] != 0; i++)
+		sees = sees || ((wide[i] & 0xFF) == (unsigned char) character && (in_any || wide[i] > 0xFF));
+	free(wide);
+	return sees;
+}
+
+/*
+ * Could the driver manager take a part of the value for a pair of its own, which could name
+ * another driver?  It takes a doubled brace for one within a value, and goes on with the next
+ * pair behind a single one, whatever follows.  A pair has an equals sign.
+ */
+static bool
+misleads_manager(const char *value, Braces braces)
+{
+	return manager_sees(value, '}', braces != BRACES_ARE_DOUBLED) && manager_sees(value, '=', true);
+}
+
 /* Could a character of the value have a meaning in a connection string, or be cut off? */
 static bool
 needs_braces(const char *value)
 {
 	return strpbrk(value, ";{}[]()=,?*!'\"\t\r\n") != NULL || *value == ' ' ||
-		   value[strlen(value) - 1] == ' ';
+		   value[strlen(value) - 1] == ' ' || manager_sees(value, ';', false);
 }
 
 /* False: the value cannot be written in a way that the driver understands. */
@@ -316,7 +344,8 @@ add_pair(Session *session, const OdbcForm *form, const Pair *pair, Text *text)
 	Text value = {0};
 	bool good = true;
 
-	if (*pair->keyword != '\0' && fill(session, pair->value, &value))
+	if (*pair->keyword != '\0' && fill(session, pair->value, &value) &&
+		(good = !misleads_manager(value.bytes, form->braces)))
 	{
 		text_addf(text, "%s=", pair->keyword);
 		if (strcmp(pair->value, "%w") == 0 || needs_braces(value.bytes))
@@ -328,7 +357,8 @@ add_pair(Session *session, const OdbcForm *form, const Pair *pair, Text *text)
 	if (!good)
 		session_fault(
 			session, FAULT_IS_MODEL, 0, NULL,
-			"the driver cannot be given a user, password or database that contains \"};\"");
+			"the driver cannot be given a user, password or database that contains \"};\", or \"}\" "
+			"and \"=\", or characters that are read as these");
 	text_free(&value);
 	return good;
 }

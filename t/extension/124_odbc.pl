@@ -165,6 +165,14 @@ my $braces = model('oracle', %reader, password => q(a}};DRIVER=/nowhere;c{d'"=é
 is(test_of($sql, $braces)->{connection_test_result}, 'SUCCESS', 'a password of any characters');
 $remote->safe_psql('postgres', q(ALTER ROLE reader PASSWORD ') . remote_password($remote) . q('));
 
+# The driver manager looks for a driver in the string as well, and of a character sees only the low byte: Ž is } to it, and Ļ is ;.
+foreach my $value ("x}DRIVER=$faulty;y", "xŽDRIVER=$faulty;y", "x👽DRIVERĽ$faulty;y")
+{
+	is(test_of($sql, model('sqlserver', %bob, $_ => $value))->{error_code}, 'invalid_connection', "no other driver by a $_: $value") foreach qw(user password database);
+}
+is(test_of($sql, model('oracle', %reader, password => "xŽDRIVER=$faulty;y"))->{error_code}, 'invalid_connection', 'also where braces are doubled');
+is(test_of($sql, model('oracle', %reader, user => "xĻDRIVERĽ${faulty}Ļ"))->{error_code}, 'authentication_failed', 'what ends a value stands in braces');
+
 # --- The setting --------------------------------------------------------------------------------------------------------------------
 
 foreach my $value ('db2=libdb2.so', 'db2', 'mysql=/x.so', 'nothing=/x.so', 'db2=/x;y.so', 'db2=/x.so strange', 'db2=/x.so generic more', 'db2=/{x}.so')
