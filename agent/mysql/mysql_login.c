@@ -51,7 +51,9 @@ static __thread struct
 static int
 refuse(const char *kind, const char *text)
 {
-	session_fault(connecting.session, kind, 0, NULL, "%s", text);
+	/* The thread that cancels must report no faults. */
+	if (!session_is_cancelled(connecting.session))
+		session_fault(connecting.session, kind, 0, NULL, "%s", text);
 	connecting.told = true;
 	return ECONNABORTED;
 }
@@ -94,8 +96,9 @@ refuse_as_server(const unsigned char *payload, size_t length)
 {
 	const char *text = (const char *) payload + 3;
 
-	session_fault(connecting.session, FAULT_IS_SERVER, payload[1] | payload[2] << 8, NULL, "%.*s",
-				  (int) (length - 3), text);
+	if (!session_is_cancelled(connecting.session))
+		session_fault(connecting.session, FAULT_IS_SERVER, payload[1] | payload[2] << 8, NULL,
+					  "%.*s", (int) (length - 3), text);
 	connecting.told = true;
 	return ECONNABORTED;
 }
