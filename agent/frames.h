@@ -10,8 +10,6 @@
 
 #include "agent/protocol.h"
 
-#define MAX_INCOMING_BYTES (256 * 1024) /* the payload of a frame from the backend */
-
 /* Frames that are being written.  One thread at a time. */
 typedef struct FrameWriter
 {

@@ -34,6 +34,9 @@
 #include "wire/failure_common.h"
 #include "wire/wire.h"
 
+/* Of the names of tables, or of a piece of one, that a server is asked for. */
+#define MAX_FILTER_BYTES (128 * 1024)
+
 /* A fork server that has made no process in this time hangs. */
 #define PROCESS_PATIENCE_US (1000 * 1000)
 
@@ -251,15 +254,39 @@ advance(WireLink *common, uint32 events, Failure *failure)
 
 /* ---- asking ------------------------------------------------------------------------------------------ */
 
+/*
+ * Leave out filters that are too long for a frame, or for a query of some servers: the listing
+ * applies them again.
+ */
+static RemoteQuery
+without_long_filters(const RemoteQuery *query)
+{
+	RemoteQuery asked = *query;
+
+	for (int i = 1; i < MAX_QUERY_PARAMETERS; i++)
+		if (asked.values[i] != NULL && strlen(asked.values[i]) > MAX_FILTER_BYTES)
+		{
+			asked.values[i] = NULL;
+			if (asked.question == QUESTION_COLUMNS_OF)
+				asked.question = QUESTION_COLUMNS;
+			else if (asked.question == QUESTION_COLUMN_DETAILS_OF)
+				asked.question = QUESTION_COLUMN_DETAILS;
+			else
+				asked.values[2] = NULL; /* the limit counts what passes */
+		}
+	return asked;
+}
+
 static bool
 fill_question(FrameBuffer *buffer, const RemoteQuery *query)
 {
-	AskHead head = {.question = query->question, .timeout_ms = dqds_query_timeout_ms};
+	RemoteQuery asked = without_long_filters(query);
+	AskHead head = {.question = asked.question, .timeout_ms = dqds_query_timeout_ms};
 	bool done = frame_begin(buffer, FRAME_ASK) && frame_add(buffer, &head, sizeof(head));
 
 	StaticAssertStmt(MAX_ASK_VALUES == MAX_QUERY_PARAMETERS, "the values of a query");
 	for (int i = 0; done && i < MAX_QUERY_PARAMETERS; i++)
-		done = frame_add_value(buffer, query->values[i]);
+		done = frame_add_value(buffer, asked.values[i]);
 	return done;
 }
 

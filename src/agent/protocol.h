@@ -77,6 +77,9 @@ typedef struct FrameHead
 #define MAX_FRAME_BYTES (MAX_ROW_BYTES + 4096)
 #define MAX_ASK_VALUES  6
 
+/* Of a payload to the agent: a model may have 1 MB, and so may the name of a schema. */
+#define MAX_INCOMING_BYTES (2 * 1024 * 1024)
+
 /* The values follow, each as in ROWS. */
 typedef struct AskHead
 {

@@ -37,8 +37,9 @@
 #include "registry/owner_call.h"
 #include "wire/question.h"
 
-/* The number of tables whose columns are requested at once. */
+/* The number of tables whose columns are requested at once, and about the bytes of their names. */
 #define ASKED_TABLES 5000
+#define ASKED_BYTES  (100 * 1024)
 
 /*
  * An entry of the unique index of imported tables can have about 2,700 bytes;
@@ -135,14 +136,16 @@ static Datum
 next_names(SortedRows *tables, int schema)
 {
 	ArrayBuildState *names = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	size_t bytes = 0;
 
-	for (int count = 0; count < ASKED_TABLES && sorted_rows_any(tables) &&
+	for (int count = 0; count < ASKED_TABLES && bytes < ASKED_BYTES && sorted_rows_any(tables) &&
 						sorted_rows_integer(tables, ROW_SCHEMA) == schema;
 		 count++)
 	{
 		/* Copied, because the row is valid only until the next one. */
 		char *name = sorted_rows_text(tables, ROW_TABLE);
 
+		bytes += strlen(name);
 		accumArrayResult(names, CStringGetTextDatum(name), false, TEXTOID, CurrentMemoryContext);
 		pfree(name);
 		(void) sorted_rows_next(tables);

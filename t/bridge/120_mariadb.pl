@@ -78,6 +78,11 @@ foreach my $piece ('%', '_', '\\', "'", '"', 'A', 'a', 'ö', '表', ',')
 is_deeply(lines_of(sprintf q(SELECT table_name FROM dqds_list_columns('shop', 'names', ARRAY[%s])), join ', ', map { sql_literal($_) } @names[ 1, 6, 7, 9 ]),
 	[ sort @names[ 1, 6, 7, 9 ] ], 'columns of named tables');
 
+is_deeply(lines_of(q(SELECT count(*) AS n FROM dqds_list_columns('shop', 'shop',
+	(SELECT array_agg('a name of a table that is not there ' || n) || '{orders}'::text[] FROM generate_series(1, 20000) AS n)))), ['8'], 'also among very many names');
+is_deeply(lines_of(q(SELECT count(*) AS n FROM dqds_list_tables('shop', 'shop', repeat('x', 3000000)))), ['0'], 'a piece of a name that is longer than any');
+is_deeply(lines_of(q(SELECT count(*) AS n FROM dqds_list_columns('shop', repeat('x', 1000000)))), ['0'], 'a schema with a name that is longer than any');
+
 is_deeply(lines_of(q(SELECT count(*) AS n, count(estimated_rows) AS counted, min(table_name), max(table_name) FROM dqds_list_tables('shop', 'many'))),
 	[ MANY . '|0|t001|t230' ], 'many tables are complete, and are not counted');
 is_deeply(lines_of(q(SELECT table_name FROM dqds_list_tables('shop', 'many', max_rows => 3))), [qw(t001 t002 t003)], 'the first of them');
