@@ -48,6 +48,12 @@ typedef struct ClickhouseError
 	size_t length;
 } ClickhouseError;
 
+/* Errors that say that no one is let in so. */
+#define UNKNOWN_USER          192
+#define WRONG_PASSWORD        193
+#define REQUIRED_PASSWORD     194
+#define AUTHENTICATION_FAILED 516
+
 /* What one question is answered into. */
 typedef struct Answering
 {
@@ -235,11 +241,53 @@ learn(void *argument, const json_t *row)
 	return true;
 }
 
+/* Does it say that a password is missing, or wrong? */
+static bool
+refuses_login(const HttpAnswer *answer)
+{
+	long code = find_error(answer->body.length == 0 ? "" : answer->body.bytes).code;
+
+	return answer->status == 401 || answer->status == 403 ||
+		   (answer->status != 200 && (code == UNKNOWN_USER || code == WRONG_PASSWORD ||
+									  code == REQUIRED_PASSWORD || code == AUTHENTICATION_FAILED));
+}
+
+/*
+ * A user without a password is let in with any: tell that the password was right only if the user
+ * is not let in without it.  False: that cannot be found out, and session_fault was called.
+ */
+static bool
+tell_proof(Session *session, ClickhouseLink *link)
+{
+	const char *password = session_login(session, LOGIN_PASSWORD);
+	HttpRequest request = {.method = "POST",
+						   .path = "/",
+						   .body = "SELECT 1",
+						   .length = strlen("SELECT 1"),
+						   .type = "text/plain; charset=UTF-8"};
+	HttpAnswer answer = {0};
+	bool good = true;
+	bool proved = session_login(session, LOGIN_PROVE) == NULL;
+
+	if (password == NULL || *password == '\0')
+		return true;
+	if (!proved)
+	{
+		link->http->secret = "";
+		good = http_ask(link->http, &request, &answer);
+		link->http->secret = password;
+		proved = good && refuses_login(&answer);
+		http_answer_free(&answer);
+	}
+	if (proved)
+		session_fact(session, FACT_PASSWORD_USED, "1");
+	return good;
+}
+
 static bool
 learn_dialect(Session *session, ClickhouseLink *link)
 {
 	Answering answering = {.session = session, .link = link};
-	const char *password = session_login(session, LOGIN_PASSWORD);
 	Text sql = {0};
 	bool good;
 
@@ -247,8 +295,6 @@ learn_dialect(Session *session, ClickhouseLink *link)
 	good = run(session, link, &sql, learn, &answering);
 	if (good && answering.version.length > 0)
 		session_fact(session, FACT_VERSION, answering.version.bytes);
-	if (good && password != NULL && *password != '\0')
-		session_fact(session, FACT_PASSWORD_USED, "1");
 	text_free(&answering.version);
 	text_free(&sql);
 	return good;
@@ -271,7 +317,7 @@ clickhouse_login(Session *session)
 	if (link->http == NULL)
 		return false;
 	session_set_state(session, link);
-	return ping(session, link) && learn_dialect(session, link);
+	return ping(session, link) && learn_dialect(session, link) && tell_proof(session, link);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------- */

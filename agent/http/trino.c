@@ -85,18 +85,47 @@ run(Session *session, TrinoLink *link, const Text *sql, JsonRowSink sink, void *
 	return good;
 }
 
+/*
+ * A Presto that checks no passwords takes any: tell that the password was right only if nothing,
+ * which is no statement, is refused without it.  Trino refuses a password that it does not check.
+ * False: that cannot be found out, and session_fault was called.
+ */
+static bool
+tell_proof(Session *session, TrinoLink *link)
+{
+	const char *password = session_login(session, LOGIN_PASSWORD);
+	HttpRequest request = {.method = "POST",
+						   .path = "/v1/statement",
+						   .headers = link->headers,
+						   .body = "",
+						   .type = "text/plain; charset=utf-8",
+						   .anonymous = true};
+	HttpAnswer answer = {0};
+	bool good = true;
+	bool proved = !link->dialect.is_presto || session_login(session, LOGIN_PROVE) == NULL;
+
+	if (password == NULL || *password == '\0')
+		return true;
+	if (!proved)
+	{
+		good = http_ask(link->http, &request, &answer);
+		proved = good && (answer.status == 401 || answer.status == 403);
+		http_answer_free(&answer);
+	}
+	if (proved)
+		session_fact(session, FACT_PASSWORD_USED, "1");
+	return good;
+}
+
 /* The login proper. */
 static bool
 check_catalog(Session *session, TrinoLink *link)
 {
-	const char *password = session_login(session, LOGIN_PASSWORD);
 	Text sql = {0};
 	bool good;
 
 	trino_write_check(&sql, &link->dialect);
 	good = run(session, link, &sql, NULL, NULL);
-	if (good && password != NULL && *password != '\0')
-		session_fact(session, FACT_PASSWORD_USED, "1");
 	text_free(&sql);
 	return good;
 }
@@ -176,7 +205,7 @@ trino_login(Session *session)
 	if (link->http == NULL)
 		return false;
 	session_set_state(session, link);
-	return ask_info(session, link) && check_catalog(session, link);
+	return ask_info(session, link) && check_catalog(session, link) && tell_proof(session, link);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------- */

@@ -7,9 +7,12 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+
 #include "agent/agent_login.h"
 #include "agent/odbc_drivers.h"
 #include "agent/protocol.h"
+#include "base/encoding.h"
 #include "base/settings.h"
 #include "model/provider.h"
 #include "model/target.h"
@@ -59,6 +62,17 @@ add_number(FrameBuffer *buffer, const char *name, int number)
 	return frame_add_member(buffer, name, digits);
 }
 
+/* A member that is text of the model, which the agent takes in UTF-8. */
+static bool
+add_text(FrameBuffer *buffer, const char *name, const char *value)
+{
+	const char *bytes = value;
+
+	if (value != NULL && !remote_encode(value, PG_UTF8, &bytes))
+		bytes = value;
+	return frame_add_member(buffer, name, bytes);
+}
+
 /* The settings by which files of this machine are read. */
 static bool
 add_file_settings(FrameBuffer *buffer, const Target *target)
@@ -91,19 +105,20 @@ agent_login(FrameBuffer *buffer, const Target *target, const char *address)
 {
 	bool done = frame_begin(buffer, FRAME_LOGIN) &&
 				frame_add_member(buffer, LOGIN_PROVIDER, provider_name(target->provider)) &&
-				frame_add_member(buffer, LOGIN_HOST, target->host) &&
+				add_text(buffer, LOGIN_HOST, target->host) &&
 				frame_add_member(buffer, LOGIN_ADDRESS, address) &&
 				add_number(buffer, LOGIN_PORT, target->port) &&
-				frame_add_member(buffer, LOGIN_DATABASE, target->database) &&
-				frame_add_member(buffer, LOGIN_USER, target->user) &&
-				frame_add_member(buffer, LOGIN_PASSWORD, target->password) &&
+				add_text(buffer, LOGIN_DATABASE, target->database) &&
+				add_text(buffer, LOGIN_USER, target->user) &&
+				add_text(buffer, LOGIN_PASSWORD, target->password) &&
 				add_number(buffer, LOGIN_TLS, tls_demand(target)) &&
 				frame_add_member(buffer, LOGIN_ROOTS, dqds_ssl_root_certs) &&
 				add_number(buffer, LOGIN_TIMEOUT_MS, target->connect_timeout_ms) &&
 				frame_add_member(buffer, LOGIN_CLEARTEXT, target->allow_cleartext ? "1" : NULL) &&
+				frame_add_member(buffer, LOGIN_PROVE, target->password_required ? "1" : NULL) &&
 				add_file_settings(buffer, target) && add_driver(buffer, target);
 
 	for (int i = 0; done && i < target->nparameters; i++)
-		done = frame_add_member(buffer, target->parameters[i].keyword, target->parameters[i].value);
+		done = add_text(buffer, target->parameters[i].keyword, target->parameters[i].value);
 	return done;
 }

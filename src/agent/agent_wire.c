@@ -77,7 +77,7 @@ copy_member(char *to, size_t size, const Frame *frame, const char *name)
 {
 	const char *value = member_value(frame->payload, frame->length, name);
 
-	strlcpy(to, value == NULL ? "" : value, size);
+	strlcpy(to, value == NULL ? "" : remote_decode(value, PG_UTF8), size);
 }
 
 /* The same, fit to be shown: a word of the TLS library, which is shown as it is. */
@@ -85,7 +85,7 @@ static void
 copy_word(char *to, size_t size, const Frame *frame, const char *name, const Target *target)
 {
 	const char *value = member_value(frame->payload, frame->length, name);
-	const char *word = value == NULL ? "" : remote_line(secret_hide(target, value));
+	const char *word = value == NULL ? "" : remote_line(secret_hide(target, remote_decode(value, PG_UTF8)));
 	int length = strlen(word);
 
 	if (length >= size)

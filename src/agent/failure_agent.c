@@ -8,10 +8,13 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+
 #include "agent/failure_agent.h"
 #include "agent/faults.h"
 #include "agent/members.h"
 #include "agent/protocol.h"
+#include "base/encoding.h"
 #include "model/provider.h"
 #include "model/target.h"
 #include "wire/failure_common.h"
@@ -180,7 +183,9 @@ failure_of_fault(const Target *target, bool asked, const char *payload, size_t l
 		failure_agent_ended(target, failure);
 		return LOGIN_REFUSED;
 	}
-	explain(&row->explanation, target, text == NULL ? "" : text, NULL, failure);
+	/* In our encoding, in which the secrets are that it may hold. */
+	explain(&row->explanation, target, text == NULL ? "" : remote_decode(text, PG_UTF8), NULL,
+			failure);
 	if (state != NULL)
 		note_sqlstate(failure, state);
 	return row->outlook;

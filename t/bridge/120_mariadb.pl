@@ -107,6 +107,18 @@ my ($tested) = $sql->rows(q(SELECT * FROM dqds_test_connection('shop')));
 is($tested->{connection_test_result} // $tested->{result}, 'SUCCESS', 'the test of the connection');
 like($tested->{server_version}, qr/^1\d\.\d+\.\d+-MariaDB/, 'tells the version');
 
+# What the agent is told and tells is UTF-8, whatever the control database has; PASSWORD has characters beyond ASCII.
+$control->safe_psql('postgres', q(CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0));
+$control->safe_psql('latin', 'CREATE EXTENSION dqds');
+my $latin = DqdsTest::Sql->connect($control, database => 'latin');
+$latin->must(q(SET client_encoding = 'UTF8'));
+$latin->must(sprintf q(SELECT dqds_create_connection('shop', %s::json)), sql_literal($mariadb->model));
+is_deeply([ $latin->column(q(SELECT table_name FROM dqds_list_tables('shop', 'names'))) ], [ sort '?', grep { $_ ne '表' } @names ], 'from a database in LATIN1');
+is_deeply([ $latin->column(q(SELECT table_name FROM dqds_list_columns('shop', 'names', ARRAY['Größe']))) ], ['Größe'], 'which asks in UTF-8');
+like($latin->value('SELECT error_message FROM dqds_test_connection(' . sql_literal($mariadb->model(user => 'Ödön', password => 'x')) . '::json)'),
+	qr/user "Ödön"/, 'and understands what it hears');
+$latin->close;
+
 # --- Over REST ------------------------------------------------------------------------------------------------------
 
 my $bridge = start_bridge($control, level => 'editor', connections => ['shop']);

@@ -6,6 +6,7 @@ use DqdsTest;
 use DqdsTest::FakeTrino;
 use DqdsTest::Http;
 use DqdsTest::Sql;
+use MIME::Base64 ();
 use Test::More;
 
 use constant PASSWORD => 'top-secret-7';
@@ -49,6 +50,7 @@ sub good
 {
 	my ($request) = @_;
 	return info() if $request->{path} eq '/v1/info';
+	return answer_with(401, 'Unauthorized', 'Content-Type' => 'text/plain') if defined $request->{body} && $request->{body} eq '' && !$request->{headers}{authorization} && $request->{method} eq 'POST';
 	return answer_with(204, '', 'Content-Type' => undef) if $request->{method} eq 'DELETE';
 	my %rows = (
 		schemata => [ ['Größe'], ["o'clock"], ['tiny'] ],
@@ -317,6 +319,7 @@ foreach my $case (sort keys %answered)
 	my $fake = start_fake_trino(sub {
 		my ($request) = @_;
 		return answer_with(200, "Ok.\n") if $request->{path} eq '/ping';
+		return answer_with(403, 'Code: 516. DB::Exception: ada: Authentication failed') if $request->{body} eq 'SELECT 1';
 		return answer_with(200, $request->{body} =~ /version/ ? $answered{$case}[0] : '{"data":[["1"]],"rows":1}');
 	});
 	like(test(clickhouse_model($fake->port)), qr/^$answered{$case}[1]/, "ClickHouse: $case");
@@ -329,6 +332,34 @@ foreach my $case ([ 'another server', sub { answer_with(200, 'hello') }, 'wrong_
 	like(test(clickhouse_model($fake->port)), qr/^$case->[2]/, "in the place of ClickHouse: $case->[0]");
 	is_deeply([ grep { /^Authorization/mi } requests_of($fake) ], [], 'which gets no password');
 	$fake->stop;
+}
+
+# Servers that take any password have not checked it.
+{
+	my $fake = start_fake_trino(\&good);
+	is(test(model_of($fake->port, provider => 'presto')), '- -', 'Presto that wants a password');
+	$fake->stop;
+	$fake = start_fake_trino(sub { my ($request) = @_; return $request->{body} eq '' && $request->{method} eq 'POST' ? answer_with(400, 'SQL statement is empty', 'Content-Type' => 'text/plain') : good($request); });
+	like(test(model_of($fake->port, provider => 'presto')), qr/^password_required the server at \S+ did not ask for the password/, 'Presto that checks none');
+	create_connection($control, 'unproved', to_json({ %{ from_json(model_of($fake->port, provider => 'presto')) }, password_required => JSON::PP::false }));
+	is_deeply([ $sql->column(q(SELECT error_code FROM dqds_test_connection('unproved'))) ], [undef], 'which may be where none is required');
+	$fake->stop;
+
+	my $open;
+	my $clickhouse = sub {
+		my ($request) = @_;
+		return answer_with(200, "Ok.\n") if $request->{path} eq '/ping';
+		return answer_with($open ? 200 : 403, $open ? "1\n" : 'Code: 516. DB::Exception: ada: Authentication failed', 'Content-Type' => 'text/plain')
+		  if $request->{body} eq 'SELECT 1' && $request->{headers}{authorization} eq 'Basic ' . MIME::Base64::encode_base64('ada:', '');
+		return answer_with(200, $request->{body} =~ /version/ ? '{"data":[["23.8.1.1",null,null]],"rows":1}' : '{"data":[["1"]],"rows":1}');
+	};
+	foreach my $case ([ 0, qr/^- -$/, 'a user with a password' ], [ 1, qr/^password_required the server at \S+ did not ask for the password/, 'one without, who is let in with any' ])
+	{
+		$open = $case->[0];
+		$fake = start_fake_trino($clickhouse);
+		like(test(clickhouse_model($fake->port)), $case->[1], "ClickHouse: $case->[2]");
+		$fake->stop;
+	}
 }
 
 $elsewhere->stop;
