@@ -5,6 +5,8 @@
 #ifndef DQDS_GATE_GNUTLS_H
 #define DQDS_GATE_GNUTLS_H
 
+#include <stdbool.h>
+
 /* What became of the last certificate that was to be verified. */
 typedef enum GnutlsVerdict
 {
@@ -14,5 +16,6 @@ typedef enum GnutlsVerdict
 } GnutlsVerdict;
 
 extern GnutlsVerdict gate_gnutls_verdict(void);
+extern bool gate_gnutls_encrypts(void);
 
 #endif /* DQDS_GATE_GNUTLS_H */

@@ -48,6 +48,7 @@ struct OdbcForm
 	const char *driver;   /* that is to be installed, for a message */
 	const char *probe;    /* a statement with one row of one value */
 	bool checks_password; /* a server with this driver lets no one in whose password is wrong */
+	bool may_end_tls;     /* it ends TLS after the login if the server wants that */
 	bool plain_database;  /* its name must be made of letters, digits and few other characters */
 	Braces braces;
 	Protection protection;
@@ -76,6 +77,7 @@ static const OdbcForm forms[] = {
 	 .driver = "FreeTDS (Debian's package tdsodbc)",
 	 .probe = "SELECT @@SPID",
 	 .checks_password = true,
+	 .may_end_tls = true,
 	 .braces = BRACES_END_BEFORE_SEMICOLON,
 	 /* Host, port and TLS stand in a file (tds_file.c): it has more options. */
 	 .pairs = {{"SERVERNAME", "dqds"},
@@ -207,6 +209,12 @@ bool
 form_checks_password(const OdbcForm *form)
 {
 	return form->checks_password;
+}
+
+bool
+form_may_end_tls(const OdbcForm *form)
+{
+	return form->may_end_tls;
 }
 
 /*

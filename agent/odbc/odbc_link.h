@@ -61,6 +61,7 @@ extern const OdbcForm *form_find(const Session *session, const char *driver);
 extern const char *form_driver_name(const OdbcForm *form);
 extern const char *form_probe(const OdbcForm *form);
 extern bool form_checks_password(const OdbcForm *form);
+extern bool form_may_end_tls(const OdbcForm *form);
 extern bool form_write(Session *session, const OdbcForm *form, const char *driver, Text *text);
 
 /* tds_file.c */

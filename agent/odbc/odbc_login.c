@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gate.h"
+#include "gate_gnutls.h"
 #include "odbc_link.h"
 
 #define MAX_INFO 512
@@ -221,6 +222,20 @@ tell_version(Session *session, const OdbcLink *link)
 	free(version);
 }
 
+/*
+ * Is the connection encrypted, if that is demanded?  A server that answers, or someone in its
+ * place who has changed what it answers, has FreeTDS encrypt the login alone.
+ */
+static bool
+keeps_tls(Session *session, const OdbcLink *link)
+{
+	if (session_login_number(session, LOGIN_TLS) < TLS_ENCRYPTED ||
+		!form_may_end_tls(link->form) || gate_gnutls_encrypts() || session_is_encrypted(session))
+		return true;
+	session_fault(session, FAULT_IS_NO_TLS, 0, NULL, "only the login is encrypted");
+	return false;
+}
+
 /* The driver's login. */
 bool
 odbc_login(Session *session)
@@ -234,7 +249,7 @@ odbc_login(Session *session)
 	if (link == NULL || !make_handles(session, link))
 		return false;
 	link->form = form_find(session, driver);
-	if (!connect_to_server(session, link, driver))
+	if (!connect_to_server(session, link, driver) || !keeps_tls(session, link))
 		return false;
 	learn_names(link);
 	session_set_state(session, link);
