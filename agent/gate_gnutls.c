@@ -21,7 +21,8 @@ extern int gnutls_handshake(void *session);
 extern void gnutls_deinit(void *session);
 
 static GnutlsVerdict verdict = GNUTLS_NOT_ASKED;
-static void *encrypting; /* the session of the last handshake that was completed, while there is one */
+static void
+	*encrypting; /* the session of the last handshake that was completed, while there is one */
 
 /* The library's own function; NULL: it is not loaded. */
 static void *
@@ -50,8 +51,7 @@ gate_gnutls_verdict(void)
 int
 gnutls_certificate_verify_peers2(void *session, unsigned int *status)
 {
-	int (*real)(void *, unsigned int *) =
-		(int (*)(void *, unsigned int *)) real_function(__func__);
+	int (*real)(void *, unsigned int *) = (int (*)(void *, unsigned int *)) real_function(__func__);
 	int result = real == NULL ? FAILED : real(session, status);
 
 	verdict = result == 0 && *status == 0 ? GNUTLS_TRUSTED : GNUTLS_NOT_TRUSTED;

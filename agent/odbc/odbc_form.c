@@ -305,7 +305,8 @@ manager_sees(const char *value, char character, bool in_any)
 	bool sees = false;
 
 	for (size_t i = 0; wide[i] != 0; i++)
-		sees = sees || ((wide[i] & 0xFF) == (unsigned char) character && (in_any || wide[i] > 0xFF));
+		sees =
+			sees || ((wide[i] & 0xFF) == (unsigned char) character && (in_any || wide[i] > 0xFF));
 	free(wide);
 	return sees;
 }
@@ -363,10 +364,10 @@ add_pair(Session *session, const OdbcForm *form, const Pair *pair, Text *text)
 		text_add(text, ";");
 	}
 	if (!good)
-		session_fault(
-			session, FAULT_IS_MODEL, 0, NULL,
-			"the driver cannot be given a user, password or database that contains \"};\", or \"}\" "
-			"and \"=\", or characters that are read as these");
+		session_fault(session, FAULT_IS_MODEL, 0, NULL,
+					  "the driver cannot be given a user, password or database that contains "
+					  "\"};\", or \"}\" "
+					  "and \"=\", or characters that are read as these");
 	text_free(&value);
 	return good;
 }

@@ -229,8 +229,8 @@ tell_version(Session *session, const OdbcLink *link)
 static bool
 keeps_tls(Session *session, const OdbcLink *link)
 {
-	if (session_login_number(session, LOGIN_TLS) < TLS_ENCRYPTED ||
-		!form_may_end_tls(link->form) || gate_gnutls_encrypts() || session_is_encrypted(session))
+	if (session_login_number(session, LOGIN_TLS) < TLS_ENCRYPTED || !form_may_end_tls(link->form) ||
+		gate_gnutls_encrypts() || session_is_encrypted(session))
 		return true;
 	session_fault(session, FAULT_IS_NO_TLS, 0, NULL, "only the login is encrypted");
 	return false;

@@ -38,8 +38,9 @@ tds_write_file(Session *session)
 	/* Without a file FreeTDS checks no certificate at all. */
 	if (demand >= TLS_KNOWN_CA && (roots == NULL || *roots == '\0'))
 	{
-		session_fault(session, FAULT_IS_MODEL, 0, NULL,
-					  "dqds.ssl_root_certs names no file with which a certificate could be checked");
+		session_fault(
+			session, FAULT_IS_MODEL, 0, NULL,
+			"dqds.ssl_root_certs names no file with which a certificate could be checked");
 		return false;
 	}
 	if (!is_plain(host) || (roots != NULL && !is_plain(roots)))

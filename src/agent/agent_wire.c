@@ -85,7 +85,8 @@ static void
 copy_word(char *to, size_t size, const Frame *frame, const char *name, const Target *target)
 {
 	const char *value = member_value(frame->payload, frame->length, name);
-	const char *word = value == NULL ? "" : remote_line(secret_hide(target, remote_decode(value, PG_UTF8)));
+	const char *word =
+		value == NULL ? "" : remote_line(secret_hide(target, remote_decode(value, PG_UTF8)));
 	int length = strlen(word);
 
 	if (length >= size)

@@ -99,7 +99,7 @@ typedef struct AskHead
 #define LOGIN_ROOTS      "roots"
 #define LOGIN_TIMEOUT_MS "timeout_ms"
 #define LOGIN_CLEARTEXT  "cleartext" /* there if the password may be sent without TLS */
-#define LOGIN_PROVE      "prove"     /* there if the server must let no one in without the password */
+#define LOGIN_PROVE      "prove" /* there if the server must let no one in without the password */
 
 /* Of a provider that reads files of this machine: the values of settings. */
 #define LOGIN_LIBRARY     "library"     /* dqds.duckdb_library */
