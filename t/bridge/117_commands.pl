@@ -42,6 +42,9 @@ sub put
 	return;
 }
 
+# The superuser of make run is postgres; that of the tests is the user who runs them.
+$control->safe_psql('postgres', 'CREATE ROLE postgres SUPERUSER LOGIN') if !$control->safe_psql('postgres', q(SELECT to_regrole('postgres')));
+
 # --- Running a page -------------------------------------------------------------------------------------------------
 
 # Each page begins with the roles, tables and connections that make run leaves; but for README, with the connection that README makes.
