@@ -86,6 +86,15 @@ connect_address(Session *session, const struct sockaddr *address, Failure *failu
 	return true;
 }
 
+/* The session has failed; a wire need not say why it could not even begin. */
+static void
+fail_to_begin(Session *session, Failure *failure)
+{
+	if (failure->code == DQDS_OK)
+		failure_common(session->link->target, FAILED_NO_CAPACITY, NULL, failure);
+	session->state = SESSION_FAILED;
+}
+
 /*
  * No address is left, or no more may be asked.  True: all are tried again; else the session has
  * failed with what tells most.
@@ -106,7 +115,7 @@ begin_again(Session *session, Failure *failure)
 	else if (session->passed.code != DQDS_OK &&
 			 (failure->code == DQDS_OK || session->passed_stage > link->stage))
 		*failure = session->passed;
-	session->state = SESSION_FAILED;
+	fail_to_begin(session, failure);
 	return false;
 }
 
@@ -181,7 +190,10 @@ session_start_without_server(Session *session, Failure *failure)
 	WireLink *link = session->link;
 
 	session->attempt_deadline_us = session->deadline_us;
-	session->state = link->wire->start(link, failure) ? SESSION_CONNECTING : SESSION_FAILED;
+	if (link->wire->start(link, failure))
+		session->state = SESSION_CONNECTING;
+	else
+		fail_to_begin(session, failure);
 }
 
 /* The host's name is resolved: connect to its addresses, if all of them may be connected to. */
