@@ -2,7 +2,7 @@
  * gate_tls.c
  *		What is seen of handshakes, and the certificates of the system, for whatever library.
  *
- * Defines two functions of OpenSSL in place of the library's own.  SSL_connect() has OpenSSL
+ * Defines three functions of OpenSSL in place of the library's own.  SSL_connect() has OpenSSL
  * itself check what the connection demands of the certificate, since libraries have ideas of
  * their own (libmariadb 3.4 takes a certificate for another name if the password is right), and
  * lets the session see what the server has shown of itself.  SSL_CTX_set_default_verify_paths() gives
@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "gate_tls.h"
@@ -84,6 +85,17 @@ SSL_connect(SSL *ssl)
 	if (after_handshake != NULL && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
 		after_handshake(ssl, result == 1, SSL_get_verify_result(ssl), after_handshake_argument);
 	return result;
+}
+
+/*
+ * In place of OpenSSL's: reads no key.  Libraries read public keys to send a password under
+ * one that the server hands out, which is as good as sending it in clear text.
+ */
+EVP_PKEY *
+PEM_read_bio_PUBKEY(BIO *in, EVP_PKEY **key, pem_password_cb *callback, void *argument)
+{
+	(void) in, (void) key, (void) callback, (void) argument;
+	return NULL;
 }
 
 /* In place of OpenSSL's. */

@@ -6,8 +6,8 @@
  * permit: each is closed here.  What the server offers is seen in its greeting before a byte
  * is sent (look_at_greeting), so that TLS that is demanded is not left out, and without TLS no
  * kind of authentication is permitted that shows the password; with caching_sha2_password the
- * library would ask the server itself for a key to send the password under, unless it is given
- * a file, which here holds none.
+ * library would ask the server itself for a key to send the password under.  It is given a file
+ * that holds none, which some versions leave it at, and can read no other (gate_tls.c).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -184,7 +184,8 @@ mysql_report(Session *session, MYSQL *mysql)
 	else if (number == CR_OUT_OF_MEMORY)
 		session_fault(session, FAULT_IS_BOUND, number, NULL, "more memory than a session may take");
 	/* It had to send the password under a key of the server's choice, and has none. */
-	else if (number == CR_UNKNOWN_ERROR && !session_is_encrypted(session))
+	else if ((number == CR_UNKNOWN_ERROR || strstr(mysql_error(mysql), "RSA public key") != NULL) &&
+			 !session_is_encrypted(session))
 		session_fault(session, FAULT_IS_CLEARTEXT, number, NULL, "caching_sha2_password");
 	else
 		session_fault(session, FAULT_IS_SERVER, number, mysql_sqlstate(mysql), "%s",
