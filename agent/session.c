@@ -254,6 +254,20 @@ time_left(void *argument)
 	return session->cancelled ? CANCEL_TIMEOUT_MS : session_time_left(session);
 }
 
+/* Called for each connection, unless the driver has its own function for that: the first is told. */
+static int
+tell_connected(int fd, void *argument)
+{
+	static bool told = false;
+	Session *session = argument;
+
+	(void) fd;
+	if (!told && !session_is_cancelled(session))
+		session_stage(session, STAGE_IS_CONNECTED);
+	told = true;
+	return 0;
+}
+
 static void
 tell_certificate(FrameWriter *writer, X509 *certificate)
 {
@@ -340,6 +354,7 @@ log_in(Session *session)
 	if (address != NULL &&
 		!gate_open(address, session_login_number(session, LOGIN_PORT), time_left, session))
 		_exit(1);
+	gate_after_connect(tell_connected, session);
 	gate_after_handshake(tell_handshake, session);
 	if (address != NULL)
 		gate_demand_tls(session_login_number(session, LOGIN_TLS),

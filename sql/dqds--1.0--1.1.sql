@@ -1533,7 +1533,7 @@ RETURNS void
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'dqds_upgrade_privileges_1_1';
 
--- The functions run as their owner, which is that of the tables, whoever runs this script.
+-- The functions run as their owner, which is that of the tables, whichever role runs this script.
 DO $$
 DECLARE
 	owner regrole := (SELECT relowner FROM pg_class WHERE oid = '@extschema@.dqds_connection'::regclass);

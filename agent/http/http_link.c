@@ -86,20 +86,6 @@ make_handles(Http *http)
 	return true;
 }
 
-/* Called for each connection: that of the login is told. */
-static int
-tell_connected(int fd, void *argument)
-{
-	static bool told = false;
-	Session *session = argument;
-
-	(void) fd;
-	if (!told && !session_is_cancelled(session))
-		session_stage(session, STAGE_IS_CONNECTED);
-	told = true;
-	return 0;
-}
-
 /* May the secret go out? */
 static bool
 may_send_secret(const Http *http)
@@ -150,7 +136,6 @@ http_open(Session *session, HttpScheme scheme, const char *user, const char *sec
 	}
 	*http = (Http){.session = session, .scheme = scheme, .user = user, .secret = secret};
 	http->encrypted = session_login_number(session, LOGIN_TLS) != TLS_NONE;
-	gate_after_connect(tell_connected, session);
 	if (!http_write_origin(&http->origin, session, http->encrypted))
 		session_fault(session, FAULT_IS_MODEL, 0, NULL, "a URL cannot have this host");
 	else if (may_send_secret(http) && can_send_user(http))

@@ -2,7 +2,7 @@
  * jwt.c
  *		Signs JSON web tokens (RFC 7519) with RS256, under a private key that is PEM.
  *
- * It must not know whom a token is for.
+ * It must not know which service a token is for.
  */
 #include <openssl/evp.h>
 #include <openssl/pem.h>

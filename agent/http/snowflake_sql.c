@@ -186,7 +186,7 @@ snowflake_write(SnowflakeStatement *statement, const Ask *ask)
 	}
 }
 
-/* Have the statement begin behind the row with these keys; it was written anew. */
+/* Have the statement begin behind the row with these keys; it was written again. */
 void
 snowflake_go_on(SnowflakeStatement *statement, char *const *last)
 {

@@ -72,20 +72,6 @@ find_driver(Session *session)
 
 /* ---- connecting --------------------------------------------------------------------------------- */
 
-/* Called by the gate for each connection that the driver makes. */
-static int
-tell_connected(int fd, void *argument)
-{
-	static bool told = false;
-	Session *session = argument;
-
-	(void) fd;
-	if (!told && !session_is_cancelled(session))
-		session_stage(session, STAGE_IS_CONNECTED);
-	told = true;
-	return 0;
-}
-
 /*
  * Called by the gate when the address cannot be connected to.  Some drivers would try again
  * until their time is over; a connection that is made later, as for a cancel, is their own
@@ -130,7 +116,6 @@ connect_to_server(Session *session, OdbcLink *link, const char *driver)
 	if (!form_write(session, link->form, driver, &text))
 		return false;
 	wide = wide_of(text.bytes);
-	gate_after_connect(tell_connected, session);
 	gate_after_failure(give_up, session);
 	result = SQLDriverConnectW(link->connection, NULL, wide, SQL_NTS, NULL, 0, NULL,
 							   SQL_DRIVER_NOPROMPT);

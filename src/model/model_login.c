@@ -1,6 +1,6 @@
 /*
  * model_login.c
- *		Reads the keys of a section that say where to log in, as whom, and with which secret.
+ *		Reads the keys of a section that say where to log in, as which user, and with which secret.
  *
  * Owns: how the value of each key becomes a part of a target, and how a host is derived.
  * Which keys there are is the table of section_keys.c.  It must not know properties.

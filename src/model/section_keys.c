@@ -152,7 +152,7 @@ section_key_used(Provider provider, KeyUse use)
 }
 
 /*
- * The next key of a provider's section that says what is reached, whoever logs in there;
+ * The next key of a provider's section that says what is reached, whichever user logs in there;
  * NULL if none is left.  *position is 0 for the first call.
  */
 const SectionKey *

@@ -98,7 +98,7 @@ read_entry(const Caller *caller, Scan *scan, HeapTuple tuple, RegistryEntry *ent
 }
 
 /*
- * Find a connection by name, whoever may use it; false when there is none.  A
+ * Find a connection by name, whichever roles may use it; false when there is none.  A
  * name may be longer than a btree takes: so the index holds a hash, and the name
  * itself is compared.  All palloc'd.
  */
@@ -329,7 +329,7 @@ registry_visit(const Caller *caller, void (*visit)(const RegistryEntry *entry, v
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
-/* Find a stored credential, whoever may use it; false when there is none.  All palloc'd. */
+/* Find a stored credential, whichever roles may use it; false when there is none.  All palloc'd. */
 bool
 registry_find_credential(const Caller *caller, const char *name, Credential *credential)
 {

@@ -4,7 +4,7 @@
  *
  * t/extension/121_provider_models.pl puts it beside a copy of the program, under the names of
  * all modules; SEEN is the file.  The fault repeats the secrets, as a careless driver would.
- * The user "in" is let in, and whoever reads files, and there are no rows.
+ * The user "in" is let in, and so is a provider that reads files, and there are no rows.
  */
 #include <stdio.h>
 #include <string.h>
