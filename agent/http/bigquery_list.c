@@ -334,13 +334,7 @@ put_datasets(Listing *listing)
 static bool
 put_overview(Listing *listing)
 {
-	char datasets[NUMBER_BYTES];
-	const char *values[] = {NULL, NULL, datasets, datasets};
-	bool good = list_datasets(listing);
-
-	snprintf(datasets, sizeof(datasets), "%zu", listing->sorter.nrows);
-	sorter_free(&listing->sorter);
-	return good && session_row(listing->session, values, NULL, 4);
+	return cloud_put_overview(listing->session, &listing->sorter, list_datasets(listing));
 }
 
 /* The driver's ask. */

@@ -266,3 +266,18 @@ cloud_table_values(Question question)
 {
 	return question == QUESTION_TABLE_NAMES ? 1 : question == QUESTION_TABLES ? 4 : 9;
 }
+
+/*
+ * Put the overview of a service that tells its schemas, which were gathered, and of tables
+ * nothing without a listing of each schema.  good: they were gathered whole.  Frees them.
+ */
+bool
+cloud_put_overview(Session *session, Sorter *schemas, bool good)
+{
+	char count[NUMBER_BYTES];
+	const char *values[] = {NULL, NULL, count, count};
+
+	snprintf(count, sizeof(count), "%zu", schemas->nrows);
+	sorter_free(schemas);
+	return good && session_row(session, values, NULL, 4);
+}

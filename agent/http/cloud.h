@@ -70,6 +70,7 @@ extern void cloud_leave(Session *session);
 extern bool cloud_is_wanted(const Ask *ask, const char *name);
 extern bool cloud_add(Session *session, Sorter *sorter, const char *const *values);
 extern bool cloud_put(Session *session, Sorter *sorter, int nvalues, const char *limit);
+extern bool cloud_put_overview(Session *session, Sorter *schemas, bool good);
 extern const char *cloud_number(const json_t *value, char *room, size_t size);
 extern bool cloud_is_about_details(Question question);
 extern int cloud_table_values(Question question);

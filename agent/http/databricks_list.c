@@ -334,13 +334,7 @@ put_schemas(Listing *listing)
 static bool
 put_overview(Listing *listing)
 {
-	char schemas[NUMBER_BYTES];
-	const char *values[] = {NULL, NULL, schemas, schemas};
-	bool good = list_schemas(listing);
-
-	snprintf(schemas, sizeof(schemas), "%zu", listing->sorter.nrows);
-	sorter_free(&listing->sorter);
-	return good && session_row(listing->session, values, NULL, 4);
+	return cloud_put_overview(listing->session, &listing->sorter, list_schemas(listing));
 }
 
 /* The driver's ask. */
